@@ -1,0 +1,106 @@
+# advfair: build, install and test through PGXS.
+#
+#   make                 the extension
+#   make install         into the PostgreSQL that pg_config describes
+#   make installcheck    regression tests against a running, installed server
+#   make check-core      plain-C unit tests under sanitizers, no PostgreSQL needed
+#   make test            everything, in throw-away servers; installs what is missing (root)
+#   make demo            a first look, in a throw-away server; installs what is missing (root)
+#   make data            the Adult and CIFAR-10 data sets, into data/
+#   make deps            the Debian packages that building and testing need
+#
+# Settings: PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.
+
+EXTENSION  = advfair
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" advfair.control)
+MODULE_big = $(EXTENSION)
+
+CORE_SRC = $(sort $(wildcard src/core/*.c))
+HEADERS  = $(wildcard include/*.h include/*/*.h src/*/*.h)
+OBJS     = $(patsubst %.c,%.o,$(CORE_SRC) $(sort $(wildcard src/pg/*.c)))
+
+# sql/advfair.sql is always the full current script; upgrade scripts lie beside it.
+DATA       = $(wildcard sql/$(EXTENSION)--*--*.sql)
+DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+
+REGRESS      = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
+EXTRA_CLEAN  = build results regression.diffs regression.out
+
+# PostgreSQL's own flags ask for C90-style declarations; this code is C11.
+WARNINGS = -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-missing-field-initializers \
+           -Wno-declaration-after-statement $(if $(filter 1,$(WERROR)),-Werror)
+OPTFLAGS ?=
+
+PG_CPPFLAGS = -I$(srcdir)/include
+PG_CFLAGS   = -std=gnu11 $(WARNINGS) $(OPTFLAGS)
+SHLIB_LINK += -ldl -lm
+
+# Bitcode lets the server inline small functions into queries; ours are loops over whole layers.
+override with_llvm = no
+
+.DEFAULT_GOAL := all
+
+ifndef PG_CONFIG
+PG_CONFIG := $(or $(shell command -v pg_config),$(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/pg_config))))
+endif
+export PG_CONFIG
+
+# On a bare machine there is no PGXS yet: the targets that install it must still work.
+PGXS := $(wildcard $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --pgxs 2>/dev/null)))
+ifneq ($(PGXS),)
+include $(PGXS)
+else
+all install installcheck:
+	@echo "The PostgreSQL server headers are missing. Run 'make deps' (as root), or set PG_CONFIG." >&2; exit 1
+clean:
+	rm -rf $(OBJS) $(DATA_built) $(EXTRA_CLEAN)
+endif
+
+# Distributions build with dependency tracking off, so every object depends on every header.
+$(OBJS): $(HEADERS) Makefile
+
+# The core is where the time goes. No -ffast-math: results must stay reproducible and NaN must stay visible.
+$(CORE_SRC:.c=.o): override CFLAGS += -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast \
+                                      -fvisibility=hidden $(OPTFLAGS)
+
+$(DATA_built): sql/$(EXTENSION).sql
+	cp $< $@
+
+# ---- the core on its own: test_*.c are programs, other files in test/core are linked into each ----
+
+SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+PROVE    ?= prove
+
+CORE_TESTS   = $(patsubst %.c,build/%,$(sort $(wildcard test/core/test_*.c)))
+CORE_HELPERS = $(patsubst %.c,build/%.o,$(filter-out test/core/test_%,$(wildcard test/core/*.c)))
+CORE_OBJS    = $(patsubst %.c,build/%.o,$(CORE_SRC))
+
+build/%.o: %.c $(HEADERS) $(wildcard test/core/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g -fno-omit-frame-pointer $(SANITIZE) $(WARNINGS) -Iinclude -c -o $@ $<
+
+$(CORE_TESTS): %: %.o $(CORE_HELPERS) $(CORE_OBJS)
+	$(CC) $(SANITIZE) -o $@ $^ -ldl -lm -lpthread
+
+check-core: $(CORE_TESTS)
+	$(if $^,$(PROVE) $^,@echo "no tests in test/core")
+
+# ---- the rest is in tools/ ----
+
+deps:
+	@tools/deps.sh build test data
+
+test:
+	@tools/deps.sh build test
+	@tools/test.sh
+
+demo:
+	@tools/deps.sh build
+	@tools/demo.sh
+
+data:
+	@tools/data.sh
+
+.PHONY: check-core deps test demo data
+.SECONDARY: $(CORE_TESTS:=.o)
