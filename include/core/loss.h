@@ -1,0 +1,24 @@
+/*
+ * loss.h
+ *		Softmax and cross-entropy from logits (fused log-softmax, natural logarithm).
+ */
+#ifndef ADV_LOSS_H
+#define ADV_LOSS_H
+
+#include <stdint.h>
+
+/* proba (rows, classes) = softmax of logits (rows, classes); may be the same memory. */
+extern void adv_softmax(int rows, int classes, const float *logits, float *proba);
+
+/*
+ * Cross-entropy of rows against label (rows). Returns the sum over rows in double; adds to *correct the rows whose
+ * first largest logit is the label; loss_rows (rows) may be NULL; d_logits (rows, classes), may be NULL, receives the gradient
+ * of scale * sum (scale = 1 / minibatch size gives the mean's).
+ */
+extern double adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *label, float scale,
+								float *loss_rows, float *d_logits, int64_t *correct);
+
+/* Index of the first largest of n values. */
+extern int	adv_argmax(int n, const float *values);
+
+#endif

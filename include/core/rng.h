@@ -1,0 +1,35 @@
+/*
+ * rng.h
+ *		Counter-based random numbers (Philox4x32-10; Salmon, Moraes, Dror and Shaw 2011, "Parallel random
+ *		numbers: as easy as 1, 2, 3").
+ *
+ * A number is a pure function of (seed, purpose, key, index). Nothing depends on the order of calls, so results
+ * are the same whatever the number of workers, the size of a batch or the physical order of rows.
+ */
+#ifndef ADV_RNG_H
+#define ADV_RNG_H
+
+#include <stdint.h>
+
+/* What a number is drawn for: streams of different purposes are independent. */
+typedef enum AdvPurpose
+{
+	ADV_FOR_INIT = 1,			/* key: layer number, index: parameter */
+	ADV_FOR_SHUFFLE,			/* key: example key, index: epoch */
+	ADV_FOR_OVERSAMPLE,			/* key: row key, index: 0 */
+	ADV_FOR_VALIDATION,			/* key: row key, index: 0 */
+	ADV_FOR_ATTACK,				/* key: row key, index: restart * inputs + input */
+	ADV_FOR_BOOTSTRAP,			/* key: replicate, index: draw */
+	ADV_FOR_CENSUS				/* key: person, index: column */
+} AdvPurpose;
+
+/* The Philox4x32-10 block function: out = bijection of ctr under key. */
+extern void adv_philox(const uint32_t key[2], const uint32_t ctr[4], uint32_t out[4]);
+
+/* 64 random bits for (seed, purpose, key, index). */
+extern uint64_t adv_random64(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index);
+
+/* Uniform in [0, 1), with 53 random bits. */
+extern double adv_uniform(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index);
+
+#endif
