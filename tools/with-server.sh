@@ -43,14 +43,14 @@ finish() {
     local status=$?
     trap '' INT TERM HUP
     [ -z "$command_pid" ] || stop_tree "$command_pid"
-    if [ -f "$tmp/data/postmaster.pid" ]; then
-        as_server_user "$bin/pg_ctl" -s -D "$tmp/data" -m fast -t 20 stop >/dev/null 2>&1 ||
-            as_server_user "$bin/pg_ctl" -s -D "$tmp/data" -m immediate stop >/dev/null || true
-    fi
     if [ "$status" != 0 ] && [ -s "$tmp/log" ]; then
         say "--- exit status $status; the end of the server log:"
         tail -n 50 "$tmp/log" >&2
         say "---"
+    fi
+    if [ -f "$tmp/data/postmaster.pid" ]; then
+        as_server_user "$bin/pg_ctl" -s -D "$tmp/data" -m fast -t 20 stop >/dev/null 2>&1 ||
+            as_server_user "$bin/pg_ctl" -s -D "$tmp/data" -m immediate stop >/dev/null || true
     fi
     rm -rf "$tmp"
     exit "$status"
