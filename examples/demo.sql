@@ -12,7 +12,6 @@
 \pset linestyle unicode
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS advfair;
-RESET client_min_messages;
 
 \echo
 \echo '1. The data'
@@ -33,6 +32,7 @@ RESET client_min_messages;
     \echo 'Adult: people of the US census of 1994, and whether they earned more than 50,000 dollars a year.'
     \ir adult.sql
 \endif
+RESET client_min_messages;
 \echo
 
 \set ECHO queries
@@ -80,10 +80,9 @@ FROM (VALUES ('sex'), ('race')) AS a (attribute), (VALUES ('<=50K'), ('>50K')) A
 \echo
 \set ECHO queries
 SELECT d.sex, d.race, count(*) AS people,
-       round(avg(advfair_confidence(m.model, t, '>50K'))::numeric, 3) AS confidence,
+       round(avg(advfair_confidence(model, t, '>50K'))::numeric, 3) AS confidence,
        round(avg((t.income = '>50K')::int), 3) AS truth
-FROM adult_test t JOIN demographics d USING (person_id), advfair_model m
-WHERE m.name = 'adult'
+FROM adult_test t JOIN demographics d USING (person_id), advfair_get('adult') AS model
 GROUP BY d.sex, d.race
 ORDER BY confidence DESC;
 \set ECHO none
