@@ -25,6 +25,7 @@ chmod 777 "$results"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+trap 'exit 141' PIPE
 
 # Reads TAP, or pg_regress's older "test x ... ok" lines. Shows all but what passed, writes the totals to $1.
 tally() {

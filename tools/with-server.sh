@@ -41,7 +41,8 @@ stop_tree() {
 
 finish() {
     local status=$?
-    trap '' INT TERM HUP
+    set +e
+    trap '' INT TERM HUP PIPE       # a reader of our output that went away must not keep the server alive
     [ -z "$command_pid" ] || stop_tree "$command_pid"
     if [ "$status" != 0 ] && [ -s "$tmp/log" ]; then
         say "--- exit status $status; the end of the server log:"
@@ -50,7 +51,7 @@ finish() {
     fi
     if [ -f "$tmp/data/postmaster.pid" ]; then
         as_server_user "$bin/pg_ctl" -s -D "$tmp/data" -m fast -t 20 stop >/dev/null 2>&1 ||
-            as_server_user "$bin/pg_ctl" -s -D "$tmp/data" -m immediate stop >/dev/null || true
+            as_server_user "$bin/pg_ctl" -s -D "$tmp/data" -m immediate stop >/dev/null 2>&1
     fi
     rm -rf "$tmp"
     exit "$status"
@@ -58,6 +59,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+trap 'exit 141' PIPE
 
 # Trust authentication is safe because nobody else can enter the directory of the socket.
 chown "$server_user" "$tmp"
