@@ -18,6 +18,6 @@ if [ "$(id -u)" = 0 ]; then
     server_user=postgres
     as_server_user() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
 else
-    server_user=$(id -un)
+    server_user=$(id -u)
     as_server_user() { "$@"; }
 fi

@@ -99,7 +99,7 @@ export PERL5LIB=$pgxs/test/perl${PERL5LIB:+:$PERL5LIB}
 export TESTDIR=${TESTDIR:-$tmp/test}
 export TESTDATADIR=${TESTDATADIR:-$TESTDIR/tmp_check} TESTLOGDIR=${TESTLOGDIR:-$TESTDIR/log}
 [ -z "$data" ] || export ADVFAIR_DATA=$data
-[ "$server_user" = "$(id -un)" ] || export HOME=$tmp
+[ "$server_user" != postgres ] || export HOME=$tmp
 cd "$here"
 
 as_server_user mkdir -p "$TESTDIR"
