@@ -21,12 +21,12 @@ postgres_major() {
             return
         fi
     done
-    apt-cache depends postgresql 2>/dev/null | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
+    { apt-cache depends postgresql 2>/dev/null || true; } | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p'
 }
 
 # Sets missing: the packages of the tasks that are not installed.
 find_missing() {
-    local task packages=() n
+    local task package packages=()
     n=$(postgres_major)
     for task in "${tasks[@]}"; do
         case $task in
@@ -59,8 +59,8 @@ find_missing
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
-    [[ "${missing[*]}" != *--* && "${missing[*]}" != *- ]] || die "Run first, as root: apt-get update"
     say "Some packages are missing. Run as root:"
+    [ -n "$n" ] || { say "  apt-get update"; die "and then this again, to see which packages."; }
     say "  apt-get install --no-install-recommends ${missing[*]}"
     exit 1
 fi
