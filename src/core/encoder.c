@@ -1,0 +1,232 @@
+/*
+ * encoder.c
+ *		From a row's column values to a stored row.
+ *
+ * Every number is scaled in double and rounded once, to the float32 the network reads. A field is written in
+ * the machine's own byte order: stored rows live in shared memory and never leave it.
+ */
+#include "core/encoder.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#define SHOWN_BYTES 100 /* of a name or value in a message */
+
+/* A text cut for a message; used as three arguments of "%.*s%s". */
+#define SHOWN(t) shown_length(t), (t).data ? (t).data : "", (t).len > SHOWN_BYTES ? "..." : ""
+
+/* Bytes of a text to show. In UTF-8 a character is not cut in two (in other encodings this may show less). */
+static int
+shown_length(AdvText text)
+{
+	int n = SHOWN_BYTES;
+
+	if (text.len <= SHOWN_BYTES)
+		return (int) text.len;
+	while (n > SHOWN_BYTES - 3 && ((unsigned char) text.data[n] & 0xC0) == 0x80)
+		n--;
+	return n;
+}
+
+static bool
+is_one_hot(const AdvEncoder *enc, const AdvColumn *col)
+{
+	return col->kind == ADV_COLUMN_CATEGORY && enc->encoding != ADV_ENCODING_ORDINAL;
+}
+
+/* The field a column becomes; its count is what the column gives the network. */
+static AdvField
+column_field(const AdvEncoder *enc, const AdvColumn *col)
+{
+	if (is_one_hot(enc, col))
+		return (AdvField){ADV_FIELD_ONEHOT, col->n_values};
+	if (col->kind == ADV_COLUMN_IMAGE)
+		return (AdvField){ADV_FIELD_IMAGE, col->length};
+	return (AdvField){ADV_FIELD_FLOAT, col->length};
+}
+
+size_t
+adv_encoder_inputs(const AdvEncoder *enc)
+{
+	size_t inputs = 0;
+
+	for (int i = 0; i < enc->n_columns; i++)
+		inputs += (size_t) column_field(enc, &enc->columns[i]).count;
+	return inputs;
+}
+
+void
+adv_encoder_fields(const AdvEncoder *enc, AdvField *fields)
+{
+	for (int i = 0; i < enc->n_columns; i++)
+		fields[i] = column_field(enc, &enc->columns[i]);
+}
+
+int
+adv_text_compare(AdvText a, AdvText b)
+{
+	uint32_t common = a.len < b.len ? a.len : b.len;
+	int order = common > 0 ? memcmp(a.data, b.data, common) : 0;
+
+	if (order != 0)
+		return order < 0 ? -1 : 1;
+	return (a.len > b.len) - (a.len < b.len);
+}
+
+int
+adv_text_find(const AdvText *values, int n, AdvText text)
+{
+	int low = 0;
+	int high = n;
+
+	while (low < high)
+	{
+		int middle = low + (high - low) / 2;
+		int order = adv_text_compare(values[middle], text);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+static void
+store_float(unsigned char *field, float value)
+{
+	memcpy(field, &value, sizeof(value));
+}
+
+static AdvStatus
+fail_not_finite(const AdvColumn *col, size_t element, double x, AdvError *err)
+{
+	const char *what = isnan(x) ? "NaN" : isinf(x) ? "infinite" : "out of range";
+	AdvStatus status;
+
+	if (col->kind == ADV_COLUMN_ARRAY)
+		status = adv_fail(err, ADV_DATA, "element %zu of column \"%.*s%s\" is %s", element + 1,
+						  SHOWN(col->name), what);
+	else
+		status = adv_fail(err, ADV_DATA, "column \"%.*s%s\" is %s", SHOWN(col->name), what);
+	if (isfinite(x))
+		adv_detail(err, "The value %g does not fit a single-precision number once it is scaled.", x);
+	return status;
+}
+
+static AdvStatus
+store_scaled(const AdvColumn *col, size_t element, double x, unsigned char *field, AdvError *err)
+{
+	double y = (x - col->shift[element]) * col->factor[element];
+
+	/* Written so that NaN fails, from the value itself or from an overflow on the way. */
+	if (!(isfinite(x) && fabs(y) <= FLT_MAX))
+		return fail_not_finite(col, element, x, err);
+	store_float(field, (float) y);
+	return ADV_OK;
+}
+
+static AdvStatus
+store_array(const AdvColumn *col, const AdvValue *value, unsigned char *field, AdvError *err)
+{
+	if (value->length != (size_t) col->length)
+		return adv_fail(err, ADV_DATA, "array in column \"%.*s%s\" has %zu value%s, but %d %s expected",
+						SHOWN(col->name), value->length, value->length == 1 ? "" : "s", (int) col->length,
+						col->length == 1 ? "is" : "are");
+	for (size_t i = 0; i < value->length; i++)
+	{
+		AdvStatus status = store_scaled(col, i, value->array[i], field + i * sizeof(float), err);
+
+		if (status != ADV_OK)
+			return status;
+	}
+	return ADV_OK;
+}
+
+static AdvStatus
+store_image(const AdvEncoder *enc, const AdvColumn *col, const AdvValue *value, unsigned char *field,
+			AdvError *err)
+{
+	size_t length = (size_t) col->length;
+
+	if (value->length != length)
+	{
+		adv_fail(err, ADV_DATA, "image in column \"%.*s%s\" has %zu byte%s, but %zu %s expected",
+				 SHOWN(col->name), value->length, value->length == 1 ? "" : "s", length,
+				 length == 1 ? "is" : "are");
+		adv_detail(err, "The input shape is %d x %d x %d.", (int) enc->shape.c, (int) enc->shape.h,
+				   (int) enc->shape.w);
+		return ADV_DATA;
+	}
+	memcpy(field, value->bytes, length);
+	for (; length % 4 != 0; length++)
+		field[length] = 0;
+	return ADV_OK;
+}
+
+static AdvStatus
+store_category(const AdvEncoder *enc, const AdvColumn *col, const AdvValue *value, unsigned char *field,
+			   AdvError *err)
+{
+	int32_t code = adv_text_find(col->values, col->n_values, value->text);
+
+	if (code < 0 && enc->unseen == ADV_UNSEEN_ERROR)
+	{
+		adv_fail(err, ADV_DATA, "category \"%.*s%s\" in column \"%.*s%s\" was not in the training data",
+				 SHOWN(value->text), SHOWN(col->name));
+		adv_hint(err, "A model trained with unseen => 'ignore' encodes such categories as %s.",
+				 is_one_hot(enc, col) ? "all zeros" : "-1");
+		return ADV_DATA;
+	}
+	if (is_one_hot(enc, col))
+		memcpy(field, &code, sizeof(code));
+	else
+		store_float(field, (float) code);
+	return ADV_OK;
+}
+
+AdvStatus
+adv_encoder_store(const AdvEncoder *enc, int column, const AdvValue *value, unsigned char *field,
+				  AdvError *err)
+{
+	const AdvColumn *col = &enc->columns[column];
+
+	switch (col->kind)
+	{
+		case ADV_COLUMN_NUMBER:
+			return store_scaled(col, 0, value->number, field, err);
+		case ADV_COLUMN_CATEGORY:
+			return store_category(enc, col, value, field, err);
+		case ADV_COLUMN_ARRAY:
+			return store_array(col, value, field, err);
+		case ADV_COLUMN_IMAGE:
+			return store_image(enc, col, value, field, err);
+	}
+	return adv_fail(err, ADV_INVALID, "column %d has the unknown kind %d", column + 1, (int) col->kind);
+}
+
+static const char *const encoding_names[] = {
+	[ADV_ENCODING_STANDARD] = "standard",
+	[ADV_ENCODING_MINMAX] = "minmax",
+	[ADV_ENCODING_ORDINAL] = "ordinal",
+};
+
+const char *
+adv_encoding_name(int encoding)
+{
+	if (encoding < ADV_ENCODING_STANDARD || encoding > ADV_ENCODING_ORDINAL)
+		return "unknown";
+	return encoding_names[encoding];
+}
+
+int
+adv_encoding_from_name(const char *name)
+{
+	for (int i = ADV_ENCODING_STANDARD; i <= ADV_ENCODING_ORDINAL; i++)
+		if (strcmp(name, encoding_names[i]) == 0)
+			return i;
+	return 0;
+}
