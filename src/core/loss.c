@@ -1,0 +1,75 @@
+/*
+ * loss.c
+ *		Softmax and cross-entropy. Rows are short, so everything is done in double precision.
+ *
+ * With m = max z: log sum_j exp z_j = m + log sum_j exp(z_j - m), which neither overflows nor loses the small terms.
+ */
+#include <math.h>
+#include <stddef.h>
+
+#include "core/loss.h"
+
+/* log sum_j exp(z_j - m). */
+static double
+log_sum(int n, const float *z, float m)
+{
+	double sum = 0;
+
+	for (int j = 0; j < n; j++)
+		sum += exp((double) z[j] - m);
+	return log(sum);
+}
+
+int
+adv_argmax(int n, const float *values)
+{
+	int best = 0;
+
+	for (int j = 1; j < n; j++)
+		if (values[j] > values[best])
+			best = j;
+	return best;
+}
+
+void
+adv_softmax(int rows, int classes, const float *logits, float *proba)
+{
+	for (int r = 0; r < rows; r++)
+	{
+		const float *z = logits + (size_t) r * classes;
+		float *p = proba + (size_t) r * classes;
+		float m = z[adv_argmax(classes, z)];
+		double rest = log_sum(classes, z, m);
+
+		for (int j = 0; j < classes; j++)
+			p[j] = (float) exp((double) z[j] - m - rest);
+	}
+}
+
+double
+adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *label, float scale, float *loss_rows,
+				  float *d_logits, int64_t *correct)
+{
+	double total = 0;
+
+	for (int r = 0; r < rows; r++)
+	{
+		const float *z = logits + (size_t) r * classes;
+		int best = adv_argmax(classes, z);
+		double rest = log_sum(classes, z, z[best]);
+		double loss = rest - ((double) z[label[r]] - z[best]);
+
+		total += loss;
+		*correct += best == label[r];
+		if (loss_rows)
+			loss_rows[r] = (float) loss;
+		if (d_logits)
+			for (int j = 0; j < classes; j++)
+			{
+				double p = exp((double) z[j] - z[best] - rest);
+
+				d_logits[(size_t) r * classes + j] = (float) (scale * (p - (j == label[r])));
+			}
+	}
+	return total;
+}
