@@ -4,30 +4,32 @@
  */
 #include <string.h>
 
-#include "clones.h"
+#include "dispatch.h"
 #include "core/layers.h"
 
 /* NaN stays NaN: a network that has diverged must not look healthy. */
-ADV_CLONES void
-adv_relu_forward(size_t n, const float *src, float *dst)
+ADV_LOOP void
+adv_relu_forward_loop(size_t n, const float *src, float *dst)
 {
 	for (size_t i = 0; i < n; i++)
 		dst[i] = src[i] < 0 ? 0 : src[i];
 }
+ADV_DISPATCH(extern, adv_relu_forward, (size_t n, const float *src, float *dst), (n, src, dst))
 
-ADV_CLONES void
-adv_relu_backward(size_t n, const float *dst, const float *d_dst, float *d_src)
+ADV_LOOP void
+adv_relu_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_src)
 {
 	for (size_t i = 0; i < n; i++)
 		d_src[i] = dst[i] > 0 ? d_dst[i] : 0;
 }
+ADV_DISPATCH(extern, adv_relu_backward, (size_t n, const float *dst, const float *d_dst, float *d_src), (n, dst, d_dst, d_src))
 
 /*
  * tanh a = t / (t + 2) with t = exp(2a) - 1, for a = |x|; the sign is put back at the end. With 2a = n ln 2 + r,
  * |r| <= ln 2 / 2, t is 2^n (exp(r) - 1) + (2^n - 1), and exp(r) - 1 is its Taylor series up to r^7, which leaves an
  * error below 2e-8 of r. From a = 9.02 on the result is 1 in single precision.
  */
-ADV_INLINE float
+ADV_LOOP float
 tanh_one(float x)
 {
 	const float ln2_high = 0x1.62e4p-1f;	/* so short that its product with n is exact */
@@ -58,16 +60,18 @@ tanh_one(float x)
 	return __builtin_copysignf(t / (t + 2), x);
 }
 
-ADV_CLONES void
-adv_tanh_forward(size_t n, const float *src, float *dst)
+ADV_LOOP void
+adv_tanh_forward_loop(size_t n, const float *src, float *dst)
 {
 	for (size_t i = 0; i < n; i++)
 		dst[i] = tanh_one(src[i]);
 }
+ADV_DISPATCH(extern, adv_tanh_forward, (size_t n, const float *src, float *dst), (n, src, dst))
 
-ADV_CLONES void
-adv_tanh_backward(size_t n, const float *dst, const float *d_dst, float *d_src)
+ADV_LOOP void
+adv_tanh_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_src)
 {
 	for (size_t i = 0; i < n; i++)
 		d_src[i] = d_dst[i] * (1 - dst[i] * dst[i]);
 }
+ADV_DISPATCH(extern, adv_tanh_backward, (size_t n, const float *dst, const float *d_dst, float *d_src), (n, dst, d_dst, d_src))

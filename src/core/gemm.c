@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clones.h"
-#include "core/cpu.h"
+#include "dispatch.h"
 #include "core/gemm.h"
 
 #define MR	6					/* rows of a tile */
@@ -31,7 +30,7 @@ typedef struct View
 } View;
 
 /* c (m, n) += sum over depth of a panel (depth, MR) and b panel (depth, NR); the panels are padded with zeros. */
-ADV_INLINE void
+ADV_LOOP void
 tile(int depth, const float *a, const Vector *b, float *c, size_t ldc, int m, int n)
 {
 	Vector acc[MR] = {{0}};
@@ -54,7 +53,7 @@ tile(int depth, const float *a, const Vector *b, float *c, size_t ldc, int m, in
 }
 
 /* Rows first .. first + count of op(a), columns from .. from + depth, as a (depth, MR) panel. */
-ADV_INLINE void
+ADV_LOOP void
 pack_a(View a, size_t first, int count, size_t from, int depth, float *panel)
 {
 	if (count < MR)
@@ -65,7 +64,7 @@ pack_a(View a, size_t first, int count, size_t from, int depth, float *panel)
 }
 
 /* Rows from .. from + depth of op(b), columns first .. first + count, as (depth, NR) panels. */
-ADV_INLINE void
+ADV_LOOP void
 pack_b(View b, size_t from, int depth, size_t first, int count, float *panels)
 {
 	for (int j0 = 0; j0 < count; j0 += NR, panels += depth * NR)
@@ -85,8 +84,8 @@ pack_b(View b, size_t from, int depth, size_t first, int count, float *panels)
 }
 
 /* c += op(a) op(b), in blocks of depth KC and width NC. */
-ADV_CLONES static void
-blocked(int m, int n, int k, View a, View b, float *c, size_t ldc)
+ADV_LOOP void
+blocked_loop(int m, int n, int k, View a, View b, float *c, size_t ldc)
 {
 	Vector b_panels[KC * NC / NR];
 	float a_panel[KC * MR];
@@ -113,10 +112,12 @@ blocked(int m, int n, int k, View a, View b, float *c, size_t ldc)
 		}
 	}
 }
+ADV_DISPATCH(static, blocked, (int m, int n, int k, View a, View b, float *c, size_t ldc),
+			 (m, n, k, a, b, c, ldc))
 
 /* c (m, n) += a (m, k) b^T, where each row of b (n, k) is used too seldom to be worth a copy. */
-ADV_CLONES static void
-dots(int m, int n, int k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc)
+ADV_LOOP void
+dots_loop(int m, int n, int k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc)
 {
 	for (int j = 0; j < n; j++)
 		for (int i = 0; i < m; i++)
@@ -136,6 +137,8 @@ dots(int m, int n, int k, const float *a, size_t lda, const float *b, size_t ldb
 			c[(size_t) i * ldc + j] += sum;
 		}
 }
+ADV_DISPATCH(static, dots, (int m, int n, int k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc),
+			 (m, n, k, a, lda, b, ldb, c, ldc))
 
 static void
 portable(bool ta, bool tb, int m, int n, int k, const float *a, int lda, const float *b, int ldb, float beta,

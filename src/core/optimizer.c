@@ -9,10 +9,10 @@
 #include <float.h>
 #include <math.h>
 
-#include "clones.h"
+#include "dispatch.h"
 #include "core/optimizer.h"
 
-ADV_INLINE float
+ADV_LOOP float
 flush(float x)
 {
 	return __builtin_fabsf(x) < FLT_MIN ? 0 : x;
@@ -22,8 +22,8 @@ flush(float x)
  * w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps), with rate = lr / (1 - b1^t) and
  * spread = 1 / sqrt(1 - b2^t).
  */
-ADV_CLONES static void
-adam(size_t n, float *restrict w, const float *restrict g, float *restrict m, float *restrict v, float rate,
+ADV_LOOP void
+adam_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m, float *restrict v, float rate,
 	 float spread, float beta1, float beta2, float epsilon, float decay)
 {
 	for (size_t i = 0; i < n; i++)
@@ -35,9 +35,11 @@ adam(size_t n, float *restrict w, const float *restrict g, float *restrict m, fl
 		w[i] -= rate * m[i] / (__builtin_sqrtf(v[i]) * spread + epsilon);
 	}
 }
+ADV_DISPATCH(static, adam, (size_t n, float *w, const float *g, float *m, float *v, float rate, float spread, float beta1, float beta2, float epsilon, float decay),
+			 (n, w, g, m, v, rate, spread, beta1, beta2, epsilon, decay))
 
-ADV_CLONES static void
-sgd(size_t n, float *restrict w, const float *restrict g, float *restrict m, float rate, float momentum, float decay)
+ADV_LOOP void
+sgd_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m, float rate, float momentum, float decay)
 {
 	for (size_t i = 0; i < n; i++)
 	{
@@ -45,6 +47,8 @@ sgd(size_t n, float *restrict w, const float *restrict g, float *restrict m, flo
 		w[i] -= rate * m[i];
 	}
 }
+ADV_DISPATCH(static, sgd, (size_t n, float *w, const float *g, float *m, float rate, float momentum, float decay),
+			 (n, w, g, m, rate, momentum, decay))
 
 void
 adv_optimizer_update(const AdvOptimizer *opt, int64_t t, size_t n, float *w, const float *g, float *m, float *v)

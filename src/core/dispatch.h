@@ -1,0 +1,56 @@
+/*
+ * dispatch.h
+ *		Hot loops compiled once per instruction set, the one that fits the processor chosen at each call.
+ *
+ * The loop is written once, in plain C, as an ADV_LOOP function called name_loop; ADV_DISPATCH then defines name:
+ *
+ *		ADV_LOOP void
+ *		negate_loop(size_t n, float *x)
+ *		{
+ *			for (size_t i = 0; i < n; i++)
+ *				x[i] = -x[i];
+ *		}
+ *		ADV_DISPATCH(static, negate, (size_t n, float *x), (n, x))
+ *
+ * This needs no indirect functions, so it works with any C library and under sanitizers, and, unlike clones for
+ * named processors, on processors that the compiler has never heard of.
+ */
+#ifndef ADV_DISPATCH_H
+#define ADV_DISPATCH_H
+
+#include "core/cpu.h"
+
+/* Inlined into each version, so that it is compiled for its instruction set. */
+#define ADV_LOOP static inline __attribute__((always_inline))
+
+#ifdef __x86_64__
+#define ADV_DISPATCH(linkage, name, parameters, arguments) \
+	__attribute__((target("avx2,fma,avx512f,avx512cd,avx512bw,avx512dq,avx512vl"))) static void name##_avx512 \
+		parameters \
+	{ \
+		name##_loop arguments; \
+	} \
+	__attribute__((target("avx2,fma"))) static void name##_avx2 parameters \
+	{ \
+		name##_loop arguments; \
+	} \
+	linkage void name parameters \
+	{ \
+		AdvCpu cpu = adv_cpu_detect(); \
+\
+		if (cpu.avx512) \
+			name##_avx512 arguments; \
+		else if (cpu.avx2) \
+			name##_avx2 arguments; \
+		else \
+			name##_loop arguments; \
+	}
+#else
+#define ADV_DISPATCH(linkage, name, parameters, arguments) \
+	linkage void name parameters \
+	{ \
+		name##_loop arguments; \
+	}
+#endif
+
+#endif
