@@ -328,7 +328,7 @@ check_envelope(Reader *r)
 	if (load_u32(r->at + 8) != ADV_MODEL_VERSION)
 	{
 		corrupt(r, "format version %u is not supported", (unsigned) load_u32(r->at + 8));
-		adv_detail(r->err, "Version %d is.", ADV_MODEL_VERSION);
+		adv_detail(r->err, "This release reads version %d.", ADV_MODEL_VERSION);
 		return false;
 	}
 	if (load_u64(r->at + 16) != r->left)
@@ -400,7 +400,7 @@ take_arch(Reader *r, char *arch)
 		return false;
 	for (uint32_t i = 0; i < text.len; i++)
 		if (text.data[i] < ' ' || text.data[i] > '~')
-			return corrupt(r, "architecture is not plain text");
+			return corrupt(r, "the architecture is not plain text");
 	memcpy(arch, text.data, text.len);
 	arch[text.len] = '\0';
 	return true;
@@ -428,7 +428,7 @@ read_network(Reader *r, const Header *h, AdvNetwork *net)
 	}
 	adv_network_arch(net, canonical);
 	if (strcmp(arch, canonical) != 0)
-		return corrupt(r, "architecture is not in canonical form");
+		return corrupt(r, "the architecture is not in canonical form");
 	if (net->n_params != h->n_params)
 	{
 		corrupt(r, "number of parameters does not match");
@@ -540,12 +540,14 @@ read_encoder(Reader *r, const Header *h, AdvEncoder *enc)
 	return check_distinct(r, names, h->n_columns, "column names") && check_inputs(r, enc);
 }
 
-/* The padding that aligns the parameters: what is left is that and nothing else. */
+/* What is left before the parameters, which begin at end, is the padding that aligns them and nothing else. */
 static bool
-check_padding(Reader *r, size_t at)
+check_padding(Reader *r, size_t end)
 {
-	if (r->left != (-(at - r->left) & 3))
-		return corrupt(r, "%zu bytes are left over", r->left);
+	size_t padding = -(end - r->left) & 3;
+
+	if (r->left != padding)
+		return corrupt(r, "padding has size %zu instead of %zu", r->left, padding);
 	for (size_t i = 0; i < r->left; i++)
 		if (r->at[i] != 0)
 			return corrupt(r, "padding is not zero");
