@@ -11,6 +11,7 @@
 ADV_LOOP void
 adv_relu_forward_loop(size_t n, const float *src, float *dst)
 {
+	ADV_INDEPENDENT
 	for (size_t i = 0; i < n; i++)
 		dst[i] = src[i] < 0 ? 0 : src[i];
 }
@@ -19,6 +20,7 @@ ADV_DISPATCH(extern, adv_relu_forward, (size_t n, const float *src, float *dst),
 ADV_LOOP void
 adv_relu_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_src)
 {
+	ADV_INDEPENDENT
 	for (size_t i = 0; i < n; i++)
 		d_src[i] = dst[i] > 0 ? d_dst[i] : 0;
 }
@@ -63,6 +65,7 @@ tanh_one(float x)
 ADV_LOOP void
 adv_tanh_forward_loop(size_t n, const float *src, float *dst)
 {
+	ADV_INDEPENDENT
 	for (size_t i = 0; i < n; i++)
 		dst[i] = tanh_one(src[i]);
 }
@@ -71,6 +74,7 @@ ADV_DISPATCH(extern, adv_tanh_forward, (size_t n, const float *src, float *dst),
 ADV_LOOP void
 adv_tanh_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_src)
 {
+	ADV_INDEPENDENT
 	for (size_t i = 0; i < n; i++)
 		d_src[i] = d_dst[i] * (1 - dst[i] * dst[i]);
 }

@@ -23,6 +23,13 @@
 /* Inlined into each version, so that it is compiled for its instruction set. */
 #define ADV_LOOP static inline __attribute__((always_inline))
 
+/* Before a loop: its turns do not depend on each other, even if two of its arrays are the same memory. */
+#ifdef __clang__
+#define ADV_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define ADV_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 #ifdef __x86_64__
 #define ADV_DISPATCH(linkage, name, parameters, arguments) \
 	__attribute__((target("avx2,fma,avx512f,avx512cd,avx512bw,avx512dq,avx512vl"))) static void name##_avx512 \
