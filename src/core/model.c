@@ -540,7 +540,7 @@ read_encoder(Reader *r, const Header *h, AdvEncoder *enc)
 	return check_distinct(r, names, h->n_columns, "column names") && check_inputs(r, enc);
 }
 
-/* What is left before the parameters, which begin at end, is the padding that aligns them and nothing else. */
+/* What is left before the parameters, which begin at end, is the padding that aligns them, nothing else. */
 static bool
 check_padding(Reader *r, size_t end)
 {
