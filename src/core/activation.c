@@ -24,7 +24,8 @@ adv_relu_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_
 	for (size_t i = 0; i < n; i++)
 		d_src[i] = dst[i] > 0 ? d_dst[i] : 0;
 }
-ADV_DISPATCH(extern, adv_relu_backward, (size_t n, const float *dst, const float *d_dst, float *d_src), (n, dst, d_dst, d_src))
+ADV_DISPATCH(extern, adv_relu_backward, (size_t n, const float *dst, const float *d_dst, float *d_src),
+			 (n, dst, d_dst, d_src))
 
 /*
  * tanh a = t / (t + 2) with t = exp(2a) - 1, for a = |x|; the sign is put back at the end. With 2a = n ln 2 + r,
@@ -34,8 +35,8 @@ ADV_DISPATCH(extern, adv_relu_backward, (size_t n, const float *dst, const float
 ADV_LOOP float
 tanh_one(float x)
 {
-	const float ln2_high = 0x1.62e4p-1f;	/* so short that its product with n is exact */
-	const float ln2_low = 0x1.7f7d1cp-20f;	/* ln 2 - ln2_high */
+	const float ln2_high = 0x1.62e4p-1f;   /* so short that its product with n is exact */
+	const float ln2_low = 0x1.7f7d1cp-20f; /* ln 2 - ln2_high */
 	const float log2_e = 0x1.715476p+0f;
 	const float round = 0x1.8p+23f; /* adding it rounds to whole numbers, which end up in the low bits */
 	float a = __builtin_fabsf(x);
@@ -56,7 +57,7 @@ tanh_one(float x)
 	series = series * r * r + r;
 
 	memcpy(&bits, &shifted, sizeof(bits));
-	bits = (bits + 127) << 23;	/* the exponent of 2^n */
+	bits = (bits + 127) << 23; /* the exponent of 2^n */
 	memcpy(&power, &bits, sizeof(power));
 	t = power * series + (power - 1);
 	return __builtin_copysignf(t / (t + 2), x);
@@ -78,4 +79,5 @@ adv_tanh_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_
 	for (size_t i = 0; i < n; i++)
 		d_src[i] = d_dst[i] * (1 - dst[i] * dst[i]);
 }
-ADV_DISPATCH(extern, adv_tanh_backward, (size_t n, const float *dst, const float *d_dst, float *d_src), (n, dst, d_dst, d_src))
+ADV_DISPATCH(extern, adv_tanh_backward, (size_t n, const float *dst, const float *d_dst, float *d_src),
+			 (n, dst, d_dst, d_src))

@@ -13,12 +13,12 @@
 
 #include "core/network.h"
 
-#define MAX_WINDOW	16			/* of maxpool: the winner's place fits a byte */
-#define MAX_NUMBER	ADV_MAX_INPUTS	/* larger numbers in an arch string are read as this plus one */
-#define WORD_SHOWN	64			/* bytes of a wrong word that a message repeats */
+#define MAX_WINDOW 16             /* of maxpool: the winner's place fits a byte */
+#define MAX_NUMBER ADV_MAX_INPUTS /* larger numbers in an arch string are read as this plus one */
+#define WORD_SHOWN 64             /* bytes of a wrong word that a message repeats */
 
 static const char *const layer_names[] = {
-	[ADV_LAYER_SCALE] = "scale",	 [ADV_LAYER_CONV] = "conv",	  [ADV_LAYER_MAXPOOL] = "maxpool",
+	[ADV_LAYER_SCALE] = "scale",     [ADV_LAYER_CONV] = "conv",   [ADV_LAYER_MAXPOOL] = "maxpool",
 	[ADV_LAYER_FLATTEN] = "flatten", [ADV_LAYER_DENSE] = "dense", [ADV_LAYER_RELU] = "relu",
 	[ADV_LAYER_TANH] = "tanh",
 };
@@ -42,7 +42,7 @@ typedef struct Builder
 {
 	AdvNetwork *net;
 	AdvShape shape;
-	bool flat;					/* shape is a vector, not an image */
+	bool flat; /* shape is a vector, not an image */
 	AdvError *err;
 } Builder;
 
@@ -243,7 +243,8 @@ check_values(AdvShape s, const char *what, AdvError *err)
 		(uint64_t) s.c * (uint64_t) s.h * (uint64_t) s.w <= ADV_MAX_INPUTS)
 		return ADV_OK;
 	adv_fail(err, ADV_LIMIT, "%s is too large", what);
-	adv_detail(err, "It has %d x %d x %d values; the limit is %d.", (int) s.c, (int) s.h, (int) s.w, ADV_MAX_INPUTS);
+	adv_detail(err, "It has %d x %d x %d values; the limit is %d.", (int) s.c, (int) s.h, (int) s.w,
+			   ADV_MAX_INPUTS);
 	return ADV_LIMIT;
 }
 
@@ -301,7 +302,8 @@ add_conv(Builder *b, int32_t filters, int32_t size)
 		(status = check_kernel(b, size)) != ADV_OK)
 		return status;
 	return add_layer(b, ADV_LAYER_CONV, size, (AdvShape){filters, b->shape.h, b->shape.w},
-					 (uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size), (uint64_t) filters);
+					 (uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size),
+					 (uint64_t) filters);
 }
 
 static AdvStatus
@@ -314,7 +316,8 @@ add_maxpool(Builder *b, int32_t size)
 		(status = check_at_most(b, "maxpool", "window size", size, MAX_WINDOW)) != ADV_OK ||
 		(status = check_window(b, size)) != ADV_OK)
 		return status;
-	return add_layer(b, ADV_LAYER_MAXPOOL, size, (AdvShape){b->shape.c, b->shape.h / size, b->shape.w / size}, 0, 0);
+	return add_layer(b, ADV_LAYER_MAXPOOL, size, (AdvShape){b->shape.c, b->shape.h / size, b->shape.w / size},
+					 0, 0);
 }
 
 static AdvStatus
@@ -333,8 +336,8 @@ add_dense(Builder *b, int32_t outputs)
 			return status;
 		b->flat = true;
 	}
-	return add_layer(b, ADV_LAYER_DENSE, 0, (AdvShape){outputs, 1, 1}, (uint64_t) outputs * (uint64_t) b->shape.c,
-					 (uint64_t) outputs);
+	return add_layer(b, ADV_LAYER_DENSE, 0, (AdvShape){outputs, 1, 1},
+					 (uint64_t) outputs * (uint64_t) b->shape.c, (uint64_t) outputs);
 }
 
 static AdvStatus
@@ -363,7 +366,8 @@ check_ends(const char *arch, AdvShape input, int classes, AdvError *err)
 	if (classes < 2)
 		return adv_fail(err, ADV_INVALID, "a classifier needs at least 2 classes");
 	if (classes > ADV_MAX_CLASSES)
-		return adv_fail(err, ADV_LIMIT, "a classifier can have at most %d classes, not %d", ADV_MAX_CLASSES, classes);
+		return adv_fail(err, ADV_LIMIT, "a classifier can have at most %d classes, not %d", ADV_MAX_CLASSES,
+						classes);
 	return check_values(input, "input of the network", err);
 }
 

@@ -13,14 +13,14 @@
 
 typedef struct AdvCarver
 {
-	unsigned char *base;		/* NULL: measure */
-	size_t		used;
+	unsigned char *base; /* NULL: measure */
+	size_t used;
 } AdvCarver;
 
 static inline void *
 adv_carve(AdvCarver *carver, size_t count, size_t size)
 {
-	size_t		at = carver->used;
+	size_t at = carver->used;
 
 	carver->used += (count * size + ADV_ALIGN - 1) / ADV_ALIGN * ADV_ALIGN;
 	return carver->base ? carver->base + at : NULL;

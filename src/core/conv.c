@@ -16,7 +16,7 @@
 #include "core/gemm.h"
 #include "core/layers.h"
 
-#define CHUNK_FLOATS (256 * 1024)	/* of patches: 1 MB, leaving room for what is multiplied with them */
+#define CHUNK_FLOATS (256 * 1024) /* of patches: 1 MB, leaving room for what is multiplied with them */
 
 static size_t
 patch_size(const AdvLayer *l)
@@ -98,9 +98,9 @@ cursor_next(const AdvLayer *l, Cursor *at)
 /* The part of a patch's lines that lies inside the image: columns [from, to) of it, in floats from the run's start. */
 typedef struct Run
 {
-	size_t skip;				/* floats left of the image */
-	size_t count;				/* floats inside */
-	size_t offset;				/* of the first value inside, within an image line */
+	size_t skip;   /* floats left of the image */
+	size_t count;  /* floats inside */
+	size_t offset; /* of the first value inside, within an image line */
 } Run;
 
 static Run
@@ -166,8 +166,8 @@ scatter_patches(const AdvLayer *l, size_t first, size_t count, const float *cols
 }
 
 void
-adv_conv_forward(const AdvLayer *l, int rows, const float *weight, const float *bias, const float *src, float *dst,
-				 float *cols, float *packed)
+adv_conv_forward(const AdvLayer *l, int rows, const float *weight, const float *bias, const float *src,
+				 float *dst, float *cols, float *packed)
 {
 	size_t positions = (size_t) rows * l->in.h * l->in.w;
 	size_t chunk = chunk_positions(l);
@@ -188,8 +188,9 @@ adv_conv_forward(const AdvLayer *l, int rows, const float *weight, const float *
 }
 
 void
-adv_conv_backward(const AdvLayer *l, int rows, const float *weight, const float *src, const float *d_dst, float *d_src,
-				  float *d_weight, float *d_bias, float *cols, float *d_cols, float *packed, float *d_packed)
+adv_conv_backward(const AdvLayer *l, int rows, const float *weight, const float *src, const float *d_dst,
+				  float *d_src, float *d_weight, float *d_bias, float *cols, float *d_cols, float *packed,
+				  float *d_packed)
 {
 	size_t positions = (size_t) rows * l->in.h * l->in.w;
 	size_t chunk = chunk_positions(l);
@@ -209,15 +210,16 @@ adv_conv_backward(const AdvLayer *l, int rows, const float *weight, const float 
 		if (d_weight)
 		{
 			gather_patches(l, first, count, src, cols);
-			adv_gemm(true, false, patch, filters, (int) count, cols, patch, d_to, filters, first > 0, d_packed,
-					 filters);
+			adv_gemm(true, false, patch, filters, (int) count, cols, patch, d_to, filters, first > 0,
+					 d_packed, filters);
 			for (size_t p = 0; p < count; p++)
 				for (int f = 0; f < filters; f++)
 					d_bias[f] += d_to[p * filters + f];
 		}
 		if (d_src)
 		{
-			adv_gemm(false, true, (int) count, patch, filters, d_to, filters, packed, filters, 0, d_cols, patch);
+			adv_gemm(false, true, (int) count, patch, filters, d_to, filters, packed, filters, 0, d_cols,
+					 patch);
 			scatter_patches(l, first, count, d_cols, d_src);
 		}
 	}

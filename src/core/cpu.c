@@ -14,8 +14,8 @@ adv_cpu_detect(void)
 #if defined(__x86_64__) || defined(__i386__)
 	cpu.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 	cpu.avx512 = cpu.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-		__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-		__builtin_cpu_supports("avx512vl");
+				 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+				 __builtin_cpu_supports("avx512vl");
 #endif
 	return cpu;
 }

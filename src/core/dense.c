@@ -51,8 +51,8 @@ adv_dense_backward(const AdvLayer *l, int rows, const float *weight, const float
 }
 
 void
-adv_dense_gradient_rows(const AdvLayer *l, int rows, int first, int count, const float *src, const float *d_dst,
-						float *d_weight, float *d_bias)
+adv_dense_gradient_rows(const AdvLayer *l, int rows, int first, int count, const float *src,
+						const float *d_dst, float *d_weight, float *d_bias)
 {
 	int in = (int) adv_shape_size(l->in);
 	int out = (int) adv_shape_size(l->out);

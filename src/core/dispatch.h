@@ -23,40 +23,44 @@
 /* Inlined into each version, so that it is compiled for its instruction set. */
 #define ADV_LOOP static inline __attribute__((always_inline))
 
-/* Before a loop: its turns do not depend on each other, even if two of its arrays are the same memory. */
+/*
+ * Before a loop: its turns do not depend on each other, even if two of its arrays are the same memory. It need not be
+ * vectorised all the same, as in builds without optimisation.
+ */
 #ifdef __clang__
+#pragma clang diagnostic ignored "-Wpass-failed"
 #define ADV_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define ADV_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
 #ifdef __x86_64__
-#define ADV_DISPATCH(linkage, name, parameters, arguments) \
-	__attribute__((target("avx2,fma,avx512f,avx512cd,avx512bw,avx512dq,avx512vl"))) static void name##_avx512 \
-		parameters \
-	{ \
-		name##_loop arguments; \
-	} \
-	__attribute__((target("avx2,fma"))) static void name##_avx2 parameters \
-	{ \
-		name##_loop arguments; \
-	} \
-	linkage void name parameters \
-	{ \
-		AdvCpu cpu = adv_cpu_detect(); \
-\
-		if (cpu.avx512) \
-			name##_avx512 arguments; \
-		else if (cpu.avx2) \
-			name##_avx2 arguments; \
-		else \
-			name##_loop arguments; \
+#define ADV_DISPATCH(linkage, name, parameters, arguments)                                                   \
+	__attribute__((target(                                                                                   \
+		"avx2,fma,avx512f,avx512cd,avx512bw,avx512dq,avx512vl"))) static void name##_avx512 parameters       \
+	{                                                                                                        \
+		name##_loop arguments;                                                                               \
+	}                                                                                                        \
+	__attribute__((target("avx2,fma"))) static void name##_avx2 parameters                                   \
+	{                                                                                                        \
+		name##_loop arguments;                                                                               \
+	}                                                                                                        \
+	linkage void name parameters                                                                             \
+	{                                                                                                        \
+		AdvCpu cpu = adv_cpu_detect();                                                                       \
+                                                                                                             \
+		if (cpu.avx512)                                                                                      \
+			name##_avx512 arguments;                                                                         \
+		else if (cpu.avx2)                                                                                   \
+			name##_avx2 arguments;                                                                           \
+		else                                                                                                 \
+			name##_loop arguments;                                                                           \
 	}
 #else
-#define ADV_DISPATCH(linkage, name, parameters, arguments) \
-	linkage void name parameters \
-	{ \
-		name##_loop arguments; \
+#define ADV_DISPATCH(linkage, name, parameters, arguments)                                                   \
+	linkage void name parameters                                                                             \
+	{                                                                                                        \
+		name##_loop arguments;                                                                               \
 	}
 #endif
 

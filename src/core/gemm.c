@@ -13,10 +13,10 @@
 #include "dispatch.h"
 #include "core/gemm.h"
 
-#define MR	6					/* rows of a tile */
-#define NR	16					/* columns of a tile: one vector */
-#define KC	256					/* depth of a block: a panel of b (KC x NR) stays in the first-level cache */
-#define NC	96					/* columns of a block: on the stack, KC x NC floats are 96 kB */
+#define MR 6   /* rows of a tile */
+#define NR 16  /* columns of a tile: one vector */
+#define KC 256 /* depth of a block: a panel of b (KC x NR) stays in the first-level cache */
+#define NC 96  /* columns of a block: on the stack, KC x NC floats are 96 kB */
 
 typedef float Vector __attribute__((vector_size(NR * sizeof(float)), aligned(64)));
 typedef float LooseVector __attribute__((vector_size(NR * sizeof(float)), aligned(4), may_alias));
@@ -75,7 +75,8 @@ pack_b(View b, size_t from, int depth, size_t first, int count, float *panels)
 			memset(panels, 0, sizeof(float) * (size_t) depth * NR);
 		if (b.col == 1)
 			for (int p = 0; p < depth; p++)
-				memcpy(panels + p * NR, b.x + (from + p) * b.row + first + j0, sizeof(float) * (size_t) width);
+				memcpy(panels + p * NR, b.x + (from + p) * b.row + first + j0,
+					   sizeof(float) * (size_t) width);
 		else
 			for (int j = 0; j < width; j++)
 				for (int p = 0; p < depth; p++)
@@ -137,7 +138,9 @@ dots_loop(int m, int n, int k, const float *a, size_t lda, const float *b, size_
 			c[(size_t) i * ldc + j] += sum;
 		}
 }
-ADV_DISPATCH(static, dots, (int m, int n, int k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc),
+ADV_DISPATCH(static, dots,
+			 (int m, int n, int k, const float *a, size_t lda, const float *b, size_t ldb, float *c,
+			  size_t ldc),
 			 (m, n, k, a, lda, b, ldb, c, ldc))
 
 static void
@@ -157,8 +160,8 @@ portable(bool ta, bool tb, int m, int n, int k, const float *a, int lda, const f
 }
 
 /* cblas_sgemm and the numbers of its enums. */
-typedef void (*CblasSgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
-						   const float *b, int ldb, float beta, float *c, int ldc);
+typedef void (*CblasSgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a,
+						   int lda, const float *b, int ldb, float beta, float *c, int ldc);
 enum
 {
 	CBLAS_ROW_MAJOR = 101,
@@ -169,7 +172,7 @@ enum
 /* What adv_gemm runs on: the only mutable state of the core, set once before any work. */
 static struct
 {
-	CblasSgemm sgemm;			/* NULL: portable */
+	CblasSgemm sgemm; /* NULL: portable */
 	char name[64];
 } provider;
 
@@ -178,8 +181,8 @@ adv_gemm(bool ta, bool tb, int m, int n, int k, const float *a, int lda, const f
 		 float *c, int ldc)
 {
 	if (provider.sgemm)
-		provider.sgemm(CBLAS_ROW_MAJOR, ta ? CBLAS_TRANS : CBLAS_NO_TRANS, tb ? CBLAS_TRANS : CBLAS_NO_TRANS, m, n,
-					   k, 1.0f, a, lda, b, ldb, beta, c, ldc);
+		provider.sgemm(CBLAS_ROW_MAJOR, ta ? CBLAS_TRANS : CBLAS_NO_TRANS, tb ? CBLAS_TRANS : CBLAS_NO_TRANS,
+					   m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
 	else
 		portable(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
 }

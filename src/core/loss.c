@@ -47,8 +47,8 @@ adv_softmax(int rows, int classes, const float *logits, float *proba)
 }
 
 double
-adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *label, float scale, float *loss_rows,
-				  float *d_logits, int64_t *correct)
+adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *label, float scale,
+				  float *loss_rows, float *d_logits, int64_t *correct)
 {
 	double total = 0;
 

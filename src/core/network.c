@@ -231,7 +231,8 @@ conv_backward(const AdvLayer *l, int i, const float *params, AdvWorkspace *ws, i
 		adv_conv_backward(l, rows - first < step ? rows - first : step, params + l->weight, ws->act[i] + in,
 						  ws->d_act[i + 1] + (size_t) first * adv_shape_size(l->out),
 						  to_input ? ws->d_act[i] + in : NULL, d_params ? d_params + l->weight : NULL,
-						  d_params ? d_params + l->bias : NULL, ws->cols, ws->d_cols, ws->packed, ws->d_packed);
+						  d_params ? d_params + l->bias : NULL, ws->cols, ws->d_cols, ws->packed,
+						  ws->d_packed);
 	}
 	return ADV_OK;
 }
@@ -292,8 +293,8 @@ first_trained_layer(const AdvNetwork *net)
 }
 
 AdvStatus
-adv_backward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int rows, float *d_params, bool skip_dense,
-			 bool input_gradient)
+adv_backward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int rows, float *d_params,
+			 bool skip_dense, bool input_gradient)
 {
 	int last = input_gradient ? 0 : first_trained_layer(net);
 

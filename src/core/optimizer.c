@@ -23,8 +23,8 @@ flush(float x)
  * spread = 1 / sqrt(1 - b2^t).
  */
 ADV_LOOP void
-adam_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m, float *restrict v, float rate,
-	 float spread, float beta1, float beta2, float epsilon, float decay)
+adam_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m, float *restrict v,
+		  float rate, float spread, float beta1, float beta2, float epsilon, float decay)
 {
 	for (size_t i = 0; i < n; i++)
 	{
@@ -35,11 +35,14 @@ adam_loop(size_t n, float *restrict w, const float *restrict g, float *restrict 
 		w[i] -= rate * m[i] / (__builtin_sqrtf(v[i]) * spread + epsilon);
 	}
 }
-ADV_DISPATCH(static, adam, (size_t n, float *w, const float *g, float *m, float *v, float rate, float spread, float beta1, float beta2, float epsilon, float decay),
+ADV_DISPATCH(static, adam,
+			 (size_t n, float *w, const float *g, float *m, float *v, float rate, float spread, float beta1,
+			  float beta2, float epsilon, float decay),
 			 (n, w, g, m, v, rate, spread, beta1, beta2, epsilon, decay))
 
 ADV_LOOP void
-sgd_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m, float rate, float momentum, float decay)
+sgd_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m, float rate, float momentum,
+		 float decay)
 {
 	for (size_t i = 0; i < n; i++)
 	{
@@ -47,11 +50,13 @@ sgd_loop(size_t n, float *restrict w, const float *restrict g, float *restrict m
 		w[i] -= rate * m[i];
 	}
 }
-ADV_DISPATCH(static, sgd, (size_t n, float *w, const float *g, float *m, float rate, float momentum, float decay),
+ADV_DISPATCH(static, sgd,
+			 (size_t n, float *w, const float *g, float *m, float rate, float momentum, float decay),
 			 (n, w, g, m, rate, momentum, decay))
 
 void
-adv_optimizer_update(const AdvOptimizer *opt, int64_t t, size_t n, float *w, const float *g, float *m, float *v)
+adv_optimizer_update(const AdvOptimizer *opt, int64_t t, size_t n, float *w, const float *g, float *m,
+					 float *v)
 {
 	if (opt->kind == ADV_SGD)
 		sgd(n, w, g, m, (float) opt->learning_rate, (float) opt->momentum, (float) opt->weight_decay);

@@ -62,7 +62,8 @@ give_to_place(int c, const uint8_t *which, uint8_t place, const float *d_dst, fl
 }
 
 ADV_LOOP void
-adv_maxpool_backward_loop(const AdvLayer *l, int rows, const uint8_t *argmax, const float *d_dst, float *d_src)
+adv_maxpool_backward_loop(const AdvLayer *l, int rows, const uint8_t *argmax, const float *d_dst,
+						  float *d_src)
 {
 	int c = l->in.c;
 	size_t line = (size_t) l->in.w * c;

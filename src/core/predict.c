@@ -28,8 +28,9 @@ row_loss(int classes, const float *logits, const int32_t *label, size_t row)
 }
 
 AdvStatus
-adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data, const uint32_t *rows, size_t n,
-			AdvTeam *team, int32_t *prediction, float *proba, float *loss, void *private, atomic_ullong *done)
+adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data, const uint32_t *rows,
+			size_t n, AdvTeam *team, int32_t *prediction, float *proba, float *loss, void *private,
+			atomic_ullong *done)
 {
 	size_t inputs = adv_shape_size(net->input);
 	size_t classes = (size_t) net->classes;

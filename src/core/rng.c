@@ -19,8 +19,8 @@ adv_philox(const uint32_t key[2], const uint32_t ctr[4], uint32_t out[4])
 		c1 = (uint32_t) p1;
 		c2 = (uint32_t) (p0 >> 32) ^ c3 ^ k1;
 		c3 = (uint32_t) p0;
-		k0 += 0x9E3779B9;		/* golden ratio */
-		k1 += 0xBB67AE85;		/* sqrt(3) - 1 */
+		k0 += 0x9E3779B9; /* golden ratio */
+		k1 += 0xBB67AE85; /* sqrt(3) - 1 */
 	}
 	out[0] = c0;
 	out[1] = c1;

@@ -6,7 +6,8 @@
 #include "core/layers.h"
 
 void
-adv_scale_forward(const AdvLayer *l, int rows, const float *shift, const float *factor, const float *src, float *dst)
+adv_scale_forward(const AdvLayer *l, int rows, const float *shift, const float *factor, const float *src,
+				  float *dst)
 {
 	size_t positions = (size_t) rows * l->in.h * l->in.w;
 	size_t channels = (size_t) l->in.c;

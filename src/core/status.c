@@ -9,6 +9,9 @@
 #include "core/status.h"
 
 /* Format into a buffer; a message that is too long is cut before the UTF-8 character that no longer fits. */
+static void format_text(char *buf, size_t size, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
 static void
 format_text(char *buf, size_t size, const char *format, va_list args)
 {

@@ -13,9 +13,9 @@
 
 #include "core/team.h"
 
-#define SPINS	1024			/* 20 to 50 microseconds where a pause takes 40 nanoseconds */
-#define YIELDS	64
-#define POLL_EVERY 256			/* turns of spinning */
+#define SPINS      1024 /* 20 to 50 microseconds where a pause takes 40 nanoseconds */
+#define YIELDS     64
+#define POLL_EVERY 256 /* turns of spinning */
 
 static inline void
 pause_processor(void)

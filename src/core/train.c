@@ -14,25 +14,25 @@
 #include "core/rng.h"
 #include "core/train.h"
 
-#define PIECE_OUTPUTS	32		/* outputs of a dense piece, fewer when there are very many inputs: */
-#define PIECE_WEIGHTS	((size_t) 1 << 20)	/* weights of a dense piece at most, unless one output has more */
-#define PIECE_CONV		4096	/* parameters of a conv piece */
-#define VALIDATION_PARTS 64		/* sums that validation pieces are collected in */
+#define PIECE_OUTPUTS    32 /* outputs of a dense piece, fewer when there are very many inputs: */
+#define PIECE_WEIGHTS    ((size_t) 1 << 20) /* weights of a dense piece at most, unless one output has more */
+#define PIECE_CONV       4096               /* parameters of a conv piece */
+#define VALIDATION_PARTS 64                 /* sums that validation pieces are collected in */
 
 /* The memory a team shares beside parameters and outcome. */
 typedef struct Shared
 {
-	uint32_t *order;			/* (n_examples) examples in this epoch's order */
-	uint64_t *random;			/* (n_examples) what they are ordered by */
-	uint32_t *bucket;			/* (n_buckets + 1) */
-	double *slice_loss;			/* (n_slices) sums over the rows of a slice */
+	uint32_t *order;    /* (n_examples) examples in this epoch's order */
+	uint64_t *random;   /* (n_examples) what they are ordered by */
+	uint32_t *bucket;   /* (n_buckets + 1) */
+	double *slice_loss; /* (n_slices) sums over the rows of a slice */
 	int64_t *slice_correct;
-	float *slice_gradient;		/* (n_slices, n_conv) gradients of the parameters before the first dense layer */
-	float *dense_src[ADV_MAX_LAYERS];	/* (batch, in) of each dense layer */
+	float *slice_gradient; /* (n_slices, n_conv) gradients of the parameters before the first dense layer */
+	float *dense_src[ADV_MAX_LAYERS];   /* (batch, in) of each dense layer */
 	float *dense_d_dst[ADV_MAX_LAYERS]; /* (batch, out) */
-	float *m;					/* (n_params) optimizer state */
+	float *m;                           /* (n_params) optimizer state */
 	float *v;
-	double *part_loss;			/* (VALIDATION_PARTS) */
+	double *part_loss; /* (VALIDATION_PARTS) */
 	int64_t *part_correct;
 	size_t bytes;
 } Shared;
@@ -44,14 +44,14 @@ typedef struct Run
 	const AdvNetwork *net;
 	AdvTeam *team;
 	Shared shared;
-	AdvWorkspace ws;			/* of one slice */
-	float *gradient;			/* of one piece */
+	AdvWorkspace ws; /* of one slice */
+	float *gradient; /* of one piece */
 	size_t n_conv;
-	int epoch;					/* from 0 */
-	size_t begin;				/* first example of the minibatch, in the epoch's order */
-	int rows;					/* of the minibatch */
-	int n_slices;				/* of the minibatch */
-	int64_t step;				/* minibatches so far, this one included */
+	int epoch;    /* from 0 */
+	size_t begin; /* first example of the minibatch, in the epoch's order */
+	int rows;     /* of the minibatch */
+	int n_slices; /* of the minibatch */
+	int64_t step; /* minibatches so far, this one included */
 } Run;
 
 /* ---- memory ---- */
@@ -249,7 +249,8 @@ place_slice(Run *run, size_t first)
 		if (l->kind != ADV_LAYER_DENSE)
 			continue;
 		redirect(run->ws.act, net->n_layers, i, run->shared.dense_src[i] + first * adv_shape_size(l->in));
-		redirect(run->ws.d_act, net->n_layers, i + 1, run->shared.dense_d_dst[i] + first * adv_shape_size(l->out));
+		redirect(run->ws.d_act, net->n_layers, i + 1,
+				 run->shared.dense_d_dst[i] + first * adv_shape_size(l->out));
 	}
 }
 
@@ -278,8 +279,8 @@ run_slice(Run *run, int slice)
 
 	run->shared.slice_correct[slice] = 0;
 	run->shared.slice_loss[slice] =
-		adv_cross_entropy(rows, net->classes, run->ws.act[net->n_layers], label, 1.0f / (float) run->rows, NULL,
-						  run->ws.d_act[net->n_layers], &run->shared.slice_correct[slice]);
+		adv_cross_entropy(rows, net->classes, run->ws.act[net->n_layers], label, 1.0f / (float) run->rows,
+						  NULL, run->ws.d_act[net->n_layers], &run->shared.slice_correct[slice]);
 	memset(d_params, 0, sizeof(float) * run->n_conv);
 	return adv_backward(net, t->params, &run->ws, rows, d_params, true, false);
 }
@@ -365,7 +366,8 @@ diverged(Run *run, const char *what, AdvError *err)
 	state->failed_epoch = run->epoch + 1;
 	state->failed_batch = batch;
 	atomic_store(&run->team->shared->abort, 1);
-	adv_fail(err, ADV_DIVERGED, "training diverged in epoch %d, minibatch %d: %s", run->epoch + 1, batch, what);
+	adv_fail(err, ADV_DIVERGED, "training diverged in epoch %d, minibatch %d: %s", run->epoch + 1, batch,
+			 what);
 	adv_hint(err, "A smaller learning rate or scaled features may help.");
 	return ADV_DIVERGED;
 }

@@ -11,21 +11,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GOLDEN_DIMS 4
+#define GOLDEN_DIMS    4
 #define GOLDEN_TENSORS 256
 
 typedef struct GoldenTensor
 {
-	char		name[32];
-	int			ndim;
-	size_t		dim[GOLDEN_DIMS];
-	size_t		n;				/* values */
-	double	   *value;
+	char name[32];
+	int ndim;
+	size_t dim[GOLDEN_DIMS];
+	size_t n; /* values */
+	double *value;
 } GoldenTensor;
 
 typedef struct Golden
 {
-	int			n_tensors;
+	int n_tensors;
 	GoldenTensor tensor[GOLDEN_TENSORS];
 } Golden;
 

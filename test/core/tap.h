@@ -58,8 +58,7 @@ skip(const char *name, const char *reason)
 	printf("ok %d - %s # SKIP %s\n", ++tap_count, name, reason);
 }
 
-static inline void __attribute__((format(printf, 1, 2)))
-diag(const char *format, ...)
+static inline void __attribute__((format(printf, 1, 2))) diag(const char *format, ...)
 {
 	va_list args;
 
@@ -70,8 +69,7 @@ diag(const char *format, ...)
 	printf("\n");
 }
 
-static inline bool __attribute__((format(printf, 2, 3)))
-okf(bool passed, const char *format, ...)
+static inline bool __attribute__((format(printf, 2, 3))) okf(bool passed, const char *format, ...)
 {
 	char name[512];
 	va_list args;

@@ -51,14 +51,16 @@ is_layer(int i, int kind, AdvShape out, size_t weight, size_t n_weight, size_t n
 {
 	const AdvLayer *l = &net.layers[i];
 
-	return l->kind == kind && l->out.c == out.c && l->out.h == out.h && l->out.w == out.w && l->weight == weight &&
-		l->n_weight == n_weight && l->n_bias == n_bias && l->bias == weight + n_weight;
+	return l->kind == kind && l->out.c == out.c && l->out.h == out.h && l->out.w == out.w &&
+		   l->weight == weight && l->n_weight == n_weight && l->n_bias == n_bias &&
+		   l->bias == weight + n_weight;
 }
 
 static void
 test_layers(void)
 {
-	ok(parse(ADV_ARCH_IMAGE, image) == ADV_OK && net.n_layers == 12 && net.first_trained == 0, "the image network");
+	ok(parse(ADV_ARCH_IMAGE, image) == ADV_OK && net.n_layers == 12 && net.first_trained == 0,
+	   "the image network");
 	ok(is_layer(0, ADV_LAYER_CONV, (AdvShape){32, 32, 32}, 0, 864, 32), "its first layer");
 	ok(is_layer(3, ADV_LAYER_CONV, (AdvShape){64, 16, 16}, 896, 18432, 64), "its second convolution");
 	ok(is_layer(6, ADV_LAYER_FLATTEN, (AdvShape){4096, 1, 1}, 19392, 0, 0), "a flatten layer is added");
@@ -84,7 +86,8 @@ test_grammar(void)
 	reads_as(ADV_ARCH_TABULAR, flat, ADV_ARCH_TABULAR);
 	reads_as("", flat, "");
 	reads_as(" \t\n", flat, "");
-	reads_as("  CONV 4 X 3 ,ReLU,\n\tmaxPool2,dense007,TANH  ", image, "conv 4x3, relu, maxpool 2, dense 7, tanh");
+	reads_as("  CONV 4 X 3 ,ReLU,\n\tmaxPool2,dense007,TANH  ", image,
+			 "conv 4x3, relu, maxpool 2, dense 7, tanh");
 	reads_as("relu,tanh", flat, "relu, tanh");
 	reads_as("maxpool 4, conv 5x3", (AdvShape){2, 4, 4}, "maxpool 4, conv 5x3");
 }
@@ -96,7 +99,8 @@ test_wrong_words(void)
 	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, relu and tanh, separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
-	is_string(err.hint, "Write dense N for N outputs, for example dense 128.", "the hint shows how to write it");
+	is_string(err.hint, "Write dense N for N outputs, for example dense 128.",
+			  "the hint shows how to write it");
 	fails_with("relu, , tanh", flat, ADV_INVALID, "empty layer in arch string");
 	fails_with(",relu", flat, ADV_INVALID, "empty layer in arch string");
 	fails_with("relu, ", flat, ADV_INVALID, "empty layer in arch string");
@@ -126,7 +130,8 @@ test_rules(void)
 	fails_with("tanh, maxpool 2", flat, ADV_INVALID, "maxpool needs an image as input");
 	fails_with("dense 4, conv 3x3", image, ADV_INVALID, "conv cannot follow dense in arch string");
 	fails_with("dense 4, relu, maxpool 2", image, ADV_INVALID, "maxpool cannot follow dense in arch string");
-	fails_with("maxpool 8, maxpool 5", image, ADV_INVALID, "window of maxpool 5 in arch string is larger than its input");
+	fails_with("maxpool 8, maxpool 5", image, ADV_INVALID,
+			   "window of maxpool 5 in arch string is larger than its input");
 	is_string(err.detail, "The input of this layer is 4 x 4.", "the detail gives the input's size");
 }
 
@@ -152,7 +157,8 @@ test_limits(void)
 	arch[ADV_MAX_ARCH] = '\0';
 	fails_with(arch, flat, ADV_LIMIT, "arch string must be shorter than 2048 bytes");
 	fails_with("", (AdvShape){0, 1, 1}, ADV_INVALID, "input of a network must have at least 1 value");
-	fails_with("", (AdvShape){INT32_MAX, INT32_MAX, INT32_MAX}, ADV_LIMIT, "input of the network is too large");
+	fails_with("", (AdvShape){INT32_MAX, INT32_MAX, INT32_MAX}, ADV_LIMIT,
+			   "input of the network is too large");
 	fails_with("", (AdvShape){1, 1 << 24, 2}, ADV_LIMIT, "input of the network is too large");
 	ok(adv_network_parse(&net, "", flat, 1, false, NULL) == ADV_INVALID, "one class is none");
 	ok(adv_network_parse(&net, "", flat, ADV_MAX_CLASSES + 1, false, NULL) == ADV_LIMIT, "too many classes");
@@ -162,14 +168,15 @@ test_limits(void)
 static void
 test_rubbish(void)
 {
-	static const char *const parts[] = {"conv", "dense", "maxpool", "relu", "tanh", ",", ",", " ", "x", "3",
-										"2",	"31",	 "9999999",	"\xc3", "\xa9",	"\x7f",	"-", ".", "\n", "16777216"};
+	static const char *const parts[] = {"conv", "dense", "maxpool", "relu", "tanh", ",",       ",",
+										" ",    "x",     "3",       "2",    "31",   "9999999", "\xc3",
+										"\xa9", "\x7f",  "-",       ".",    "\n",   "16777216"};
 	const int n_parts = sizeof(parts) / sizeof(parts[0]);
 	int parsed = 0;
 
 	for (uint64_t i = 0; i < 20000; i++)
 	{
-		char *arch = calloc(1, 300);	/* of its own, so that reading past its end is noticed */
+		char *arch = calloc(1, 300); /* of its own, so that reading past its end is noticed */
 
 		for (uint64_t j = 0; j < 3 + i % 20; j++)
 			strcat(arch, parts[adv_random64(1, ADV_FOR_ATTACK, i, j) % n_parts]);

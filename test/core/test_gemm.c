@@ -38,7 +38,7 @@ product_error(bool ta, bool tb, int m, int n, int k, float beta)
 	fill(size_b, b, 2);
 	fill(size_c, before, 3);
 	memcpy(c, before, sizeof(float) * size_c);
-	if (beta == 0)				/* c is not read */
+	if (beta == 0) /* c is not read */
 		for (int i = 0; i < m; i++)
 			for (int j = 0; j < n; j++)
 				c[i * ldc + j] = NAN;
@@ -53,8 +53,11 @@ product_error(bool ta, bool tb, int m, int n, int k, float beta)
 			{
 				expected *= beta;
 				for (int p = 0; p < k; p++)
-					expected += (double) (ta ? a[p * lda + i] : a[i * lda + p]) * (tb ? b[j * ldb + p] : b[p * ldb + j]);
-				worst = fmax(worst, isnan(c[i * ldc + j]) ? INFINITY : fabs(c[i * ldc + j] - expected) / (1e-7 * (k + 4)));
+					expected += (double) (ta ? a[p * lda + i] : a[i * lda + p]) *
+								(tb ? b[j * ldb + p] : b[p * ldb + j]);
+				worst =
+					fmax(worst, isnan(c[i * ldc + j]) ? INFINITY
+													  : fabs(c[i * ldc + j] - expected) / (1e-7 * (k + 4)));
 			}
 			else if (c[i * ldc + j] != before[i * ldc + j])
 				worst = INFINITY;
@@ -70,7 +73,7 @@ static void
 test_products(void)
 {
 	static const int sizes[][3] = {
-		{1, 1, 1},	  {1, 7, 5},	{3, 2, 100}, {5, 17, 33},  {6, 16, 256},  {7, 15, 257}, {13, 97, 31},
+		{1, 1, 1},    {1, 7, 5},     {3, 2, 100},  {5, 17, 33},  {6, 16, 256},  {7, 15, 257}, {13, 97, 31},
 		{64, 64, 64}, {1, 100, 300}, {250, 3, 40}, {31, 193, 7}, {100, 32, 27}, {33, 1, 513},
 	};
 
@@ -80,8 +83,10 @@ test_products(void)
 			double worst = 0;
 
 			for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-				worst = fmax(worst, product_error(t & 1, t >> 1, sizes[i][0], sizes[i][1], sizes[i][2], (float) beta));
-			okf(worst < 1, "%s, %s * %s, beta %d", adv_gemm_name(), t & 1 ? "a^T" : "a", t >> 1 ? "b^T" : "b", beta);
+				worst = fmax(
+					worst, product_error(t & 1, t >> 1, sizes[i][0], sizes[i][1], sizes[i][2], (float) beta));
+			okf(worst < 1, "%s, %s * %s, beta %d", adv_gemm_name(), t & 1 ? "a^T" : "a", t >> 1 ? "b^T" : "b",
+				beta);
 			if (!(worst < 1))
 				diag("error %g times the tolerance", worst);
 		}

@@ -19,7 +19,7 @@ typedef struct Case
 	int rows;
 	float *params;
 	float *d_params;
-	float *x;					/* (rows, c, h, w) */
+	float *x; /* (rows, c, h, w) */
 	int32_t *label;
 	AdvWorkspace ws;
 	void *memory;
@@ -50,7 +50,7 @@ make_case(Case *c, const char *arch, AdvShape shape, int classes, bool scale, in
 	c->memory = aligned_alloc(64, adv_workspace_size(&c->net, rows, pass));
 	if (!c->memory)
 		bail_out("out of memory");
-	memset(c->memory, 0xff, adv_workspace_size(&c->net, rows, pass));	/* NaN: nothing may rely on zeros */
+	memset(c->memory, 0xff, adv_workspace_size(&c->net, rows, pass)); /* NaN: nothing may rely on zeros */
 	adv_workspace_init(&c->ws, &c->net, rows, pass, c->memory);
 }
 
@@ -81,8 +81,9 @@ forward(Case *c, float *loss_rows)
 
 	load_input(c);
 	adv_forward(&c->net, c->params, &c->ws, c->rows);
-	return adv_cross_entropy(c->rows, c->net.classes, c->ws.act[c->net.n_layers], c->label, 1.0f / (float) c->rows,
-							 loss_rows, c->ws.d_act[c->net.n_layers], &correct) / c->rows;
+	return adv_cross_entropy(c->rows, c->net.classes, c->ws.act[c->net.n_layers], c->label,
+							 1.0f / (float) c->rows, loss_rows, c->ws.d_act[c->net.n_layers], &correct) /
+		   c->rows;
 }
 
 static void
@@ -130,9 +131,10 @@ test_golden(const char *file, const char *arch, AdvShape shape, int classes)
 	for (int r = 0; r < c.rows; r++)
 		adv_to_channels_first(shape, c.ws.d_act[0] + r * size, d_x + r * size);
 
-	is_close(golden_get(&g, "logits")->n, c.ws.act[c.net.n_layers], golden_get(&g, "logits")->value, TOLERANCE,
-			 NAME("logits"));
-	is_close(golden_get(&g, "proba")->n, proba, golden_get(&g, "proba")->value, TOLERANCE, NAME("probabilities"));
+	is_close(golden_get(&g, "logits")->n, c.ws.act[c.net.n_layers], golden_get(&g, "logits")->value,
+			 TOLERANCE, NAME("logits"));
+	is_close(golden_get(&g, "proba")->n, proba, golden_get(&g, "proba")->value, TOLERANCE,
+			 NAME("probabilities"));
 	is_close(golden_get(&g, "loss_rows")->n, loss_rows, golden_get(&g, "loss_rows")->value, TOLERANCE,
 			 NAME("losses"));
 	ok(fabs(loss - golden_get(&g, "loss")->value[0]) < TOLERANCE * loss, NAME("mean loss"));
@@ -254,7 +256,8 @@ test_options(void)
 	ok(memcmp(f.ws.act[f.net.n_layers], c.ws.act[c.net.n_layers], sizeof(float) * 9) == 0,
 	   "a forward-only workspace gives the same logits");
 	load_input(&c);
-	ok(memcmp(f.ws.act[0], c.ws.act[0], sizeof(float) * 3 * adv_shape_size(shape)) == 0, "and leaves the input alone");
+	ok(memcmp(f.ws.act[0], c.ws.act[0], sizeof(float) * 3 * adv_shape_size(shape)) == 0,
+	   "and leaves the input alone");
 
 	forward(&c, NULL);
 	adv_backward(&c.net, c.params, &c.ws, 3, c.d_params, false, false);
@@ -304,7 +307,8 @@ test_stop(void)
 	load_input(&c);
 	ok(adv_forward(&c.net, c.params, &c.ws, 2) == ADV_ABORTED, "a forward pass stops between layers");
 	questions = 2;
-	ok(adv_backward(&c.net, c.params, &c.ws, 2, c.d_params, false, true) == ADV_ABORTED, "a backward pass too");
+	ok(adv_backward(&c.net, c.params, &c.ws, 2, c.d_params, false, true) == ADV_ABORTED,
+	   "a backward pass too");
 	free_case(&c);
 }
 
@@ -322,7 +326,8 @@ test_init(void)
 	most = largest(l->n_weight, c.params + l->weight);
 	ok(most <= limit && most > 0.95 * limit, "Glorot limits of a convolution");
 	ok(largest(l->n_bias, c.params + l->bias) == 0, "biases start at zero");
-	ok(c.params[0] == 0 && c.params[3] == 0 && c.params[4] == 1 && c.params[7] == 1, "scaling starts as the identity");
+	ok(c.params[0] == 0 && c.params[3] == 0 && c.params[4] == 1 && c.params[7] == 1,
+	   "scaling starts as the identity");
 	adv_network_init(&c.net, c.params, 1, ADV_INIT_HE);
 	l = &c.net.layers[3];
 	limit = sqrt(6.0 / (8 * 36));
@@ -346,8 +351,8 @@ main(void)
 	test_differences("conv 3x1, tanh", (AdvShape){1, 1, 2}, 2, false);
 	test_differences("conv 3x7, tanh, conv 2x5", (AdvShape){2, 3, 4}, 3, true);
 	test_differences("maxpool 3, conv 2x3, tanh", (AdvShape){3, 8, 11}, 3, false);
-	test_differences("conv 5x3, maxpool 2, relu, conv 7x3, maxpool 3, tanh, dense 6, relu", (AdvShape){3, 13, 9}, 4,
-					 true);
+	test_differences("conv 5x3, maxpool 2, relu, conv 7x3, maxpool 3, tanh, dense 6, relu",
+					 (AdvShape){3, 13, 9}, 4, true);
 	test_differences("maxpool 4, conv 3x1, tanh", (AdvShape){2, 4, 4}, 2, true);
 	test_options();
 	test_stop();

@@ -20,9 +20,11 @@ test_known_answers(void)
 	known_answer("philox of zeros", (uint32_t[]){0, 0, 0, 0}, (uint32_t[]){0, 0},
 				 (uint32_t[]){0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
 	known_answer("philox of ones", (uint32_t[]){0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
-				 (uint32_t[]){0xffffffff, 0xffffffff}, (uint32_t[]){0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+				 (uint32_t[]){0xffffffff, 0xffffffff},
+				 (uint32_t[]){0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
 	known_answer("philox of pi", (uint32_t[]){0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-				 (uint32_t[]){0xa4093822, 0x299f31d0}, (uint32_t[]){0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+				 (uint32_t[]){0xa4093822, 0x299f31d0},
+				 (uint32_t[]){0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
 static void
@@ -36,7 +38,8 @@ test_streams(void)
 	ok(x != adv_random64(1, ADV_FOR_SHUFFLE, 3, 3), "another key too");
 	ok(x != adv_random64(1, ADV_FOR_SHUFFLE, 2, 4), "another index too");
 	ok(adv_random64(1, ADV_FOR_SHUFFLE, 2 + ((uint64_t) 1 << 40), 3) != x, "the upper half of a key counts");
-	ok(adv_random64(1, ADV_FOR_SHUFFLE, 2, 3 + ((uint64_t) 1 << 40)) != x, "the upper half of an index counts");
+	ok(adv_random64(1, ADV_FOR_SHUFFLE, 2, 3 + ((uint64_t) 1 << 40)) != x,
+	   "the upper half of an index counts");
 }
 
 /* Numbers must stay what they are: models are reproduced from their seed. */
@@ -62,7 +65,8 @@ test_uniform(void)
 		squares += u * u;
 	}
 	ok(inside, "uniform numbers lie in [0, 1)");
-	ok(fabs(sum / n - 0.5) < 0.015 && fabs(squares / n - 1.0 / 3) < 0.015, "their moments are those of U(0, 1)");
+	ok(fabs(sum / n - 0.5) < 0.015 && fabs(squares / n - 1.0 / 3) < 0.015,
+	   "their moments are those of U(0, 1)");
 }
 
 int

@@ -1,0 +1,165 @@
+/*
+ * core.c
+ *		Training speed of the core alone: samples per second of adv_train for the paper's two networks.
+ *
+ * Usage: core [seconds per measurement, default 3] [most members, default 2] [portable]
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/cpu.h"
+#include "core/gemm.h"
+#include "core/train.h"
+
+#define MAX_MEMBERS 16
+
+typedef struct Member
+{
+	AdvTrain train;
+	AdvTeam team;
+	pthread_t thread;
+} Member;
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+static void *
+aligned(size_t bytes)
+{
+	void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+
+	if (!memory)
+		exit(1);
+	memset(memory, 0, bytes);
+	return memory;
+}
+
+static void *
+run_member(void *arg)
+{
+	Member *m = arg;
+	AdvError err;
+
+	if (adv_train(&m->train, &m->team, &err) != ADV_OK)
+		fprintf(stderr, "%s\n", err.message);
+	return NULL;
+}
+
+/* Train for epochs epochs; returns the seconds of all but the first. */
+static double
+train(const AdvNetwork *net, const AdvDataset *data, int epochs, int members)
+{
+	AdvTrainSpec spec = {{ADV_ADAM, 0.001, 0.9, 0.999, 1e-8, 0, 0}, epochs, 250, 1};
+	AdvTeamShared shared;
+	AdvTrainState state;
+	Member member[MAX_MEMBERS];
+	AdvTrain t = {
+		.net = net, .spec = &spec, .data = data, .n_examples = data->n_rows, .state = &state, .now = now};
+	uint32_t *row = aligned(sizeof(uint32_t) * data->n_rows);
+	uint64_t *key = aligned(sizeof(uint64_t) * data->n_rows);
+	double seconds = 0;
+
+	for (size_t i = 0; i < data->n_rows; i++)
+	{
+		row[i] = (uint32_t) i;
+		key[i] = i;
+	}
+	memset(&state, 0, sizeof(state));
+	adv_team_init(&shared);
+	t.example_row = row;
+	t.example_key = key;
+	t.params = aligned(sizeof(float) * net->n_params);
+	t.epochs = aligned(sizeof(AdvEpoch) * (size_t) epochs);
+	t.shared = aligned(adv_train_shared_size(net, &spec, data->n_rows));
+	adv_network_init(net, t.params, 1, ADV_INIT_GLOROT);
+	for (int i = 0; i < members; i++)
+	{
+		member[i].train = t;
+		member[i].train.private = aligned(adv_train_private_size(net, &spec));
+		member[i].team = (AdvTeam){i, members, &shared, NULL, NULL};
+		pthread_create(&member[i].thread, NULL, run_member, &member[i]);
+	}
+	for (int i = 0; i < members; i++)
+	{
+		pthread_join(member[i].thread, NULL);
+		free(member[i].train.private);
+	}
+	for (int e = 1; e < epochs; e++)
+		seconds += t.epochs[e].seconds;
+	free(t.params);
+	free(t.epochs);
+	free(t.shared);
+	free(row);
+	free(key);
+	return seconds;
+}
+
+/* A data set of random rows, trained on for about the given time. */
+static void
+measure(const char *name, const char *arch, AdvShape shape, int classes, size_t n_rows, double seconds,
+		int members)
+{
+	AdvField field = {shape.h > 1 ? ADV_FIELD_IMAGE : ADV_FIELD_FLOAT, (int32_t) adv_shape_size(shape)};
+	AdvNetwork net;
+	AdvError err;
+	size_t row_bytes = adv_layout_row_bytes(&field, 1);
+	unsigned char *rows = aligned(n_rows * row_bytes);
+	const unsigned char *chunk = rows;
+	int32_t *label = aligned(sizeof(int32_t) * n_rows);
+	AdvDataset data = {{&field, 1, shape, row_bytes}, n_rows, n_rows, &chunk, label};
+	double first;
+
+	srand(1);
+	for (size_t i = 0; i < n_rows; i++)
+		label[i] = rand() % classes;
+	for (size_t i = 0; i < n_rows * adv_shape_size(shape); i++)
+	{
+		if (field.kind == ADV_FIELD_IMAGE)
+			rows[i] = (unsigned char) rand();
+		else
+			((float *) rows)[i] = (float) rand() / (float) RAND_MAX;
+	}
+	if (adv_network_parse(&net, arch, shape, classes, false, &err) != ADV_OK)
+		exit(1);
+	first = train(&net, &data, 2, members);
+	if (first < seconds)
+	{
+		int epochs = 1 + (int) (seconds / first);
+
+		printf("%s-train members=%d %.0f\n", name, members,
+			   (double) n_rows * (epochs - 1 > 0 ? epochs - 1 : 1) /
+				   train(&net, &data, epochs > 1 ? epochs : 2, members));
+	}
+	else
+		printf("%s-train members=%d %.0f\n", name, members, (double) n_rows / first);
+	fflush(stdout);
+	free(rows);
+	free(label);
+}
+
+int
+main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : 3;
+	int most = argc > 2 ? atoi(argv[2]) : 2;
+
+	if (argc <= 3)
+		adv_gemm_load_blas();
+	printf("%s, %s\n", adv_gemm_name(), adv_cpu_name(adv_cpu_detect()));
+	for (int members = 1; members <= most && members <= MAX_MEMBERS; members++)
+	{
+		measure("cnn", ADV_ARCH_IMAGE, (AdvShape){3, 32, 32}, 10, 1000, seconds, members);
+		measure("mlp104", ADV_ARCH_TABULAR, (AdvShape){104, 1, 1}, 2, 30000, seconds, members);
+		measure("mlp14", ADV_ARCH_TABULAR, (AdvShape){14, 1, 1}, 2, 30000, seconds, members);
+	}
+	return 0;
+}

@@ -1,0 +1,143 @@
+/*
+ * test_layers.c
+ *		What gradients do not show: precision of tanh, ties and NaN in pooling, extreme logits, stored rows.
+ */
+#include <float.h>
+#include <stdlib.h>
+
+#include "core/dataset.h"
+#include "core/layers.h"
+#include "core/loss.h"
+#include "tap.h"
+
+/* Distance of a result from the exact value, in units in the last place of the exact value. */
+static double
+ulps(float found, double exact)
+{
+	int exponent;
+
+	frexp(exact, &exponent);
+	return fabs(found - exact) / ldexp(1, (exponent < -125 ? -125 : exponent) - 24);
+}
+
+static void
+test_tanh(void)
+{
+	enum
+	{
+		n = 200001
+	};
+	float *x = malloc(sizeof(float) * n), *y = malloc(sizeof(float) * n), *z = malloc(sizeof(float) * n);
+	double worst = 0;
+	bool odd = true;
+	float special[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 100, FLT_MIN / 8, 9.02f, 1e30f};
+
+	for (int i = 0; i < n; i++)
+		x[i] = i % 2 ? (float) i * (12.0f / n) : ldexpf(1 + (float) i / n, -i % 130);
+	adv_tanh_forward(n, x, y);
+	for (int i = 0; i < n; i++)
+	{
+		worst = fmax(worst, ulps(y[i], tanh((double) x[i])));
+		x[i] = -x[i];
+	}
+	adv_tanh_forward(n, x, z);
+	for (int i = 0; i < n; i++)
+		odd = odd && z[i] == -y[i];
+	okf(worst < 3, "tanh is exact to %.2f units in the last place", worst);
+	ok(odd, "tanh is odd");
+	adv_tanh_forward(n, x, x);
+	ok(memcmp(x, z, sizeof(float) * n) == 0, "tanh works in place");
+
+	adv_tanh_forward(9, special, y);
+	ok(y[0] == 0 && !signbit(y[0]) && y[1] == 0 && signbit(y[1]), "tanh keeps signed zeros");
+	ok(y[2] == 1 && y[3] == -1 && y[5] == 1 && y[7] == 1 && y[8] == 1, "tanh saturates");
+	ok(isnan(y[4]), "tanh keeps NaN");
+	ok(y[6] == FLT_MIN / 8, "tanh keeps denormal numbers");
+	free(x);
+	free(y);
+	free(z);
+}
+
+static void
+test_relu(void)
+{
+	float x[] = {-1, 0, 2, NAN, -INFINITY, INFINITY}, d[] = {1, 2, 3, 4, 5, 6};
+
+	adv_relu_forward(6, x, x);
+	ok(x[0] == 0 && x[1] == 0 && x[2] == 2 && isnan(x[3]) && x[4] == 0 && isinf(x[5]), "relu keeps NaN");
+	adv_relu_backward(6, x, d, d);
+	ok(d[0] == 0 && d[1] == 0 && d[2] == 3 && d[5] == 6, "the derivative of relu is 0 at 0");
+}
+
+static void
+test_maxpool(void)
+{
+	AdvLayer l = {.kind = ADV_LAYER_MAXPOOL, .size = 2, .in = {2, 3, 2}, .out = {2, 1, 1}};
+	float src[] = {1, 5, 3, 5, 3, 2, 0, 5, 9, 9, 9, 9}, dst[2], d_dst[] = {7, 8}, d_src[12];
+	uint8_t argmax[2];
+	bool same = true;
+
+	adv_maxpool_forward(&l, 1, src, dst, argmax);
+	ok(dst[0] == 3 && dst[1] == 5 && argmax[0] == 1 && argmax[1] == 0, "the first maximum wins");
+	adv_maxpool_backward(&l, 1, argmax, d_dst, d_src);
+	for (int i = 0; i < 12; i++)
+		same = same && d_src[i] == (i == 2 ? 7 : i == 1 ? 8 : 0);
+	ok(same, "its place gets the gradient, dropped lines get none");
+	src[0] = src[7] = NAN;
+	adv_maxpool_forward(&l, 1, src, dst, NULL);
+	ok(isnan(dst[0]) && isnan(dst[1]), "NaN is not lost");
+}
+
+static void
+test_loss(void)
+{
+	float z[] = {1e30f, -1e30f, 0, 1000, 1000, -1000}, p[6], d[6], rows[2];
+	int32_t label[] = {0, 2};
+	int64_t correct = 0;
+	double loss = adv_cross_entropy(2, 3, z, label, 0.5f, rows, d, &correct);
+
+	ok(rows[0] == 0 && fabs(rows[1] - 2000 - log(2)) < 1e-3 && fabs(loss - rows[1]) < 1e-3,
+	   "extreme logits are no problem");
+	ok(d[0] == 0 && d[1] == 0 && d[3] == 0.25f && d[4] == 0.25f && d[5] == -0.5f, "nor are their gradients");
+	ok(correct == 1, "correct rows are counted");
+	adv_softmax(2, 3, z, p);
+	ok(p[0] == 1 && p[1] == 0 && p[3] == 0.5f && p[4] == 0.5f && p[5] == 0, "nor probabilities");
+	adv_softmax(2, 3, z, z);
+	ok(memcmp(p, z, sizeof(p)) == 0, "softmax works in place");
+	ok(adv_argmax(4, (float[]){1, 3, 3, 2}) == 1, "the first largest counts");
+	z[1] = NAN;
+	ok(!isfinite(adv_cross_entropy(2, 3, z, label, 1, NULL, NULL, &correct)), "NaN reaches the loss");
+}
+
+static void
+test_rows(void)
+{
+	AdvField fields[] = {{ADV_FIELD_FLOAT, 2}, {ADV_FIELD_ONEHOT, 3}, {ADV_FIELD_ONEHOT, 2}};
+	AdvField image = {ADV_FIELD_IMAGE, 6};
+	AdvLayout rows = {fields, 3, {7, 1, 1}, 16}, images = {&image, 1, {3, 1, 2}, 8};
+	unsigned char stored[16], bytes[8] = {0, 51, 102, 153, 204, 255};
+	float values[] = {1.5f, -2}, x[7];
+	int32_t codes[] = {2, -1};
+
+	ok(adv_layout_row_bytes(fields, 3) == 16 && adv_layout_row_bytes(&image, 1) == 8,
+	   "rows are multiples of 4 bytes");
+	memcpy(stored, values, 8);
+	memcpy(stored + 8, codes, 8);
+	adv_layout_expand(&rows, stored, x);
+	ok(memcmp(x, (float[]){1.5f, -2, 0, 0, 1, 0, 0}, sizeof(x)) == 0, "floats and codes are expanded");
+	adv_layout_expand(&images, bytes, x);
+	ok(memcmp(x, (float[]){0, 102 / 255.0f, 204 / 255.0f, 51 / 255.0f, 153 / 255.0f, 1}, 24) == 0,
+	   "images too, channels last");
+}
+
+int
+main(void)
+{
+	plan(22);
+	test_tanh();
+	test_relu();
+	test_maxpool();
+	test_loss();
+	test_rows();
+	return 0;
+}
