@@ -28,7 +28,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 EXTRA_CLEAN  = build results regression.diffs regression.out
 
 # PostgreSQL's own flags ask for C90-style declarations; this code is C11.
-WARNINGS = -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-missing-field-initializers \
+WARNINGS = -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
            -Wno-declaration-after-statement $(if $(filter 1,$(WERROR)),-Werror)
 OPTFLAGS ?=
 

@@ -1,0 +1,33 @@
+/*
+ * callsite.h
+ *		A model as the row functions use it: parsed once for each call site, ready for one row.
+ */
+#ifndef ADVPG_CALLSITE_H
+#define ADVPG_CALLSITE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "core/model.h"
+
+/* Read model bytes into a context; errors name what is wrong with them (22P03). */
+extern void advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *model);
+
+/*
+ * Probabilities (classes) of an input given as a row of any type, as encoded values in (c, h, w) order, or as image bytes. The
+ * model is argument 0, the input argument 1 of the call. The result is overwritten by the next call.
+ */
+typedef enum AdvpgInput
+{
+	ADVPG_INPUT_ROW,
+	ADVPG_INPUT_ARRAY,
+	ADVPG_INPUT_IMAGE
+} AdvpgInput;
+
+extern const float *advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
+
+/* Number of a class; an unknown one is an error (22023) that lists the classes. */
+extern int	advpg_find_class(const AdvModel *model, AdvText class);
+
+#endif

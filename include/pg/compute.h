@@ -1,0 +1,123 @@
+/*
+ * compute.h
+ *		A run: one operation of the core, carried out by compute workers over shared memory while a backend waits.
+ *
+ * The backend (the leader) puts everything the workers need into one segment of dynamic shared memory, laid out by the server's
+ * table of contents (shm_toc), next to the segments that hold the rows. Workers are dynamic background workers without a
+ * database connection: they attach, run the core as a team, and leave results in the segment.
+ */
+#ifndef ADVPG_COMPUTE_H
+#define ADVPG_COMPUTE_H
+
+#include "postgres.h"
+
+#include "storage/dsm.h"
+#include "storage/proc.h"
+#include "storage/shm_toc.h"
+
+#include "core/cpu.h"
+#include "core/train.h"
+#include "pg/rows.h"
+
+typedef enum AdvpgRunKind
+{
+	ADVPG_RUN_PROBE,			/* only load BLAS and say which */
+	ADVPG_RUN_TRAIN,
+	ADVPG_RUN_PREDICT
+} AdvpgRunKind;
+
+#define ADVPG_MAX_SETS 2		/* data sets of a run: the data, and validation rows from elsewhere */
+
+/* What a worker must know to rebuild an AdvDataset. Arrays stand in the table of contents. */
+typedef struct AdvpgSharedSet
+{
+	uint64		n_rows;			/* 0: there is none */
+	uint64		rows_per_chunk;
+	uint64		row_bytes;
+	AdvShape	shape;
+	int32		n_fields;
+	int32		n_chunks;
+	bool		labelled;
+} AdvpgSharedSet;
+
+/* The head of a run's segment. */
+typedef struct AdvpgShared
+{
+	int			kind;			/* AdvpgRunKind */
+	PGPROC	   *leader;			/* whose latch is set when something happens */
+	AdvTeamShared team;
+	atomic_int	joined;			/* workers that have attached */
+	atomic_int	size;			/* of the team; 0 until the leader has decided */
+	atomic_int	finished;		/* workers that are through */
+	atomic_flag error_taken;	/* the first failing worker fills error */
+	AdvError	error;
+	char		blas[64];		/* adv_gemm_name() of the first worker */
+	AdvNetwork	net;
+	AdvpgSharedSet sets[ADVPG_MAX_SETS];
+
+	/* training */
+	AdvTrainSpec spec;
+	uint64		n_examples;
+	uint64		n_validation;	/* rows */
+	bool		validation_listed;	/* they are rows of set 0, listed; else all of set 1 */
+	AdvTrainState state;
+
+	/* prediction */
+	atomic_ullong done;
+} AdvpgShared;
+
+/* Keys of the table of contents; those of data sets are offset by 16 times the number of the set. */
+enum
+{
+	ADVPG_KEY_SHARED = 1,
+	ADVPG_KEY_PARAMS,			/* float (n_params) */
+	ADVPG_KEY_EXAMPLE_ROW,		/* uint32 (n_examples) */
+	ADVPG_KEY_EXAMPLE_KEY,		/* uint64 (n_examples) */
+	ADVPG_KEY_VALIDATION_ROW,	/* uint32 (n_validation) */
+	ADVPG_KEY_EPOCHS,			/* AdvEpoch (epochs) */
+	ADVPG_KEY_TRAIN,			/* the core's shared memory, 64 bytes longer than it needs */
+	ADVPG_KEY_PREDICTION,		/* int32 (n) */
+	ADVPG_KEY_PROBA,			/* float (n, classes), if wanted */
+	ADVPG_KEY_SET = 32,
+	ADVPG_KEY_FIELDS = ADVPG_KEY_SET,	/* AdvField (n_fields) */
+	ADVPG_KEY_HANDLES,			/* dsm_handle (n_chunks) */
+	ADVPG_KEY_LABEL,			/* int32 (n_rows) */
+	ADVPG_KEY_SET_STRIDE = 16
+};
+
+#define ADVPG_SHARED_MAGIC 0x61647666
+
+/* A run as its leader holds it. */
+typedef struct AdvpgRun
+{
+	shm_toc_estimator estimator;
+	size_t		bytes;			/* of the rows the run works on, for the limit on memory */
+	dsm_segment *segment;
+	shm_toc    *toc;
+	AdvpgShared *shared;
+} AdvpgRun;
+
+/*
+ * Make a run in three steps: say what it will hold (advpg_run_estimate for an array of n elements, advpg_run_estimate_rows),
+ * create it, and put arrays into it under their keys in the same order. advpg_run_put copies source, or zeroes when it is NULL.
+ */
+extern void advpg_run_init(AdvpgRun *run);
+extern void advpg_run_estimate(AdvpgRun *run, size_t n, size_t size);
+extern void advpg_run_estimate_rows(AdvpgRun *run, const AdvpgRows *rows);
+extern void advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what);
+extern void *advpg_run_put(AdvpgRun *run, uint64 key, const void *source, size_t n, size_t size);
+extern void advpg_run_put_rows(AdvpgRun *run, int set, const AdvpgRows *rows);
+
+/*
+ * Start up to wanted workers and wait until they are through. report is called now and then, may be NULL. Errors: no worker slot
+ * is free at all (53400), whatever the core reports, cancellation; then, too, all workers are gone on return. Returns the number of
+ * workers that ran.
+ */
+extern int	advpg_run_workers(AdvpgRun *run, int wanted, void (*report) (AdvpgRun *run, void *arg), void *arg);
+
+extern void advpg_run_release(AdvpgRun *run);
+
+/* Address of an array, moved up to the next multiple of 64 bytes. */
+#define ADVPG_ALIGN64(p) ((void *) TYPEALIGN(64, (uintptr_t) (p)))
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * json.h
+ *		Small conveniences over the server's jsonb: pushing values, reading scalars and members.
+ */
+#ifndef ADVPG_JSON_H
+#define ADVPG_JSON_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "core/encoder.h"
+
+/* Push a string as a key, value or element; a number (exactly) as a value or element; a boolean as a value. */
+extern void advpg_json_text(JsonbParseState **state, JsonbIteratorToken token, AdvText text);
+extern void advpg_json_string(JsonbParseState **state, JsonbIteratorToken token, const char *string);
+extern void advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number);
+extern void advpg_json_boolean(JsonbParseState **state, bool boolean);
+
+/* Push a key with a value in one go; a number that is not finite becomes null. */
+extern void advpg_json_put_string(JsonbParseState **state, const char *key, const char *string);
+extern void advpg_json_put_number(JsonbParseState **state, const char *key, double number);
+extern void advpg_json_put_boolean(JsonbParseState **state, const char *key, bool boolean);
+
+/* Value of a string or number. */
+extern char *advpg_json_cstring(const JsonbValue *value);
+extern double advpg_json_double(const JsonbValue *value);
+
+/* Member of an object, NULL when absent or null. */
+extern JsonbValue *advpg_json_member(JsonbContainer *object, const char *key);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * rows.h
+ *		Rows of a relation or query, read with the caller's snapshot and rights, encoded, in shared memory.
+ */
+#ifndef ADVPG_ROWS_H
+#define ADVPG_ROWS_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "storage/dsm.h"
+
+#include "core/encoder.h"
+#include "pg/dictionary.h"
+
+/* What to read and how. */
+typedef struct AdvpgRowsSpec
+{
+	const char *data;
+	const char *label;			/* column name */
+	bool		label_required; /* else data may lack the column */
+	const char *id;				/* column name; NULL: the primary key when it is one column */
+	bool		drop_missing;	/* leave out rows with a NULL feature */
+	const char *attribute;		/* a further column to group rows by, or NULL */
+	bool		want_ids;		/* keep the id of each row */
+	Oid			id_type;		/* cast ids to this type */
+
+	/* A fitted encoder and the classes it goes with, or what to fit one by. */
+	const AdvEncoder *encoder;
+	const AdvText *classes;
+	int			n_classes;
+	List	   *features;		/* of char *; NIL: all columns but label and id */
+	List	   *exclude;		/* of char * */
+	int			encoding;
+	int			unseen;
+	AdvShape	input_shape;	/* c = 0: none given */
+} AdvpgRowsSpec;
+
+typedef struct AdvpgRows
+{
+	size_t		n;
+	size_t		dropped;		/* rows left out for a NULL feature */
+	char	   *source;			/* schema-qualified relation, or the query */
+
+	/* stored rows: chunks of shared memory, mapped here and attached by compute workers */
+	AdvLayout	layout;
+	size_t		rows_per_chunk;
+	int			n_chunks;
+	dsm_segment **segments;
+	size_t		bytes;			/* of all chunks */
+
+	int32_t    *label;			/* (n) class, n_classes and above for labels no class has; NULL without labels */
+	AdvpgDictionary labels;		/* texts of these codes */
+	int			n_classes;
+	uint64_t   *key;			/* (n) distinct, from the id or else the content of the row, whatever the order of rows */
+	uint64_t   *content;		/* (n) hash of label and values */
+	Datum	   *id;				/* (n) when wanted */
+	int32_t    *attribute;		/* (n) code of the attribute's value, -1 for NULL; NULL when none was asked for */
+	AdvpgDictionary attributes; /* texts of these codes */
+
+	const AdvEncoder *encoder;	/* the one given, or the one fitted */
+	uint32_t   *canonical;		/* (n) rows in order of key; only when an encoder was fitted */
+} AdvpgRows;
+
+/*
+ * Read rows; needs a connection to SPI. Nothing is written on the way: the query runs read-only. Errors name row and
+ * column: NULL (22004), NaN or infinity, wrong length, unseen category (22000), no such column (42703), a type that cannot
+ * be a feature (42804). Results live in the current memory context, chunks in the current resource owner.
+ */
+extern AdvpgRows *advpg_rows_read(const AdvpgRowsSpec *spec);
+
+/* The rows as the core sees them, over this process's mapping of the chunks. */
+extern AdvDataset advpg_rows_dataset(const AdvpgRows *rows);
+
+/* SHA-256 over keys and contents in canonical order, as hexadecimal text. */
+extern char *advpg_rows_digest(const AdvpgRows *rows);
+
+/* Give back the shared memory. */
+extern void advpg_rows_release(AdvpgRows *rows);
+
+#endif

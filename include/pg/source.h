@@ -1,0 +1,29 @@
+/*
+ * source.h
+ *		The "data" argument: the name of a relation, or a query.
+ */
+#ifndef ADVPG_SOURCE_H
+#define ADVPG_SOURCE_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+
+typedef struct AdvpgSource
+{
+	char	   *name;			/* schema-qualified relation, or the query as given */
+	char	   *from;			/* what stands behind FROM: the relation, or the query in parentheses, as data */
+	TupleDesc	desc;			/* its columns */
+	char	   *primary_key;	/* the primary key's column when it is a single one, else NULL */
+} AdvpgSource;
+
+/*
+ * Find out what data names and which columns it has. Needs a connection to SPI. Errors: no such relation (42P01), not a
+ * relation that holds rows (42809), neither a name nor a query (42602), a query that writes (25006).
+ */
+extern AdvpgSource *advpg_source_open(const char *data);
+
+/* Attribute number of a column (1-based), 0 when there is none of the name. */
+extern int	advpg_find_column(TupleDesc desc, const char *name);
+
+#endif

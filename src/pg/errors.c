@@ -1,0 +1,67 @@
+/*
+ * errors.c
+ *		Core outcomes as SQL errors, and the limit on memory.
+ */
+#include "pg/advpg.h"
+
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+static int
+status_sqlstate(AdvStatus status)
+{
+	switch (status)
+	{
+		case ADV_INVALID:
+			return ERRCODE_INVALID_PARAMETER_VALUE;
+		case ADV_DATA:
+			return ERRCODE_DATA_EXCEPTION;
+		case ADV_CORRUPT:
+			return ERRCODE_INVALID_BINARY_REPRESENTATION;
+		case ADV_LIMIT:
+			return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		case ADV_DIVERGED:
+			return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+		case ADV_ABORTED:
+			return ERRCODE_QUERY_CANCELED;
+		case ADV_OK:
+			break;
+	}
+	return ERRCODE_INTERNAL_ERROR;
+}
+
+void
+advpg_raise(const AdvError *err, const char *prefix)
+{
+	ereport(ERROR,
+			errcode(status_sqlstate(err->status)),
+			errmsg_internal("%s%s", prefix ? prefix : "", err->message),
+			err->detail[0] ? errdetail_internal("%s", err->detail) : 0,
+			err->hint[0] ? errhint("%s", err->hint) : 0);
+	pg_unreachable();
+}
+
+void
+advpg_check_memory(size_t bytes, const char *what)
+{
+	if (bytes / 1024 > (size_t) advpg_max_memory)
+		ereport(ERROR,
+				errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				errmsg("%s would need %zu MB of shared memory, more than advfair.max_memory (%d MB)",
+					   what, bytes / (1024 * 1024) + 1, advpg_max_memory / 1024),
+				errhint("Use fewer rows, features or a smaller network, or increase advfair.max_memory."));
+}
+
+static void *
+context_alloc(void *arg, unsigned long size)
+{
+	return MemoryContextAllocExtended(arg, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+AdvAllocator
+advpg_allocator(MemoryContext context)
+{
+	AdvAllocator allocator = {context_alloc, context};
+
+	return allocator;
+}

@@ -1,0 +1,114 @@
+/*
+ * evaluation.c
+ *		A model of the registry applied to a whole data set in compute workers.
+ */
+#include "pg/evaluation.h"
+
+#include <math.h>
+
+#include "executor/spi.h"
+#include "utils/memutils.h"
+
+#include "pg/advpg.h"
+#include "pg/callsite.h"
+#include "pg/compute.h"
+#include "pg/progress.h"
+#include "pg/registry.h"
+#include "pg/task.h"
+
+static void
+read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry *entry)
+{
+	char	   *missing = advpg_task_text(entry->task, "missing");
+	char	   *id = advpg_task_text(entry->task, "id");
+	AdvpgRowsSpec rows = {0};
+
+	rows.data = spec->data;
+	rows.label = advpg_text_cstring(e->model.label);
+	rows.label_required = spec->need_label;
+	rows.id = id;
+	rows.drop_missing = missing && strcmp(missing, "drop") == 0;
+	rows.attribute = spec->attribute;
+	rows.want_ids = spec->want_ids;
+	rows.id_type = spec->id_type;
+	rows.encoder = &e->model.encoder;
+	rows.classes = e->model.classes;
+	rows.n_classes = e->model.net.classes;
+	advpg_progress_phase("reading rows", 0);
+	e->rows = advpg_rows_read(&rows);
+	if (spec->need_label && e->rows->labels.n > e->model.net.classes)
+		(void) advpg_find_class(&e->model, e->rows->labels.texts[e->model.net.classes]);
+}
+
+static void
+report(AdvpgRun *run, void *arg)
+{
+	advpg_progress_update(atomic_load(&run->shared->done), NAN);
+}
+
+static void
+compute(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
+{
+	size_t		n = e->rows->n;
+	size_t		n_proba = spec->need_proba ? mul_size(n, e->model.net.classes) : 0;
+	size_t		pieces = (n + ADV_EVAL_ROWS - 1) / ADV_EVAL_ROWS;
+	AdvpgRun	run;
+
+	if (n == 0)
+		return;
+	advpg_run_init(&run);
+	advpg_run_estimate(&run, e->model.net.n_params, sizeof(float));
+	advpg_run_estimate(&run, n, sizeof(int32_t));
+	if (spec->need_proba)
+		advpg_run_estimate(&run, n_proba, sizeof(float));
+	advpg_run_estimate_rows(&run, e->rows);
+	advpg_run_create(&run, ADVPG_RUN_PREDICT, "the prediction");
+	run.shared->net = e->model.net;
+	advpg_run_put(&run, ADVPG_KEY_PARAMS, e->model.params, e->model.net.n_params, sizeof(float));
+	advpg_run_put(&run, ADVPG_KEY_PREDICTION, NULL, n, sizeof(int32_t));
+	if (spec->need_proba)
+		advpg_run_put(&run, ADVPG_KEY_PROBA, NULL, n_proba, sizeof(float));
+	advpg_run_put_rows(&run, 0, e->rows);
+
+	advpg_progress_phase("computing", n);
+	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), pieces), report, NULL);
+
+	e->prediction = palloc_extended(n * sizeof(int32_t), MCXT_ALLOC_HUGE);
+	memcpy(e->prediction, shm_toc_lookup(run.toc, ADVPG_KEY_PREDICTION, false), n * sizeof(int32_t));
+	if (spec->need_proba)
+	{
+		e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
+		memcpy(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false), n_proba * sizeof(float));
+	}
+	advpg_run_release(&run);
+	advpg_rows_release(e->rows);
+}
+
+AdvpgEvaluation *
+advpg_evaluate(const AdvpgEvaluationSpec *spec)
+{
+	AdvpgEvaluation *e = palloc0(sizeof(AdvpgEvaluation));
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	advpg_progress_begin("predict", spec->model);
+	PG_TRY();
+	{
+		AdvpgEntry *entry = advpg_registry_find(spec->schema, spec->model);
+
+		advpg_model_read(DatumGetByteaPP(entry->model), context, &e->model);
+		e->class = spec->class ? advpg_find_class(&e->model, advpg_cstring_text(spec->class)) : -1;
+		e->given = spec->given ? advpg_find_class(&e->model, advpg_cstring_text(spec->given)) : -1;
+		read_rows(e, spec, entry);
+		compute(e, spec);
+	}
+	PG_FINALLY();
+	{
+		advpg_progress_end();
+	}
+	PG_END_TRY();
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return e;
+}

@@ -1,0 +1,192 @@
+/*
+ * reader.c
+ *		Column values of any supported SQL type as the core wants them.
+ *
+ * The kind of a column follows from its type: integers, floats, numeric and boolean are numbers; text, varchar, char, enum
+ * and domains over them are categories; arrays of numbers are arrays; bytea is an image.
+ */
+#include "pg/reader.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+static bool
+is_number(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+		case BOOLOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static int
+kind_of_type(Oid base, Oid element)
+{
+	char		category;
+	bool		preferred;
+
+	if (is_number(base))
+		return ADV_COLUMN_NUMBER;
+	if (base == BYTEAOID)
+		return ADV_COLUMN_IMAGE;
+	if (OidIsValid(element))
+		return is_number(element) && element != BOOLOID ? ADV_COLUMN_ARRAY : 0;
+	get_type_category_preferred(base, &category, &preferred);
+	if (category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM)
+		return ADV_COLUMN_CATEGORY;
+	return 0;
+}
+
+const char *
+advpg_kind_name(int kind)
+{
+	switch (kind)
+	{
+		case ADV_COLUMN_NUMBER:
+			return "a number";
+		case ADV_COLUMN_CATEGORY:
+			return "a category (text or enum)";
+		case ADV_COLUMN_ARRAY:
+			return "an array of numbers";
+		case ADV_COLUMN_IMAGE:
+			return "an image (bytea)";
+		default:
+			return "neither number, category, array nor image";
+	}
+}
+
+void
+advpg_reader_init(AdvpgReader *reader, Oid type)
+{
+	Oid			out;
+	bool		is_varlena;
+
+	memset(reader, 0, sizeof(*reader));
+	reader->base = getBaseType(type);
+	reader->element = get_element_type(reader->base);
+	if (OidIsValid(reader->element))
+	{
+		reader->element = getBaseType(reader->element);
+		get_typlenbyvalalign(reader->element, &reader->typlen, &reader->typbyval, &reader->typalign);
+	}
+	reader->kind = kind_of_type(reader->base, reader->element);
+	getTypeOutputInfo(reader->base, &out, &is_varlena);
+	fmgr_info(out, &reader->out);
+}
+
+AdvText
+advpg_read_text(AdvpgReader *reader, Datum datum)
+{
+	AdvText		result;
+
+	switch (reader->base)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			{
+				text	   *value = DatumGetTextPP(datum);
+
+				result.data = VARDATA_ANY(value);
+				result.len = VARSIZE_ANY_EXHDR(value);
+				if (reader->base == BPCHAROID)
+					result.len = bpchartruelen(unconstify(char *, result.data), result.len);
+				return result;
+			}
+		case BOOLOID:
+			result.data = DatumGetBool(datum) ? "true" : "false";
+			break;
+		default:
+			result.data = OutputFunctionCall(&reader->out, datum);
+			break;
+	}
+	result.len = strlen(result.data);
+	return result;
+}
+
+static double
+read_number(Oid type, Datum datum)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(datum);
+		case INT4OID:
+			return DatumGetInt32(datum);
+		case INT8OID:
+			return DatumGetInt64(datum);
+		case FLOAT4OID:
+			return DatumGetFloat4(datum);
+		case FLOAT8OID:
+			return DatumGetFloat8(datum);
+		case BOOLOID:
+			return DatumGetBool(datum) ? 1 : 0;
+		default:
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, datum));
+	}
+}
+
+static bool
+read_array(AdvpgReader *reader, Datum datum, AdvValue *value)
+{
+	ArrayType  *array = DatumGetArrayTypeP(datum);
+	int			n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	float	   *floats;
+	Datum	   *elements;
+	bool	   *nulls;
+
+	value->length = n;
+	if (reader->element == FLOAT4OID && !ARR_HASNULL(array))
+	{
+		value->array = (const float *) ARR_DATA_PTR(array);
+		return true;
+	}
+	deconstruct_array(array, reader->element, reader->typlen, reader->typbyval, reader->typalign, &elements, &nulls, &n);
+	value->array = floats = palloc_extended(sizeof(float) * (n + 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			return false;
+		floats[i] = (float) read_number(reader->element, elements[i]);
+	}
+	return true;
+}
+
+bool
+advpg_read_value(AdvpgReader *reader, Datum datum, AdvValue *value)
+{
+	switch (reader->kind)
+	{
+		case ADV_COLUMN_NUMBER:
+			value->number = read_number(reader->base, datum);
+			break;
+		case ADV_COLUMN_CATEGORY:
+			value->text = advpg_read_text(reader, datum);
+			break;
+		case ADV_COLUMN_ARRAY:
+			return read_array(reader, datum, value);
+		case ADV_COLUMN_IMAGE:
+			{
+				bytea	   *bytes = DatumGetByteaPP(datum);
+
+				value->bytes = (const unsigned char *) VARDATA_ANY(bytes);
+				value->length = VARSIZE_ANY_EXHDR(bytes);
+				break;
+			}
+		default:
+			elog(ERROR, "type %u has no kind", reader->base);
+	}
+	return true;
+}

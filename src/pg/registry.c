@@ -1,0 +1,168 @@
+/*
+ * registry.c
+ *		The tables advfair_model and advfair_curve: finding models, adding versions.
+ *
+ * All access is by plain SQL with the caller's rights, so row-level security and grants decide what is seen. Names and operators
+ * are qualified: the caller's search_path means nothing here.
+ */
+#include "pg/registry.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/uuid.h"
+
+static const char *
+schema_name(Oid schema)
+{
+	return quote_identifier(get_namespace_name(schema));
+}
+
+/* Split 'name@version'; returns false when what follows the @ is not a version. */
+static bool
+split_name(const char *model, char **name, int *version)
+{
+	const char *at = strrchr(model, '@');
+	char	   *end;
+	long		number;
+
+	*version = 0;
+	*name = at ? pnstrdup(model, at - model) : pstrdup(model);
+	if (at == NULL)
+		return true;
+	errno = 0;
+	number = strtol(at + 1, &end, 10);
+	if (end == at + 1 || *end != '\0' || errno != 0 || number < 1 || number > PG_INT32_MAX)
+		return false;
+	*version = (int) number;
+	return true;
+}
+
+AdvpgEntry *
+advpg_registry_find(Oid schema, const char *model)
+{
+	AdvpgEntry *entry = palloc0(sizeof(AdvpgEntry));
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[] = {TEXTOID, INT4OID};
+	Datum		values[2];
+	char	   *query;
+	char	   *name;
+	bool		isnull;
+	HeapTuple	row;
+	TupleDesc	desc;
+
+	if (!split_name(model, &name, &entry->version))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_NAME),
+				errmsg("\"%s\" is not the name of a model", model),
+				errhint("Write name for the newest version or name@version for one version."));
+	query = psprintf("SELECT name, version, task, model FROM %s.advfair_model"
+					 " WHERE name OPERATOR(pg_catalog.=) $1"
+					 " AND ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
+					 " ORDER BY owner OPERATOR(pg_catalog.=) current_user DESC, version DESC, created_at DESC LIMIT 1",
+					 schema_name(schema));
+	values[0] = CStringGetTextDatum(name);
+	values[1] = Int32GetDatum(entry->version);
+	if (SPI_execute_with_args(query, 2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read advfair_model");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("model \"%s\" does not exist", model),
+				errhint("SELECT name, version FROM %s.advfair_model lists the models you may use.", schema_name(schema)));
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	MemoryContextSwitchTo(context); /* SPI leaves its own */
+	entry->name = TextDatumGetCString(SPI_getbinval(row, desc, 1, &isnull));
+	entry->version = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
+	entry->task = DatumGetJsonbPCopy(SPI_getbinval(row, desc, 3, &isnull));
+	entry->model = datumCopy(SPI_getbinval(row, desc, 4, &isnull), false, -1);
+	SPI_freetuptable(SPI_tuptable);
+	return entry;
+}
+
+/* A float8[] of one member of the epochs, NaN as NULL. */
+static Datum
+epoch_array(const AdvEpoch *epochs, int n, size_t offset)
+{
+	Datum	   *values = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	int			lower = 1;
+
+	for (int i = 0; i < n; i++)
+	{
+		double		value = *(const double *) ((const char *) &epochs[i] + offset);
+
+		values[i] = Float8GetDatum(value);
+		nulls[i] = isnan(value);
+	}
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower, FLOAT8OID, sizeof(float8),
+											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static void
+add_curve(Oid schema, Datum model_id, const AdvEpoch *epochs, int n)
+{
+	Oid			types[] = {UUIDOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
+	Datum		values[] = {
+		model_id,
+		epoch_array(epochs, n, offsetof(AdvEpoch, loss)),
+		epoch_array(epochs, n, offsetof(AdvEpoch, accuracy)),
+		epoch_array(epochs, n, offsetof(AdvEpoch, validation_loss)),
+		epoch_array(epochs, n, offsetof(AdvEpoch, validation_accuracy)),
+		epoch_array(epochs, n, offsetof(AdvEpoch, seconds))
+	};
+	char	   *query = psprintf("INSERT INTO %s.advfair_curve"
+								 " (model_id, epoch, loss, accuracy, validation_loss, validation_accuracy, seconds)"
+								 " SELECT $1, e.epoch, e.l, e.a, e.vl, e.va, e.s"
+								 " FROM unnest($2, $3, $4, $5, $6)"	/* with several arrays always pg_catalog's */
+								 " WITH ORDINALITY AS e (l, a, vl, va, s, epoch)", schema_name(schema));
+
+	if (SPI_execute_with_args(query, 6, types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write advfair_curve");
+}
+
+/* Trainings of one name by one role number their versions one after the other, until the transaction ends. */
+static void
+lock_name(const char *name)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) name, strlen(name), GetUserId());
+
+	DirectFunctionCall1(pg_advisory_xact_lock_int8, Int64GetDatum((int64) hash));
+}
+
+int
+advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics, bytea *model,
+				   const AdvEpoch *epochs, int n_epochs)
+{
+	Oid			types[] = {TEXTOID, JSONBOID, TEXTOID, JSONBOID, BYTEAOID};
+	Datum		values[] = {
+		CStringGetTextDatum(name), JsonbPGetDatum(task), CStringGetTextDatum(digest), JsonbPGetDatum(metrics),
+		PointerGetDatum(model)
+	};
+	char	   *query = psprintf("INSERT INTO %1$s.advfair_model (name, version, owner, task, data_digest, metrics, model)"
+								 " SELECT $1, COALESCE(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, current_user,"
+								 " $2, $3, $4, $5 FROM %1$s.advfair_model"
+								 " WHERE name OPERATOR(pg_catalog.=) $1 AND owner OPERATOR(pg_catalog.=) current_user"
+								 " RETURNING model_id, version", schema_name(schema));
+	Datum		model_id;
+	int			version;
+	bool		isnull;
+
+	lock_name(name);
+	if (SPI_execute_with_args(query, 5, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+		elog(ERROR, "could not write advfair_model");
+	model_id = datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, UUID_LEN);
+	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	add_curve(schema, model_id, epochs, n_epochs);
+	return version;
+}

@@ -1,0 +1,191 @@
+/*
+ * source.c
+ *		The "data" argument: the name of a relation, or a query.
+ */
+#include "pg/source.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_index.h"
+#include "executor/spi.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
+#include "parser/scansup.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/varlena.h"
+
+int
+advpg_find_column(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* The first word decides: a relation cannot be called SELECT unless it is quoted. */
+static bool
+looks_like_query(const char *data)
+{
+	static const char *const words[] = {"select", "with", "values", "table"};
+
+	while (scanner_isspace(*data))
+		data++;
+	if (*data == '(' || (data[0] == '-' && data[1] == '-') || (data[0] == '/' && data[1] == '*'))
+		return true;
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		size_t		len = strlen(words[i]);
+		unsigned char next;
+
+		if (pg_strncasecmp(data, words[i], len) != 0)
+			continue;
+		next = data[len];
+		if (next == '\0' || next == '(' || next == '\'' || next == '"' || scanner_isspace(next))
+			return true;
+	}
+	return false;
+}
+
+/* One SELECT (or VALUES, TABLE), which neither creates a table nor writes in a WITH clause. */
+static void
+check_query(const char *query)
+{
+	List	   *statements = raw_parser(query, RAW_PARSE_DEFAULT);
+	SelectStmt *select;
+	ListCell   *cell;
+
+	if (list_length(statements) != 1)
+		ereport(ERROR,
+				errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("data must be one query, but has %d statements", list_length(statements)));
+	select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
+	if (!IsA(select, SelectStmt) || select->intoClause)
+		ereport(ERROR,
+				errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				errmsg("a query as data must be a SELECT that does not write"));
+	if (select->withClause == NULL)
+		return;
+	foreach(cell, select->withClause->ctes)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, cell);
+
+		if (!IsA(cte->ctequery, SelectStmt))
+			ereport(ERROR,
+					errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+					errmsg("a query as data must not write, but WITH query \"%s\" does", cte->ctename));
+	}
+}
+
+static void
+open_query(AdvpgSource *source, const char *data)
+{
+	size_t		len = strlen(data);
+	char	   *query;
+	SPIPlanPtr	plan;
+	CachedPlanSource *planned;
+	StringInfoData wrapped;
+	MemoryContext context = CurrentMemoryContext;
+
+	check_query(data);
+	while (len > 0 && (scanner_isspace(data[len - 1]) || data[len - 1] == ';'))
+		len--;
+	query = pnstrdup(data, len);
+
+	/* the line break ends a comment the query may end with */
+	source->from = psprintf("(%s\n) AS data", query);
+	source->name = pstrdup(data);
+
+	initStringInfo(&wrapped);
+	appendStringInfo(&wrapped, "SELECT * FROM %s", source->from);
+	plan = SPI_prepare(wrapped.data, 0, NULL);
+	MemoryContextSwitchTo(context); /* SPI leaves its own */
+	if (plan == NULL)
+		elog(ERROR, "could not prepare data query: %s", SPI_result_code_string(SPI_result));
+	planned = linitial(SPI_plan_get_plan_sources(plan));
+	if (planned->resultDesc == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("data query returns no columns"));
+	source->desc = CreateTupleDescCopy(planned->resultDesc);
+	SPI_freeplan(plan);
+}
+
+static char *
+single_primary_key(Relation rel)
+{
+	char	   *name = NULL;
+	Oid			index;
+
+	if (!rel->rd_rel->relhasindex)
+		return NULL;
+	/* the list of indexes is what fills in rd_pkindex */
+	list_free(RelationGetIndexList(rel));
+	index = rel->rd_pkindex;
+	if (OidIsValid(index))
+	{
+		Relation	indexrel = index_open(index, AccessShareLock);
+
+		if (indexrel->rd_index->indnkeyatts == 1)
+			name = get_attname(RelationGetRelid(rel), indexrel->rd_index->indkey.values[0], false);
+		index_close(indexrel, AccessShareLock);
+	}
+	return name;
+}
+
+static void
+open_relation(AdvpgSource *source, const char *data)
+{
+	List	   *names;
+	List	   *quoted = NIL;
+	ListCell   *cell;
+	Relation	rel;
+
+	if (!SplitIdentifierString(pstrdup(data), '.', &names) || names == NIL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_NAME),
+				errmsg("data \"%s\" is neither the name of a relation nor a query that reads", data),
+				errhint("A query starts with SELECT, WITH, VALUES, TABLE or a parenthesis."));
+	foreach(cell, names)
+		quoted = lappend(quoted, makeString(pstrdup(lfirst(cell))));
+	rel = table_openrv(makeRangeVarFromNameList(quoted), AccessShareLock);
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+		case RELKIND_FOREIGN_TABLE:
+		case RELKIND_PARTITIONED_TABLE:
+			break;
+		default:
+			ereport(ERROR,
+					errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("\"%s\" is not a table, view, materialized view or foreign table", data));
+	}
+	source->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+											  RelationGetRelationName(rel));
+	source->from = psprintf("%s AS data", source->name);
+	source->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	source->primary_key = single_primary_key(rel);
+	table_close(rel, NoLock);	/* the lock stays until the transaction ends, as a query's would */
+}
+
+AdvpgSource *
+advpg_source_open(const char *data)
+{
+	AdvpgSource *source = palloc0(sizeof(AdvpgSource));
+
+	if (looks_like_query(data))
+		open_query(source, data);
+	else
+		open_relation(source, data);
+	return source;
+}

@@ -1,0 +1,214 @@
+/*
+ * sql_data.c
+ *		Whole data sets: advfair_predict(model, data), advfair_class_accuracy, advfair_group_confidence.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/callsite.h"
+#include "pg/dictionary.h"
+#include "pg/evaluation.h"
+
+PG_FUNCTION_INFO_V1(advfair_predict_data);
+PG_FUNCTION_INFO_V1(advfair_predict_data_key);
+PG_FUNCTION_INFO_V1(advfair_class_accuracy);
+PG_FUNCTION_INFO_V1(advfair_group_confidence);
+
+/* Text argument; NULL is an error unless it may be left out. */
+static char *
+text_argument(FunctionCallInfo fcinfo, int i, const char *name, bool required)
+{
+	if (!PG_ARGISNULL(i))
+		return text_to_cstring(PG_GETARG_TEXT_PP(i));
+	if (required)
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be NULL", name));
+	return NULL;
+}
+
+static int
+workers_argument(FunctionCallInfo fcinfo, int i)
+{
+	if (PG_ARGISNULL(i))
+		return 0;
+	if (PG_GETARG_INT32(i) < 0 || PG_GETARG_INT32(i) > 1024)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("workers is %d, but must be between 0 and 1024", PG_GETARG_INT32(i)));
+	return PG_GETARG_INT32(i);
+}
+
+/* Start a set-returning function's result, and a context for the evaluation that goes when the caller is through. */
+static Tuplestorestate *
+begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	*desc = rsinfo->setDesc;
+	MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext, "advfair evaluation", ALLOCSET_DEFAULT_SIZES));
+	return rsinfo->setResult;
+}
+
+static Datum
+predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_proba = true, .want_ids = true};
+	AdvpgEvaluation *e;
+	MemoryContext row_context;
+	TupleDesc	desc;
+	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	int			classes;
+	Datum	   *proba;
+
+	spec.model = text_argument(fcinfo, 0, "model", true);
+	spec.data = text_argument(fcinfo, 1, "data", true);
+	spec.workers = workers;
+	spec.id_type = id_type;
+	e = advpg_evaluate(&spec);
+
+	classes = e->model.net.classes;
+	proba = palloc(sizeof(Datum) * classes);
+	row_context = AllocSetContextCreate(CurrentMemoryContext, "advfair row", ALLOCSET_DEFAULT_SIZES);
+	for (size_t i = 0; i < e->rows->n; i++)
+	{
+		const float *p = e->proba + i * classes;
+		Datum		values[5];
+		bool		nulls[5] = {0};
+		MemoryContext old = MemoryContextSwitchTo(row_context);
+
+		values[0] = e->rows->id[i];
+		nulls[1] = e->rows->label == NULL;
+		if (e->rows->label)
+			values[1] = advpg_text_datum(e->rows->labels.texts[e->rows->label[i]]);
+		values[2] = advpg_text_datum(e->model.classes[e->prediction[i]]);
+		values[3] = Float4GetDatum(p[e->prediction[i]]);
+		for (int c = 0; c < classes; c++)
+			proba[c] = Float4GetDatum(p[c]);
+		values[4] = PointerGetDatum(construct_array(proba, classes, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
+		tuplestore_putvalues(result, desc, values, nulls);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row_context);
+	}
+	MemoryContextSwitchTo(caller);
+	return (Datum) 0;
+}
+
+Datum
+advfair_predict_data(PG_FUNCTION_ARGS)
+{
+	return predict_data(fcinfo, INT8OID, workers_argument(fcinfo, 2));
+}
+
+Datum
+advfair_predict_data_key(PG_FUNCTION_ARGS)
+{
+	return predict_data(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, 2), workers_argument(fcinfo, 3));
+}
+
+Datum
+advfair_class_accuracy(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_label = true};
+	AdvpgEvaluation *e;
+	TupleDesc	desc;
+	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	int64	   *n;
+	int64	   *correct;
+
+	spec.model = text_argument(fcinfo, 0, "model", true);
+	spec.data = text_argument(fcinfo, 1, "data", true);
+	spec.workers = workers_argument(fcinfo, 2);
+	e = advpg_evaluate(&spec);
+
+	n = palloc0(sizeof(int64) * e->model.net.classes);
+	correct = palloc0(sizeof(int64) * e->model.net.classes);
+	for (size_t i = 0; i < e->rows->n; i++)
+	{
+		n[e->rows->label[i]]++;
+		correct[e->rows->label[i]] += e->prediction[i] == e->rows->label[i];
+	}
+	for (int c = 0; c < e->model.net.classes; c++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {0};
+
+		values[0] = advpg_text_datum(e->model.classes[c]);
+		nulls[1] = n[c] == 0;
+		values[1] = Float8GetDatum(n[c] ? (double) correct[c] / n[c] : 0);
+		values[2] = Int64GetDatum(n[c]);
+		tuplestore_putvalues(result, desc, values, nulls);
+	}
+	MemoryContextSwitchTo(caller);
+	return (Datum) 0;
+}
+
+static int
+compare_codes(const void *a, const void *b, void *arg)
+{
+	const AdvText *texts = arg;
+
+	return adv_text_compare(texts[*(const int *) a], texts[*(const int *) b]);
+}
+
+Datum
+advfair_group_confidence(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_proba = true};
+	AdvpgEvaluation *e;
+	TupleDesc	desc;
+	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	int			groups;
+	int		   *order;
+	int64	   *n;
+	double	   *sum;
+
+	spec.model = text_argument(fcinfo, 0, "model", true);
+	spec.data = text_argument(fcinfo, 1, "data", true);
+	spec.attribute = text_argument(fcinfo, 2, "attribute", true);
+	spec.workers = workers_argument(fcinfo, 5);
+	spec.class = text_argument(fcinfo, 3, "class", true);
+	spec.given = text_argument(fcinfo, 4, "given", false);
+	spec.need_label = spec.given != NULL;
+	e = advpg_evaluate(&spec);
+
+	groups = e->rows->attributes.n;
+	n = palloc0(sizeof(int64) * (groups + 1));
+	sum = palloc0(sizeof(double) * (groups + 1));
+	order = palloc(sizeof(int) * (groups + 1));
+	for (size_t i = 0; i < e->rows->n; i++)
+	{
+		int			group = e->rows->attribute[i];
+
+		if (group < 0 || (spec.given && e->rows->label[i] != e->given))
+			continue;
+		n[group]++;
+		sum[group] += e->proba[i * e->model.net.classes + e->class];
+	}
+	for (int g = 0; g < groups; g++)
+		order[g] = g;
+	qsort_arg(order, groups, sizeof(int), compare_codes, e->rows->attributes.texts);
+	for (int k = 0; k < groups; k++)
+	{
+		int			g = order[k];
+		Datum		values[3];
+		bool		nulls[3] = {0};
+
+		values[0] = advpg_text_datum(e->rows->attributes.texts[g]);
+		nulls[1] = n[g] == 0;
+		values[1] = Float8GetDatum(n[g] ? sum[g] / n[g] : 0);
+		values[2] = Int64GetDatum(n[g]);
+		tuplestore_putvalues(result, desc, values, nulls);
+	}
+	MemoryContextSwitchTo(caller);
+	return (Datum) 0;
+}

@@ -1,0 +1,249 @@
+/*
+ * worker.c
+ *		A compute worker: attaches to a run's shared memory, runs the core, leaves.
+ *
+ * It has no database connection, takes no lock and touches nothing but the run's segments. It stops when the run is aborted, on
+ * SIGTERM, and when the postmaster is gone; should its leader vanish, the leader's exit aborts the run.
+ */
+#include "pg/compute.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/pmsignal.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/wait_event.h"
+
+#include "core/gemm.h"
+
+PGDLLEXPORT void advfair_worker_main(Datum arg);
+
+static volatile sig_atomic_t terminated = 0;
+
+static void
+on_sigterm(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	terminated = 1;
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* AdvTeam.poll: turn what the server tells us into an abort of the run. */
+static void
+poll_server(void *arg)
+{
+	AdvpgShared *shared = arg;
+
+	if (terminated || !PostmasterIsAlive())
+		atomic_store(&shared->team.abort, 1);
+}
+
+static double
+now_seconds(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return INSTR_TIME_GET_DOUBLE(now);
+}
+
+/* Memory of our own, aligned to 64 bytes. */
+static void *
+private_memory(size_t size, AdvError *err)
+{
+	void	   *memory = palloc_extended(size + 64, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+
+	if (memory == NULL)
+	{
+		adv_fail(err, ADV_LIMIT, "could not allocate %zu bytes in a compute worker", size);
+		return NULL;
+	}
+	return ADVPG_ALIGN64(memory);
+}
+
+/* Rebuild a data set from the table of contents, attaching to its chunks. */
+static bool
+attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
+{
+	const AdvpgSharedSet *s = &shared->sets[set];
+	uint64		base = (uint64) set * ADVPG_KEY_SET_STRIDE;
+	const dsm_handle *handles = shm_toc_lookup(toc, base + ADVPG_KEY_HANDLES, false);
+	const unsigned char **chunks = palloc(sizeof(*chunks) * (s->n_chunks + 1));
+
+	for (int i = 0; i < s->n_chunks; i++)
+	{
+		dsm_segment *segment = dsm_attach(handles[i]);
+
+		if (segment == NULL)
+			return false;		/* the leader is gone */
+		chunks[i] = dsm_segment_address(segment);
+	}
+	memset(data, 0, sizeof(*data));
+	data->layout.fields = shm_toc_lookup(toc, base + ADVPG_KEY_FIELDS, false);
+	data->layout.n_fields = s->n_fields;
+	data->layout.shape = s->shape;
+	data->layout.row_bytes = s->row_bytes;
+	data->n_rows = s->n_rows;
+	data->rows_per_chunk = s->rows_per_chunk;
+	data->chunks = chunks;
+	data->label = s->labelled ? shm_toc_lookup(toc, base + ADVPG_KEY_LABEL, false) : NULL;
+	return true;
+}
+
+static AdvStatus
+run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+{
+	AdvTrain	t = {0};
+	AdvDataset	data;
+	AdvDataset	validation;
+
+	if (!attach_set(toc, shared, 0, &data))
+		return ADV_ABORTED;
+	t.net = &shared->net;
+	t.spec = &shared->spec;
+	t.data = &data;
+	t.n_examples = shared->n_examples;
+	t.example_row = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_ROW, false);
+	t.example_key = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_KEY, false);
+	if (shared->n_validation > 0)
+	{
+		t.n_validation = shared->n_validation;
+		t.validation = &data;
+		if (shared->validation_listed)
+			t.validation_row = shm_toc_lookup(toc, ADVPG_KEY_VALIDATION_ROW, false);
+		else
+		{
+			if (!attach_set(toc, shared, 1, &validation))
+				return ADV_ABORTED;
+			t.validation = &validation;
+		}
+	}
+	t.params = shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false);
+	t.state = &shared->state;
+	t.epochs = shm_toc_lookup(toc, ADVPG_KEY_EPOCHS, false);
+	t.shared = ADVPG_ALIGN64(shm_toc_lookup(toc, ADVPG_KEY_TRAIN, false));
+	t.private = private_memory(adv_train_private_size(t.net, t.spec), err);
+	t.now = now_seconds;
+	if (t.private == NULL)
+		return ADV_LIMIT;
+	return adv_train(&t, team, err);
+}
+
+static AdvStatus
+run_predict(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+{
+	AdvDataset	data;
+	void	   *private;
+
+	if (!attach_set(toc, shared, 0, &data))
+		return ADV_ABORTED;
+	private = private_memory(adv_predict_private_size(&shared->net), err);
+	if (private == NULL)
+		return ADV_LIMIT;
+	return adv_predict(&shared->net, shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false), &data, NULL, data.n_rows, team,
+					   shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false), shm_toc_lookup(toc, ADVPG_KEY_PROBA, true),
+					   NULL, private, &shared->done);
+}
+
+/* Join the team; false when the run ended before it began. */
+static bool
+join(AdvpgShared *shared, AdvTeam *team)
+{
+	team->shared = &shared->team;
+	team->poll = poll_server;
+	team->poll_arg = shared;
+	team->rank = atomic_fetch_add(&shared->joined, 1);
+	SetLatch(&shared->leader->procLatch);
+	while ((team->size = atomic_load(&shared->size)) == 0)
+	{
+		if (adv_team_should_stop(team))
+			return false;
+		pg_usleep(100);
+	}
+	return true;
+}
+
+/* The first member to fail tells why; the others only unwind. */
+static void
+report_failure(AdvpgShared *shared, AdvStatus status, const AdvError *err)
+{
+	if (status != ADV_ABORTED && !atomic_flag_test_and_set(&shared->error_taken))
+		shared->error = *err;
+	atomic_store(&shared->team.abort, 1);
+}
+
+static void
+run_core(shm_toc *toc, AdvpgShared *shared, AdvTeam *team)
+{
+	AdvStatus	status = ADV_OK;
+	AdvError	err = {0};
+
+	(void) adv_gemm_load_blas();
+	if (team->rank == 0)
+		strlcpy(shared->blas, adv_gemm_name(), sizeof(shared->blas));
+	switch (shared->kind)
+	{
+		case ADVPG_RUN_TRAIN:
+			status = run_train(toc, shared, team, &err);
+			break;
+		case ADVPG_RUN_PREDICT:
+			status = run_predict(toc, shared, team, &err);
+			break;
+		default:
+			break;
+	}
+	if (status != ADV_OK)
+		report_failure(shared, status, &err);
+}
+
+void
+advfair_worker_main(Datum arg)
+{
+	dsm_segment *segment;
+	shm_toc    *toc;
+	AdvpgShared *shared;
+	AdvTeam		team = {0};
+
+	pqsignal(SIGTERM, on_sigterm);
+	BackgroundWorkerUnblockSignals();
+	CurrentResourceOwner = ResourceOwnerCreate(NULL, "advfair compute worker");
+	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "advfair compute worker", ALLOCSET_DEFAULT_SIZES);
+
+	segment = dsm_attach(DatumGetUInt32(arg));
+	if (segment == NULL)
+		return;					/* the leader is gone */
+	toc = shm_toc_attach(ADVPG_SHARED_MAGIC, dsm_segment_address(segment));
+	if (toc == NULL)
+		return;
+	shared = shm_toc_lookup(toc, ADVPG_KEY_SHARED, false);
+	if (!join(shared, &team))
+		return;
+
+	PG_TRY();
+	{
+		run_core(toc, shared, &team);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		AdvError	err;
+
+		MemoryContextSwitchTo(TopMemoryContext);
+		error = CopyErrorData();
+		adv_fail(&err, ADV_LIMIT, "compute worker failed: %s", error->message);
+		report_failure(shared, ADV_LIMIT, &err);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	atomic_fetch_add(&shared->finished, 1);
+	SetLatch(&shared->leader->procLatch);
+	dsm_detach(segment);
+}
