@@ -3,6 +3,7 @@
  *		Training speed of the core alone: samples per second of adv_train for the paper's two networks.
  *
  * Usage: core [seconds per measurement, default 3] [most members, default 2] [portable]
+ * Build: make, then gcc -O2 -Iinclude -o build/bench-core bench/core.c src/core/[a-z]*.o -ldl -lm -lpthread
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -16,7 +16,7 @@
 #include "core/gemm.h"
 #include "core/layers.h"
 
-#define CHUNK_FLOATS (256 * 1024) /* of patches: 1 MB, leaving room for what is multiplied with them */
+#define CHUNK_FLOATS (128 * 1024) /* of patches: 512 kB, leaving room for what is multiplied with them */
 
 static size_t
 patch_size(const AdvLayer *l)

@@ -12,7 +12,7 @@
 static void format_text(char *buf, size_t size, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 format_text(char *buf, size_t size, const char *format, va_list args)
 {
 	int len = vsnprintf(buf, size, format, args);

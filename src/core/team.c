@@ -6,8 +6,6 @@
  * Waiting is first a spin (phases of training end within microseconds of each other), then gives way to other
  * processes, so that a team larger than the machine still moves.
  */
-#define _POSIX_C_SOURCE 200809L
-
 #include <sched.h>
 #include <time.h>
 

@@ -14,7 +14,7 @@
 #include "core/rng.h"
 #include "core/train.h"
 
-#define PIECE_OUTPUTS    32 /* outputs of a dense piece, fewer when there are very many inputs: */
+#define PIECE_OUTPUTS    64 /* outputs of a dense piece, fewer when there are very many inputs: */
 #define PIECE_WEIGHTS    ((size_t) 1 << 20) /* weights of a dense piece at most, unless one output has more */
 #define PIECE_CONV       4096               /* parameters of a conv piece */
 #define VALIDATION_PARTS 64                 /* sums that validation pieces are collected in */

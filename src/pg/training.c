@@ -165,7 +165,9 @@ count_copies(Training *t, const uint32_t *kept, size_t n)
 	bool		balance = t->task.oversample && strcmp(t->task.oversample, "balance") == 0;
 
 	for (size_t i = 0; i < n; i++)
-		largest = Max(largest, ++count[t->rows->label[kept[i]]]);
+		count[t->rows->label[kept[i]]]++;
+	for (int c = 0; c < t->rows->n_classes; c++)
+		largest = Max(largest, count[c]);
 	for (size_t i = 0; i < n; i++)
 	{
 		size_t		of_class = count[t->rows->label[kept[i]]];
