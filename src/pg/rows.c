@@ -139,7 +139,7 @@ flush_chunk(Load *load)
 	segment = advpg_segment_create(bytes);
 	memcpy(dsm_segment_address(segment), load->buffer, bytes);
 	rows->segments = rows->segments ? repalloc(rows->segments, sizeof(dsm_segment *) * (rows->n_chunks + 1))
-		: palloc(sizeof(dsm_segment *));
+		: MemoryContextAlloc(load->context, sizeof(dsm_segment *));
 	rows->segments[rows->n_chunks++] = segment;
 	rows->bytes += bytes;
 	load->buffered = 0;

@@ -378,18 +378,6 @@ fill_run(AdvpgRun *run, Training *t, const AdvTrainSpec *spec)
 		advpg_run_put_rows(run, 1, t->validation);
 }
 
-/* The last update is followed by no loss that would show it went wrong. */
-static void
-check_weights(const Training *t)
-{
-	for (size_t i = 0; i < t->net.n_params; i++)
-		if (!isfinite(t->params[i]))
-			ereport(ERROR,
-					errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					errmsg("training ended with a weight that is not finite"),
-					errhint("Lower learning_rate."));
-}
-
 static bytea *
 model_bytes(Training *t)
 {
@@ -445,7 +433,6 @@ advpg_training(const AdvpgTrainTask *task)
 	result->epochs = palloc_extended(sizeof(AdvEpoch) * spec.epochs, MCXT_ALLOC_HUGE);
 	memcpy(result->epochs, shm_toc_lookup(run.toc, ADVPG_KEY_EPOCHS, false), sizeof(AdvEpoch) * spec.epochs);
 	advpg_run_release(&run);
-	check_weights(&t);
 	result->model = model_bytes(&t);
 	advpg_rows_release(t.rows);
 	if (t.validation)
