@@ -34,7 +34,7 @@ COMMENT ON COLUMN advfair_model.version IS 'counts from 1 for each owner and nam
 COMMENT ON COLUMN advfair_model.owner IS 'role that owns the model; its members see the model, to share it make a group role the owner';
 COMMENT ON COLUMN advfair_model.task IS 'the complete task that made the model, defaults filled in; advfair_retrain runs it again';
 COMMENT ON COLUMN advfair_model.data_digest IS 'SHA-256 over the keys, labels and values of the training rows, independent of their physical order';
-COMMENT ON COLUMN advfair_model.metrics IS 'rows, examples, loss and accuracy of the last epoch, seconds, workers';
+COMMENT ON COLUMN advfair_model.metrics IS 'rows, examples, loss and accuracy of the last epoch, seconds (read_seconds of them for reading rows), workers';
 COMMENT ON COLUMN advfair_model.model IS 'the model as a value: architecture, classes, encoder and weights';
 
 CREATE TABLE advfair_curve (

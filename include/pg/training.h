@@ -19,6 +19,7 @@ typedef struct AdvpgTrained
 	size_t		n_examples;
 	int			n_workers;
 	double		seconds;		/* from reading the first row to the finished model */
+	double		read_seconds;	/* of these for reading rows into shared memory */
 	AdvEpoch   *epochs;
 	int			n_epochs;
 } AdvpgTrained;

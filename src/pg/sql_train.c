@@ -39,6 +39,7 @@ training_metrics(const AdvpgTrained *trained)
 		advpg_json_put_number(&state, "validation_loss", last->validation_loss);
 		advpg_json_put_number(&state, "validation_accuracy", last->validation_accuracy);
 	}
+	advpg_json_put_number(&state, "read_seconds", trained->read_seconds);
 	advpg_json_put_number(&state, "seconds", trained->seconds);
 	advpg_json_put_number(&state, "workers", trained->n_workers);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));

@@ -401,6 +401,16 @@ model_bytes(Training *t)
 	return bytes;
 }
 
+static double
+seconds_since(instr_time start)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, start);
+	return INSTR_TIME_GET_DOUBLE(now);
+}
+
 AdvpgTrained *
 advpg_training(const AdvpgTrainTask *task)
 {
@@ -410,7 +420,6 @@ advpg_training(const AdvpgTrainTask *task)
 	AdvTrainSpec spec = train_spec(task);
 	AdvpgRun	run;
 	instr_time	start;
-	instr_time	end;
 	int			slices = (spec.batch_size + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 
 	INSTR_TIME_SET_CURRENT(start);
@@ -418,6 +427,7 @@ advpg_training(const AdvpgTrainTask *task)
 	t.rows = advpg_rows_read(&rows_spec);
 	t.task.data = t.rows->source;
 	read_validation(&t);
+	result->read_seconds = seconds_since(start);
 	if (t.validation)
 		t.task.validation = t.validation->source;
 	make_examples(&t);
@@ -438,9 +448,7 @@ advpg_training(const AdvpgTrainTask *task)
 	if (t.validation)
 		advpg_rows_release(t.validation);
 
-	INSTR_TIME_SET_CURRENT(end);
-	INSTR_TIME_SUBTRACT(end, start);
-	result->seconds = INSTR_TIME_GET_DOUBLE(end);
+	result->seconds = seconds_since(start);
 	result->task = t.task;
 	result->n_rows = t.rows->n;
 	result->n_examples = t.n_examples;
