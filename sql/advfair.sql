@@ -127,23 +127,23 @@ COMMENT ON FUNCTION advfair_build(jsonb, real[]) IS 'a model from a description 
 -- Prediction, one row at a time ---------------------------------------------------------------------------------------
 
 CREATE FUNCTION advfair_predict(model bytea, "row" record) RETURNS text
-	AS 'MODULE_PATHNAME', 'advfair_predict_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+	AS 'MODULE_PATHNAME', 'advfair_predict_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 CREATE FUNCTION advfair_predict(model bytea, x real[]) RETURNS text
-	AS 'MODULE_PATHNAME', 'advfair_predict_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+	AS 'MODULE_PATHNAME', 'advfair_predict_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 CREATE FUNCTION advfair_predict(model bytea, image bytea) RETURNS text
-	AS 'MODULE_PATHNAME', 'advfair_predict_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+	AS 'MODULE_PATHNAME', 'advfair_predict_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 CREATE FUNCTION advfair_proba(model bytea, "row" record) RETURNS real[]
-	AS 'MODULE_PATHNAME', 'advfair_proba_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+	AS 'MODULE_PATHNAME', 'advfair_proba_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 CREATE FUNCTION advfair_proba(model bytea, x real[]) RETURNS real[]
-	AS 'MODULE_PATHNAME', 'advfair_proba_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+	AS 'MODULE_PATHNAME', 'advfair_proba_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 CREATE FUNCTION advfair_proba(model bytea, image bytea) RETURNS real[]
-	AS 'MODULE_PATHNAME', 'advfair_proba_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+	AS 'MODULE_PATHNAME', 'advfair_proba_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 CREATE FUNCTION advfair_confidence(model bytea, "row" record, class text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'advfair_confidence_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+	AS 'MODULE_PATHNAME', 'advfair_confidence_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 CREATE FUNCTION advfair_confidence(model bytea, x real[], class text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'advfair_confidence_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+	AS 'MODULE_PATHNAME', 'advfair_confidence_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 CREATE FUNCTION advfair_confidence(model bytea, image bytea, class text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'advfair_confidence_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+	AS 'MODULE_PATHNAME', 'advfair_confidence_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 
 COMMENT ON FUNCTION advfair_predict(bytea, record) IS 'class of a row; columns are found by name';
 COMMENT ON FUNCTION advfair_predict(bytea, real[]) IS 'class of an encoded input: the values the network''s input layer sees, images in channel, row, column order';
