@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "core/encoder.h"
+#include "pg/compat.h"
 #include "pg/reader.h"
 
 #define STATE_MAGIC 0x67617031

@@ -23,6 +23,7 @@
 
 #include "core/loss.h"
 #include "pg/advpg.h"
+#include "pg/compat.h"
 #include "pg/compute.h"
 #include "pg/dictionary.h"
 #include "pg/reader.h"

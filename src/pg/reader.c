@@ -13,6 +13,8 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
+#include "pg/compat.h"
+
 static bool
 is_number(Oid type)
 {

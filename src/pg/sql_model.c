@@ -17,6 +17,7 @@
 
 #include "core/model.h"
 #include "pg/callsite.h"
+#include "pg/compat.h"
 #include "pg/dictionary.h"
 #include "pg/json.h"
 #include "pg/registry.h"

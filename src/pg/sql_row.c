@@ -11,6 +11,7 @@
 
 #include "core/loss.h"
 #include "pg/callsite.h"
+#include "pg/compat.h"
 #include "pg/dictionary.h"
 
 static Datum

@@ -15,6 +15,7 @@
 #include "core/model.h"
 #include "core/rng.h"
 #include "pg/advpg.h"
+#include "pg/compat.h"
 #include "pg/compute.h"
 #include "pg/progress.h"
 

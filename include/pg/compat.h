@@ -1,0 +1,15 @@
+/*
+ * compat.h
+ *		Differences between the PostgreSQL versions advfair builds with (15 to 17).
+ */
+#ifndef ADVPG_COMPAT_H
+#define ADVPG_COMPAT_H
+
+#include "postgres.h"
+
+/* 16 moved VARSIZE, VARDATA and their kin out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#endif
