@@ -59,7 +59,9 @@ FROM advfair_train(model => 'adult', data => 'adult_train', label => 'income', e
 \echo 'On people it has not seen. Class-wise accuracy unfairness (CAU) is the gap between best and worst class.'
 \echo
 \set ECHO queries
-SELECT class, round(accuracy::numeric, 3) AS accuracy, n FROM advfair_class_accuracy('adult', 'adult_test');
+SELECT COALESCE(class, 'all') AS class, round((sum(accuracy * n) / sum(n))::numeric, 3) AS accuracy, sum(n) AS n
+FROM advfair_class_accuracy('adult', 'adult_test')
+GROUP BY ROLLUP (class) ORDER BY class NULLS LAST;
 SELECT round(advfair_cau('adult', 'adult_test')::numeric, 3) AS cau;
 \set ECHO none
 

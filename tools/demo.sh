@@ -19,6 +19,6 @@ This took $((SECONDS - start)) seconds, building included. The server is gone ag
 
   make install, then CREATE EXTENSION advfair in a database of yours
   tools/with-server.sh -- psql          a server to play with
-  README.md, "Getting Started"          training on your own tables, attacks, robust training
+  README.md, "Getting Started"          training on your own tables
   examples/                             what you have just seen, and how the data sets are loaded
 END
