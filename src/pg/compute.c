@@ -129,7 +129,7 @@ start_workers(AdvpgRun *run, int wanted, Workers *workers)
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_notify_pid = MyProcPid;
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(run->segment));
-	strlcpy(worker.bgw_library_name, "advfair", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_library_name, "$libdir/advfair", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "advfair_worker_main", sizeof(worker.bgw_function_name));
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "advfair compute worker for PID %d", MyProcPid);
 	strlcpy(worker.bgw_type, "advfair compute worker", sizeof(worker.bgw_type));
