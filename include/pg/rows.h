@@ -19,7 +19,8 @@ typedef struct AdvpgRowsSpec
 	const char *data;
 	const char *label;			/* column name */
 	bool		label_required; /* else data may lack the column */
-	const char *id;				/* column name; NULL: the primary key when it is one column */
+	const char *id;				/* column name; NULL, or not there when the encoder is given: the primary key, if it is one
+								 * column */
 	bool		drop_missing;	/* leave out rows with a NULL feature */
 	const char *attribute;		/* a further column to group rows by, or NULL */
 	bool		want_ids;		/* keep the id of each row */

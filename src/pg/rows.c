@@ -784,8 +784,11 @@ static void
 choose_id(Load *load, StringInfo select, int *place)
 {
 	const AdvpgRowsSpec *spec = load->spec;
-	const char *name = spec->id ? spec->id : load->source->primary_key;
+	const char *name = spec->id;
 
+	/* with a fitted encoder the name comes from the model: other data may have another id, or none */
+	if (name == NULL || (spec->encoder && advpg_find_column(load->source->desc, name) == 0))
+		name = load->source->primary_key;
 	load->id_type = INT8OID;
 	if (name == NULL)
 	{

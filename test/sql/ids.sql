@@ -1,0 +1,11 @@
+-- The id named in training is used where data has it; other data fall back on their primary key or on row numbers.
+CREATE TABLE people AS SELECT * FROM advfair_make_census(300, 0);
+SELECT version FROM advfair_train('people', 'people', 'income', id => 'person_id', epochs => 1);
+SELECT id, label FROM advfair_predict('people', 'SELECT * FROM people WHERE person_id IN (7, 9) ORDER BY 1');
+SELECT id, label FROM advfair_predict('people', 'SELECT age, education, hours, occupation, sex, race FROM people LIMIT 2');
+SELECT id, pg_typeof(id) FROM advfair_predict('people', 'SELECT * FROM people WHERE person_id = 7', key => NULL::text);
+SELECT id FROM advfair_predict('people', 'people', key => NULL::uuid);
+SELECT id FROM advfair_predict('people', 'SELECT age, education, hours, occupation, sex, race FROM people LIMIT 2',
+							   key => NULL::text);
+DROP TABLE people;
+DELETE FROM advfair_model WHERE name = 'people';
