@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Moves advfair models to PyTorch and back, and checks that both sides compute the same.
+
+    tools/with-server.sh -- /usr/bin/python3 examples/pytorch.py      in a throw-away server
+    python3 examples/pytorch.py                                       in a database of your own (psql finds it)
+
+Needs torch and psql. In a database of your own it makes the extension if it is not there, and temporary tables only.
+"""
+import json
+import re
+import subprocess
+
+import torch
+from torch import nn
+
+
+class Scale(nn.Module):
+    """The fixed scaling layer of encoding => 'ordinal': y = (x - shift) * factor for each channel."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(channels))
+        self.register_buffer("factor", torch.ones(channels))
+
+    def forward(self, x):
+        form = (-1,) + (1,) * (x.dim() - 2)
+        return (x - self.shift.view(form)) * self.factor.view(form)
+
+
+def network(description):
+    """The torch network of an advfair_describe result; it gives logits."""
+    shape = description["input_shape"]
+    layers = [Scale(shape[0])] if description["scale"] else []
+    x = torch.zeros(1, *shape)
+    for word in [w for w in description["arch"].split(", ") if w] + [f"dense {len(description['classes'])}"]:
+        kind, numbers = word.split()[0], [int(n) for n in re.findall(r"\d+", word)]
+        if kind == "conv":
+            layers.append(nn.Conv2d(nn.Sequential(*layers)(x).shape[1], *numbers, padding="same"))
+        elif kind == "maxpool":
+            layers.append(nn.MaxPool2d(*numbers))
+        elif kind == "dense":
+            if nn.Sequential(*layers)(x).dim() > 2:
+                layers.append(nn.Flatten())
+            layers.append(nn.Linear(nn.Sequential(*layers)(x).shape[1], *numbers))
+        else:
+            layers.append({"relu": nn.ReLU, "tanh": nn.Tanh}[kind]())
+    return nn.Sequential(*layers)
+
+
+def load(net, rows):
+    """Copies advfair_weights rows into a torch network: both have the same parameters in the same order."""
+    for tensor, row in zip(net.state_dict().values(), rows, strict=True):
+        tensor.copy_(torch.tensor(row["weights"]).reshape(row["shape"]))
+
+
+def dump(net):
+    """All parameters of a torch network as advfair_build wants them."""
+    return torch.cat([tensor.reshape(-1) for tensor in net.state_dict().values()]).tolist()
+
+
+def encode(columns, encoding, rows):
+    """Inputs of tabular rows, from the columns of a description's encoder."""
+    inputs = []
+    for row in rows:
+        x = []
+        for c in columns:
+            if c["kind"] == "number":
+                x.append((row[c["name"]] - c["shift"][0]) * c["factor"][0])
+            elif encoding == "ordinal":
+                x.append(float(c["values"].index(row[c["name"]])))
+            else:
+                x.extend(float(v == row[c["name"]]) for v in c["values"])
+        inputs.append(x)
+    return torch.tensor(inputs)
+
+
+PREPARE = """
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS advfair;
+CREATE TEMP TABLE people AS SELECT * FROM advfair_make_census(2000);
+CREATE TEMP TABLE pictures AS
+SELECT i AS image_id, (i % 3)::text AS label, decode(string_agg(lpad(to_hex(
+       CASE i % 3 WHEN 0 THEN p / 9 % 2 WHEN 1 THEN p % 2 ELSE 0 END * 128 + (hashint4(200 * i + p) & 127)), 2, '0'), ''
+       ORDER BY p), 'hex') AS image
+FROM generate_series(1, 300) AS i, generate_series(0, 161) AS p GROUP BY i;
+"""
+
+# Trains, and gives one JSON object: what the model is, its weights, rows, and their probabilities in row order.
+EXPORT = """
+CREATE TEMP TABLE {name} AS SELECT advfair_fit('{task}') AS model;
+SELECT json_build_object('description', advfair_describe(model),
+       'weights', (SELECT json_agg(w ORDER BY n) FROM advfair_weights(model)
+                   WITH ORDINALITY AS w (layer, parameter, shape, weights, n)),
+       'rows', (SELECT json_agg(r ORDER BY {id}) FROM {data} AS r),
+       'proba', (SELECT json_agg(advfair_proba(model, r) ORDER BY {id}) FROM {data} AS r))
+FROM {name};
+"""
+
+REBUILD = """
+SELECT count(*) FILTER (WHERE advfair_proba(model, r) <> advfair_proba(built, r)), count(*)
+FROM {data} AS r, {name}, (SELECT advfair_build('{description}', '{weights}') AS built) AS b;
+"""
+
+
+class Session:
+    """One psql session, one answer for each query."""
+
+    def __init__(self):
+        self.psql = subprocess.Popen(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], text=True,
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, sql):
+        print(sql, "\\echo done", sep="\n", file=self.psql.stdin, flush=True)
+        lines = []
+        while (line := self.psql.stdout.readline()) != "done\n":
+            if not line:
+                raise SystemExit("psql failed")
+            lines.append(line)
+        return "".join(lines)
+
+
+def main():
+    session = Session()
+    session.ask(PREPARE)
+    tabular = {"data": "people", "label": "income", "id": "person_id", "epochs": 3}
+    image = {"data": "pictures", "label": "label", "id": "image_id", "input_shape": [2, 9, 9], "epochs": 5, "batch_size": 50}
+    tasks = {
+        "mlp": tabular | {"arch": "dense 16, relu, dense 8, tanh"},
+        "mlp_ordinal": tabular | {"encoding": "ordinal"},
+        "cnn": image | {"arch": "conv 6x3, maxpool 2, relu, conv 4x5, relu, maxpool 2, dense 10, tanh"},
+    }
+    for name, task in tasks.items():
+        text = json.dumps(task)
+        export = json.loads(session.ask(EXPORT.format(name=name, task=text, data=task["data"], id=task["id"])))
+        description, rows = export["description"], export["rows"]
+        net = network(description)
+        load(net, export["weights"])
+
+        if "input_shape" in task:
+            x = torch.tensor([list(bytes.fromhex(r["image"][2:])) for r in rows]).reshape(-1, *task["input_shape"]) / 255
+        else:
+            x = encode(description["encoder"]["columns"], description["encoder"]["encoding"], rows)
+        with torch.no_grad():
+            proba = net(x).softmax(1)
+        difference = (proba - torch.tensor(export["proba"])).abs().max().item()
+
+        changed = session.ask(REBUILD.format(name=name, data=task["data"], description=json.dumps(description),
+                                             weights="{" + ",".join(map(repr, dump(net))) + "}")).strip()
+        print(f"{name}: {len(rows)} rows, largest difference {difference:.1e}, back in SQL {changed.split('|')[0]} rows differ")
+        if difference > 1e-5 or not changed.startswith("0|"):
+            raise SystemExit("advfair and PyTorch do not agree")
+
+
+if __name__ == "__main__":
+    main()
