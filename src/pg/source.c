@@ -5,7 +5,7 @@
 #include "pg/source.h"
 
 #include "access/genam.h"
-#include "access/table.h"
+#include "access/relation.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_index.h"
@@ -156,7 +156,7 @@ open_relation(AdvpgSource *source, const char *data)
 				errhint("A query starts with SELECT, WITH, VALUES, TABLE or a parenthesis."));
 	foreach(cell, names)
 		quoted = lappend(quoted, makeString(pstrdup(lfirst(cell))));
-	rel = table_openrv(makeRangeVarFromNameList(quoted), AccessShareLock);
+	rel = relation_openrv(makeRangeVarFromNameList(quoted), AccessShareLock);
 	switch (rel->rd_rel->relkind)
 	{
 		case RELKIND_RELATION:
@@ -175,7 +175,7 @@ open_relation(AdvpgSource *source, const char *data)
 	source->from = psprintf("%s AS data", source->name);
 	source->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	source->primary_key = single_primary_key(rel);
-	table_close(rel, NoLock);	/* the lock stays until the transaction ends, as a query's would */
+	relation_close(rel, NoLock);	/* the lock stays until the transaction ends, as a query's would */
 }
 
 AdvpgSource *
