@@ -262,7 +262,7 @@ COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other r
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
 COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, predict';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
-COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, starting workers, computing, or storing';
+COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, computing, or storing';
 COMMENT ON COLUMN advfair_progress.done IS 'rows done in this phase; training counts every example of every epoch';
 COMMENT ON COLUMN advfair_progress.total IS 'rows to be done in this phase, NULL while unknown';
 COMMENT ON COLUMN advfair_progress.loss IS 'loss of the last minibatch, NULL before the first';

@@ -59,7 +59,7 @@ typedef struct AdvpgShared
 	AdvTrainSpec spec;
 	uint64		n_examples;
 	uint64		n_validation;	/* rows */
-	bool		validation_listed;	/* they are rows of set 0, listed; else all of set 1 */
+	int			validation_set; /* whose rows they are */
 	AdvTrainState state;
 
 	/* prediction */
@@ -73,7 +73,7 @@ enum
 	ADVPG_KEY_PARAMS,			/* float (n_params) */
 	ADVPG_KEY_EXAMPLE_ROW,		/* uint32 (n_examples) */
 	ADVPG_KEY_EXAMPLE_KEY,		/* uint64 (n_examples) */
-	ADVPG_KEY_VALIDATION_ROW,	/* uint32 (n_validation) */
+	ADVPG_KEY_VALIDATION_ROW,	/* uint32 (n_validation) rows of validation_set */
 	ADVPG_KEY_EPOCHS,			/* AdvEpoch (epochs) */
 	ADVPG_KEY_TRAIN,			/* the core's shared memory, 64 bytes longer than it needs */
 	ADVPG_KEY_PREDICTION,		/* int32 (n) */

@@ -25,6 +25,7 @@ typedef struct AdvpgRowsSpec
 	const char *attribute;		/* a further column to group rows by, or NULL */
 	bool		want_ids;		/* keep the id of each row */
 	Oid			id_type;		/* cast ids to this type */
+	bool		want_order;		/* canonical order also with a fitted encoder */
 
 	/* A fitted encoder and the classes it goes with, or what to fit one by. */
 	const AdvEncoder *encoder;
@@ -60,7 +61,7 @@ typedef struct AdvpgRows
 	AdvpgDictionary attributes; /* texts of these codes */
 
 	const AdvEncoder *encoder;	/* the one given, or the one fitted */
-	uint32_t   *canonical;		/* (n) rows in order of key; only when an encoder was fitted */
+	uint32_t   *canonical;		/* (n) rows in order of key; NULL when not wanted */
 } AdvpgRows;
 
 /*

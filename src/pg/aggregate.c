@@ -12,6 +12,8 @@
 #include <math.h>
 
 #include "fmgr.h"
+#include "nodes/primnodes.h"
+#include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -206,6 +208,22 @@ advfair_gap_add(PG_FUNCTION_ARGS)
 	return transition(fcinfo, (AdvText) {VARDATA_ANY(group), VARSIZE_ANY_EXHDR(group)}, value);
 }
 
+/*
+ * advfair_cau(model, data) with data of type text comes here, too. Over one row of constants the aggregate would be 0, which
+ * nobody should take for the model's score.
+ */
+static void
+check_columns(FunctionCallInfo fcinfo)
+{
+	Aggref	   *aggref = AggGetAggref(fcinfo);
+
+	if (aggref && !contain_var_clause((Node *) aggref->args))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("advfair_cau(label, prediction) aggregates columns, but was given constants"),
+				errhint("To score a model on a data set that is not a literal, write advfair_cau(model, data::advfair_data)."));
+}
+
 /* The types of label and prediction may differ (a stored integer, a predicted text): they are compared as text. */
 Datum
 advfair_cau_add(PG_FUNCTION_ARGS)
@@ -218,6 +236,8 @@ advfair_cau_add(PG_FUNCTION_ARGS)
 	if (readers == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		check_columns(fcinfo);
 
 		readers = fcinfo->flinfo->fn_extra = palloc(sizeof(AdvpgReader) * 2);
 		for (int i = 0; i < 2; i++)

@@ -994,10 +994,9 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	run_query(&load, query);
 
 	if (!spec->encoder)
-	{
 		order_classes(&load);
+	if (!spec->encoder || spec->want_order)
 		order_rows(rows);
-	}
 	if (!load.encoder)
 	{
 		set_encoder(&load, fit_encoder(&load));

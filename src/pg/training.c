@@ -30,7 +30,7 @@ typedef struct Training
 	size_t		n_examples;
 	uint32_t   *example_row;
 	uint64_t   *example_key;
-	size_t		n_listed;		/* rows held out for validation */
+	size_t		n_listed;		/* validation rows: of rows, or of validation if there is one */
 	uint32_t   *listed;
 	int			noticed;		/* epochs reported with advfair.verbose */
 } Training;
@@ -97,7 +97,7 @@ read_validation(Training *t)
 	spec.encoder = t->rows->encoder;
 	spec.classes = t->rows->labels.texts;
 	spec.n_classes = t->rows->n_classes;
-	spec.id = NULL;
+	spec.want_order = true;
 	t->validation = advpg_rows_read(&spec);
 	if (t->validation->n == 0)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("validation data \"%s\" has no rows", t->validation->source));
@@ -106,6 +106,8 @@ read_validation(Training *t)
 				errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("label \"%s\" of validation data \"%s\" is not among the classes of the training data",
 					   advpg_text_cstring(t->validation->labels.texts[t->rows->n_classes]), t->validation->source));
+	t->listed = t->validation->canonical;
+	t->n_listed = t->validation->n;
 }
 
 /* ---- examples ---- */
@@ -366,8 +368,8 @@ fill_run(AdvpgRun *run, Training *t, const AdvTrainSpec *spec)
 	shared->net = t->net;
 	shared->spec = *spec;
 	shared->n_examples = t->n_examples;
-	shared->n_validation = t->validation ? t->validation->n : t->n_listed;
-	shared->validation_listed = t->validation == NULL;
+	shared->n_validation = t->n_listed;
+	shared->validation_set = t->validation ? 1 : 0;
 	advpg_run_put(run, ADVPG_KEY_PARAMS, t->params, t->net.n_params, sizeof(float));
 	advpg_run_put(run, ADVPG_KEY_EXAMPLE_ROW, t->example_row, t->n_examples, sizeof(uint32_t));
 	advpg_run_put(run, ADVPG_KEY_EXAMPLE_KEY, t->example_key, t->n_examples, sizeof(uint64_t));

@@ -116,12 +116,11 @@ run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	if (shared->n_validation > 0)
 	{
 		t.n_validation = shared->n_validation;
+		t.validation_row = shm_toc_lookup(toc, ADVPG_KEY_VALIDATION_ROW, false);
 		t.validation = &data;
-		if (shared->validation_listed)
-			t.validation_row = shm_toc_lookup(toc, ADVPG_KEY_VALIDATION_ROW, false);
-		else
+		if (shared->validation_set > 0)
 		{
-			if (!attach_set(toc, shared, 1, &validation))
+			if (!attach_set(toc, shared, shared->validation_set, &validation))
 				return ADV_ABORTED;
 			t.validation = &validation;
 		}
