@@ -32,6 +32,7 @@ COMMENT ON COLUMN advfair_model.model_id IS 'identifier that is the same on ever
 COMMENT ON COLUMN advfair_model.name IS 'name in the registry; name@version names one version, the plain name the newest';
 COMMENT ON COLUMN advfair_model.version IS 'counts from 1 for each owner and name';
 COMMENT ON COLUMN advfair_model.owner IS 'role that owns the model; its members see the model, to share it make a group role the owner';
+COMMENT ON COLUMN advfair_model.created_at IS 'start of the transaction that stored the model';
 COMMENT ON COLUMN advfair_model.task IS 'the complete task that made the model, defaults filled in; advfair_retrain runs it again';
 COMMENT ON COLUMN advfair_model.data_digest IS 'SHA-256 over the keys, labels and values of the training rows, independent of their physical order';
 COMMENT ON COLUMN advfair_model.metrics IS 'rows, examples, loss and accuracy of the last epoch, seconds (read_seconds of them for reading rows), workers';
@@ -49,6 +50,8 @@ CREATE TABLE advfair_curve (
 );
 
 COMMENT ON TABLE advfair_curve IS 'learning curves: one row for each epoch of each model';
+COMMENT ON COLUMN advfair_curve.model_id IS 'the model';
+COMMENT ON COLUMN advfair_curve.epoch IS 'counts from 1';
 COMMENT ON COLUMN advfair_curve.loss IS 'mean cross-entropy (nats) over the minibatches of the epoch, as they were trained on';
 COMMENT ON COLUMN advfair_curve.accuracy IS 'share of the epoch''s examples classified correctly, as they were trained on';
 COMMENT ON COLUMN advfair_curve.validation_loss IS 'mean cross-entropy on the validation rows after the epoch, NULL without any';
