@@ -43,6 +43,7 @@ typedef struct AdvpgRows
 	size_t		n;
 	size_t		dropped;		/* rows left out for a NULL feature */
 	char	   *source;			/* schema-qualified relation, or the query */
+	const char *id_name;		/* the column ids come from, NULL for row numbers */
 
 	/* stored rows: chunks of shared memory, mapped here and attached by compute workers */
 	AdvLayout	layout;

@@ -15,6 +15,7 @@
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "core/encoder.h"
@@ -155,6 +156,8 @@ add(State *state, AdvText text, int64 n, double sum, MemoryContext context)
 	}
 	state->groups[place].n += n;
 	state->groups[place].sum += sum;
+	if (isinf(state->groups[place].sum))
+		float_overflow_error();
 	return state;
 }
 
@@ -280,6 +283,8 @@ advfair_gap_final(PG_FUNCTION_ARGS)
 	{
 		double		mean = state->groups[i].sum / state->groups[i].n;
 
+		if (!isfinite(mean))
+			invalid_state();
 		min = Min(min, mean);
 		max = Max(max, mean);
 	}

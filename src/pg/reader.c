@@ -10,6 +10,8 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
@@ -91,6 +93,7 @@ advpg_reader_init(AdvpgReader *reader, Oid type)
 AdvText
 advpg_read_text(AdvpgReader *reader, Datum datum)
 {
+	static const int utc = 0;
 	AdvText		result;
 
 	switch (reader->base)
@@ -109,6 +112,12 @@ advpg_read_text(AdvpgReader *reader, Datum datum)
 			}
 		case BOOLOID:
 			result.data = DatumGetBool(datum) ? "true" : "false";
+			break;
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			/* the same whatever DateStyle and TimeZone are: keys of rows come from these texts */
+			result.data = JsonEncodeDateTime(palloc(MAXDATELEN + 1), datum, reader->base, &utc);
 			break;
 		default:
 			result.data = OutputFunctionCall(&reader->out, datum);

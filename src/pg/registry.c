@@ -7,6 +7,7 @@
  */
 #include "pg/registry.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -40,7 +41,7 @@ split_name(const char *model, char **name, int *version)
 		return true;
 	errno = 0;
 	number = strtol(at + 1, &end, 10);
-	if (end == at + 1 || *end != '\0' || errno != 0 || number < 1 || number > PG_INT32_MAX)
+	if (!isdigit((unsigned char) at[1]) || *end != '\0' || errno != 0 || number < 1 || number > PG_INT32_MAX)
 		return false;
 	*version = (int) number;
 	return true;

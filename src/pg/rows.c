@@ -109,13 +109,12 @@ raise_for_row(Load *load, TupleTableSlot *slot, const AdvError *err)
 }
 
 static void
-raise_null(Load *load, TupleTableSlot *slot, const char *column, bool is_label)
+raise_null(Load *load, TupleTableSlot *slot, const char *column, const char *hint)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			errmsg("%s: column \"%s\" is NULL", row_name(load, slot), column),
-			is_label ? errhint("Leave rows without a label out with a WHERE clause.")
-			: errhint("Leave such rows out with missing => 'drop', or replace the NULL in a query."));
+			errhint("%s", hint));
 }
 
 /* ---- encoded rows ---- */
@@ -188,7 +187,7 @@ set_encoder(Load *load, AdvEncoder *encoder)
 
 /* The first row tells how long arrays are, and so how long a staged row is. */
 static void
-lay_out_raw(Load *load, const AdvValue *values)
+lay_out_raw(Load *load, TupleTableSlot *slot, const AdvValue *values)
 {
 	size_t		offset = 0;
 
@@ -203,8 +202,8 @@ lay_out_raw(Load *load, const AdvValue *values)
 			if (values[i].length < 1 || values[i].length > ADV_MAX_INPUTS)
 				ereport(ERROR,
 						errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("array in column \"%s\" has %zu values, but between 1 and %d are expected",
-							   f->column.name, values[i].length, ADV_MAX_INPUTS));
+						errmsg("%s: array in column \"%s\" has %zu values, but between 1 and %d are expected",
+							   row_name(load, slot), f->column.name, values[i].length, ADV_MAX_INPUTS));
 			f->length = values[i].length;
 			bytes = sizeof(float) * f->length;
 		}
@@ -229,7 +228,7 @@ stage_row(Load *load, TupleTableSlot *slot, const AdvValue *values)
 	MemoryContext old;
 
 	if (load->raw_bytes == 0)
-		lay_out_raw(load, values);
+		lay_out_raw(load, slot, values);
 	old = MemoryContextSwitchTo(load->context);
 	if (load->rows->n % load->rows_per_block == 0)
 		load->blocks = lappend(load->blocks, palloc_extended(load->rows_per_block * load->raw_bytes, MCXT_ALLOC_HUGE));
@@ -445,7 +444,7 @@ grow_arrays(Load *load)
 	load->max_rows = max;
 }
 
-/* Class code of a row's label; new labels get codes after the known ones. */
+/* Class code of a row's label, -1 for NULL where no label is needed; new labels get codes after the known ones. */
 static int32_t
 read_label(Load *load, TupleTableSlot *slot, uint64 *hash)
 {
@@ -456,7 +455,11 @@ read_label(Load *load, TupleTableSlot *slot, uint64 *hash)
 	bool		added;
 
 	if (slot->tts_isnull[load->label.place])
-		raise_null(load, slot, load->label.name, true);
+	{
+		if (load->spec->label_required)
+			raise_null(load, slot, load->label.name, "Leave rows without a label out with a WHERE clause.");
+		return -1;
+	}
 	text = advpg_read_text(&load->label.reader, datum);
 	*hash = hash_bytes_extended((const unsigned char *) text.data, text.len, *hash);
 	code = advpg_dictionary_add(labels, text, &added);
@@ -494,7 +497,8 @@ read_features(Load *load, TupleTableSlot *slot, AdvValue *values, uint64 *hash)
 		{
 			if (load->spec->drop_missing)
 				return false;
-			raise_null(load, slot, c->name, false);
+			raise_null(load, slot, c->name,
+					   "Leave such rows out with missing => 'drop', or replace the NULL in a query.");
 		}
 	}
 	for (int i = 0; i < load->n_features; i++)
@@ -555,7 +559,7 @@ read_id(Load *load, TupleTableSlot *slot, uint64 content)
 		return;
 	}
 	if (slot->tts_isnull[load->id.place])
-		raise_null(load, slot, load->id.name, true);
+		raise_null(load, slot, load->id.name, "An id must tell rows apart; name another column, or replace the NULL in a query.");
 	datum = slot->tts_values[load->id.place];
 	text = advpg_read_text(&load->id.reader, datum);
 	rows->key[rows->n] = hash_bytes_extended((const unsigned char *) text.data, text.len, 0);
@@ -636,7 +640,7 @@ undefined_column(Load *load, const char *name)
 	ereport(ERROR,
 			errcode(ERRCODE_UNDEFINED_COLUMN),
 			errmsg("column \"%s\" does not exist in data \"%s\"", name, load->source->name),
-			errhint("Its columns are %s.", column_list(load->source->desc)));
+			load->source->desc->natts > 0 ? errhint("Its columns are %s.", column_list(load->source->desc)) : 0);
 }
 
 /* Add a column to the SELECT list; missing columns are an error. Returns its type. */
@@ -801,6 +805,7 @@ choose_id(Load *load, StringInfo select, int *place)
 		return;
 	}
 	load->id_type = choose(load, &load->id, name, select, place);
+	load->rows->id_name = load->id.name;
 	if (!spec->want_ids)
 		return;
 	if (!can_coerce_type(1, &load->id_type, &spec->id_type, COERCION_ASSIGNMENT))
@@ -811,7 +816,9 @@ choose_id(Load *load, StringInfo select, int *place)
 				errhint("Pass key => NULL::%s.", format_type_be(load->id_type)));
 	if (load->id_type != spec->id_type)
 	{
-		appendStringInfo(select, "::%s", format_type_be_qualified(spec->id_type));
+		/* not format_type_be: its "character" would be of length 1 */
+		appendStringInfo(select, "::%s", format_type_extended(spec->id_type, -1,
+															  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 		load->id_type = spec->id_type;
 		advpg_reader_init(&load->id.reader, load->id_type);
 	}
@@ -866,18 +873,22 @@ typedef struct LabelOrder
 	Datum	   *values;
 } LabelOrder;
 
-/* Classes are ordered by their type (text: bytes), not by their text: 2 comes before 10, enums in their own order. */
+/*
+ * Classes are ordered by their type (text: bytes), not by their text: 2 comes before 10, enums in their own order. Texts of equal
+ * values (numeric 1.0 and 1.00) are classes of their own.
+ */
 static int
 compare_labels(const void *a, const void *b, void *arg)
 {
 	LabelOrder *order = arg;
 	int			x = *(const int *) a;
 	int			y = *(const int *) b;
+	int			result = 0;
 
 	if (OidIsValid(order->type->cmp_proc_finfo.fn_oid))
-		return DatumGetInt32(FunctionCall2Coll(&order->type->cmp_proc_finfo, C_COLLATION_OID,
-											   order->values[x], order->values[y]));
-	return adv_text_compare(order->labels->texts[x], order->labels->texts[y]);
+		result = DatumGetInt32(FunctionCall2Coll(&order->type->cmp_proc_finfo, C_COLLATION_OID,
+												 order->values[x], order->values[y]));
+	return result != 0 ? result : adv_text_compare(order->labels->texts[x], order->labels->texts[y]);
 }
 
 static void

@@ -57,11 +57,15 @@ looks_like_query(const char *data)
 	return false;
 }
 
-/* One SELECT (or VALUES, TABLE), which neither creates a table nor writes in a WITH clause. */
-static void
-check_query(const char *query)
+/*
+ * Text of the one SELECT (or VALUES, TABLE) in data, without semicolons; it neither creates a table nor locks rows nor writes in
+ * a WITH clause.
+ */
+static char *
+check_query(const char *data)
 {
-	List	   *statements = raw_parser(query, RAW_PARSE_DEFAULT);
+	List	   *statements = raw_parser(data, RAW_PARSE_DEFAULT);
+	RawStmt    *statement;
 	SelectStmt *select;
 	ListCell   *cell;
 
@@ -69,14 +73,13 @@ check_query(const char *query)
 		ereport(ERROR,
 				errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("data must be one query, but has %d statements", list_length(statements)));
-	select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
-	if (!IsA(select, SelectStmt) || select->intoClause)
+	statement = linitial_node(RawStmt, statements);
+	select = (SelectStmt *) statement->stmt;
+	if (!IsA(select, SelectStmt) || select->intoClause || select->lockingClause)
 		ereport(ERROR,
 				errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-				errmsg("a query as data must be a SELECT that does not write"));
-	if (select->withClause == NULL)
-		return;
-	foreach(cell, select->withClause->ctes)
+				errmsg("a query as data must be a SELECT that neither writes nor locks rows"));
+	foreach(cell, select->withClause ? select->withClause->ctes : NIL)
 	{
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, cell);
 
@@ -85,22 +88,19 @@ check_query(const char *query)
 					errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 					errmsg("a query as data must not write, but WITH query \"%s\" does", cte->ctename));
 	}
+	/* a length of 0 means all the rest */
+	return pnstrdup(data + statement->stmt_location,
+					statement->stmt_len ? statement->stmt_len : strlen(data + statement->stmt_location));
 }
 
 static void
 open_query(AdvpgSource *source, const char *data)
 {
-	size_t		len = strlen(data);
-	char	   *query;
+	char	   *query = check_query(data);
 	SPIPlanPtr	plan;
 	CachedPlanSource *planned;
 	StringInfoData wrapped;
 	MemoryContext context = CurrentMemoryContext;
-
-	check_query(data);
-	while (len > 0 && (scanner_isspace(data[len - 1]) || data[len - 1] == ';'))
-		len--;
-	query = pnstrdup(data, len);
 
 	/* the line break ends a comment the query may end with */
 	source->from = psprintf("(%s\n) AS data", query);

@@ -85,8 +85,8 @@ predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 		MemoryContext old = MemoryContextSwitchTo(row_context);
 
 		values[0] = e->rows->id[i];
-		nulls[1] = e->rows->label == NULL;
-		if (e->rows->label)
+		nulls[1] = e->rows->label == NULL || e->rows->label[i] < 0;
+		if (!nulls[1])
 			values[1] = advpg_text_datum(e->rows->labels.texts[e->rows->label[i]]);
 		values[2] = advpg_text_datum(e->model.classes[e->prediction[i]]);
 		values[3] = Float4GetDatum(p[e->prediction[i]]);

@@ -16,8 +16,8 @@
 typedef enum KeyType
 {
 	KEY_TEXT,					/* char * */
-	KEY_TEXTS,					/* List of char *, from an array of strings */
-	KEY_INTEGERS,				/* List of double *, from an array of positive integers */
+	KEY_TEXTS,					/* List of char *, from an array of at least min strings */
+	KEY_INTEGERS,				/* List of double *, from an array of at least min positive integers */
 	KEY_INTEGER,				/* double holding a whole number, min <= value <= max */
 	KEY_NUMBER,					/* double, min <= value <= max, and value > min when open */
 	KEY_BOOLEAN,				/* int */
@@ -57,11 +57,11 @@ static const Key train_keys[] = {
 	{"model", KEY_TEXT, AT(model)},
 	{"data", KEY_TEXT, AT(data)},
 	{"label", KEY_TEXT, AT(label)},
-	{"features", KEY_TEXTS, AT(features)},
+	{"features", KEY_TEXTS, AT(features), 1},
 	{"exclude", KEY_TEXTS, AT(exclude)},
 	{"id", KEY_TEXT, AT(id)},
 	{"arch", KEY_TEXT, AT(arch)},
-	{"input_shape", KEY_INTEGERS, AT(input_shape)},
+	{"input_shape", KEY_INTEGERS, AT(input_shape), 1},
 	{"encoding", KEY_WORD, AT(encoding), .words = encoding_words},
 	{"scale", KEY_BOOLEAN, AT(scale)},
 	{"oversample", KEY_TEXT, AT(oversample)},
@@ -141,7 +141,7 @@ list_value(const Key *key, const JsonbValue *value)
 		else
 			invalid(key->name, "must be an array of %s", texts ? "strings" : "integers");
 	}
-	if (result == NIL)
+	if (list_length(result) < key->min)
 		invalid(key->name, "must not be empty");
 	return result;
 }
@@ -267,10 +267,12 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 		}
 	}
 
-	if (need_model && (result->model == NULL || result->model[0] == '\0' || strchr(result->model, '@')))
+	if (need_model && result->model == NULL)
+		invalid("model", "is missing");
+	if (need_model && (result->model[0] == '\0' || strchr(result->model, '@')))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("\"%s\" is not a name for a model", result->model ? result->model : ""),
+				errmsg("\"%s\" is not a name for a model", result->model),
 				errhint("Give model a name that is not empty and has no @ in it; versions are counted by the system."));
 	if (!need_model && result->model)
 		invalid("model", "has no place here: the model is returned, not stored");

@@ -429,6 +429,7 @@ advpg_training(const AdvpgTrainTask *task)
 	advpg_progress_phase("reading rows", 0);
 	t.rows = advpg_rows_read(&rows_spec);
 	t.task.data = t.rows->source;
+	t.task.id = unconstify(char *, t.rows->id_name);
 	read_validation(&t);
 	result->read_seconds = seconds_since(start);
 	if (t.validation)

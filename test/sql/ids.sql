@@ -7,5 +7,9 @@ SELECT id, pg_typeof(id) FROM advfair_predict('people', 'SELECT * FROM people WH
 SELECT id FROM advfair_predict('people', 'people', key => NULL::uuid);
 SELECT id FROM advfair_predict('people', 'SELECT age, education, hours, occupation, sex, race FROM people LIMIT 2',
 							   key => NULL::text);
+-- a primary key is remembered, too, so that queries over the table keep it
+ALTER TABLE people ADD PRIMARY KEY (person_id);
+SELECT version FROM advfair_train('keyed', 'people', 'income', epochs => 1);
+SELECT id FROM advfair_predict('keyed', 'SELECT * FROM people WHERE person_id = 9');
 DROP TABLE people;
-DELETE FROM advfair_model WHERE name = 'people';
+DELETE FROM advfair_model WHERE name IN ('people', 'keyed');
