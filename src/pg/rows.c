@@ -469,11 +469,15 @@ read_label(Load *load, TupleTableSlot *slot, uint64 *hash)
 		bool		byval;
 		MemoryContext old;
 
-		if (labels->n > ADV_MAX_CLASSES || text.len > ADV_MAX_NAME)
+		if (labels->n > ADV_MAX_CLASSES)
 			ereport(ERROR,
 					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("label column \"%s\" has more than %d classes or a value longer than %d bytes",
-						   load->label.name, ADV_MAX_CLASSES, ADV_MAX_NAME));
+					errmsg("label column \"%s\" has more than %d classes", load->label.name, ADV_MAX_CLASSES));
+		if (text.len > ADV_MAX_NAME)
+			ereport(ERROR,
+					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("%s: label in column \"%s\" has %u bytes, but a class name has at most %d",
+						   row_name(load, slot), load->label.name, text.len, ADV_MAX_NAME));
 		old = MemoryContextSwitchTo(load->context);
 		get_typlenbyval(load->label_type, &len, &byval);
 		if (code % 64 == 0)

@@ -345,11 +345,11 @@ shape_member(JsonbContainer *object)
 		double		size = advpg_json_double(&elements[i]);
 
 		if (!(size >= 1 && size <= ADV_MAX_INPUTS && size == floor(size)))
-			invalid("input_shape", "an array of positive integers");
+			invalid("input_shape", psprintf("an array of integers between 1 and %d", ADV_MAX_INPUTS));
 		sizes[i] = (int) size;
 	}
 	if ((double) sizes[0] * sizes[1] * sizes[2] > ADV_MAX_INPUTS)
-		invalid("input_shape", "smaller");
+		invalid("input_shape", psprintf("of at most %d values", ADV_MAX_INPUTS));
 	return (AdvShape) {sizes[0], sizes[1], sizes[2]};
 }
 

@@ -152,7 +152,7 @@ SELECT try_train($$ 'SELECT 1e308::float8 AS a, y FROM odd', 'y' $$);
 SELECT try_train($$ 'SELECT 1e300::float8 AS a, y FROM odd', 'y', encoding => 'ordinal' $$);
 SELECT try_train($$ 'SELECT 1e400::numeric AS a, y FROM odd', 'y' $$);
 SELECT try_train($$ 'SELECT ARRAY[1e39::float8, 1] AS v, y FROM odd', 'y' $$);
-SELECT try_train($$ 'SELECT NULLIF(id, 7) AS id, a, y FROM odd', 'y', id => 'id' $$);
+SELECT try_train($$ 'SELECT NULLIF(id, 7) AS id, a, y FROM odd ORDER BY 1', 'y', id => 'id' $$);
 SELECT try_train($$ 'SELECT id, a, NULLIF(y, ''c1'') AS y FROM odd ORDER BY id', 'y', id => 'id' $$);
 SELECT try_train($$ 'SELECT id, a, repeat(y, 1000) AS y FROM odd ORDER BY id', 'y', id => 'id' $$);
 SELECT try_train($$ 'SELECT a, y FROM odd UNION ALL SELECT NULL, ''c0''', 'y' $$);
@@ -232,6 +232,7 @@ SELECT attempt($$ SELECT advfair_build('{"classes":["a","b"],"input_shape":[2]}'
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2,2],"classes":["a","b"]}', '{1}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[0],"classes":["a","b"]}', '{1}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[99999999],"classes":["a","b"]}', '{1}') $$);
+SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[9999,9999,9999],"classes":["a","b"]}', '{1}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":[1,2]}', '{1}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2]}', '{1}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"],"scale":"yes"}', '{1}') $$);
