@@ -33,7 +33,8 @@ find_missing() {
             build) find_pg_config && [ -x "$("$PG_CONFIG" --bindir)/postgres" ] ||
                        packages+=("postgresql-$n" "postgresql-server-dev-$n")
                    packages+=(gcc libc6-dev make libopenblas0) ;;
-            test)  packages+=(perl libipc-run-perl "postgresql-$n-pgtap" libtap-parser-sourcehandler-pgtap-perl) ;;
+            test)  packages+=(perl libipc-run-perl "postgresql-$n-pgtap" libtap-parser-sourcehandler-pgtap-perl
+                             xz-utils) ;;
             data)  packages+=(ca-certificates curl unzip xz-utils) ;;
             *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data" ;;
         esac

@@ -1,6 +1,9 @@
 # Cancelling a training, in every way, leaves nothing behind: no worker, no shared memory, no row.
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AdvfairTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -19,46 +22,24 @@ $node->safe_psql('postgres', q{
 });
 my $train = q{SELECT advfair_train('m', 'pictures', 'y', input_shape => '{3,32,32}', epochs => 1000, workers => 2)};
 
-sub segments
-{
-	my @files = glob($node->data_dir . '/pg_dynshmem/*');
-	return scalar @files;
-}
-my $before = segments();
-
-# Workers have no database connection, so they are found among the server's processes, not in pg_stat_activity.
-sub workers
-{
-	my $server = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-	return scalar grep { /advfair compute worker/ } `ps -o args= --ppid $server`;
-}
-
-sub wait_until_workers
-{
-	my $number = shift;
-	my $until = time + 20;
-	usleep(5_000) while (workers() != $number && time < $until);
-	return workers() == $number;
-}
+my $before = segments($node);
 
 # A psql that trains, with both workers at work.
 my $stderr;
 sub start_training
 {
-	my $stdout = '';
-	$stderr = '';
-	my $psql = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', $train ], '>', \$stdout, '2>', \$stderr);
-	wait_until_workers(2) or die 'no workers started';
+	my $psql = start_psql($node, $train, \$stderr);
+	wait_until_workers($node, 2) or die 'no workers started';
 	return $psql;
 }
 
 sub nothing_left
 {
 	my $how = shift;
-	ok(wait_until_workers(0), "$how: no worker is left");
+	ok(wait_until_workers($node, 0), "$how: no worker is left");
 	my $tries = 50;
-	usleep(100_000) while (segments() > $before && $tries-- > 0);
-	is(segments(), $before, "$how: no shared memory is left");
+	usleep(100_000) while (segments($node) > $before && $tries-- > 0);
+	is(segments($node), $before, "$how: no shared memory is left");
 	is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM advfair_model) + (SELECT count(*) FROM advfair_curve) + (SELECT count(*) FROM advfair_progress)}),
 		0, "$how: no row is left");
 }
@@ -109,7 +90,7 @@ for my $trial (1 .. 20)
 	$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity
 		WHERE query LIKE 'SELECT advfair_train%' AND backend_type = 'client backend'});
 	$psql->finish;
-	wait_until_workers(0);
+	wait_until_workers($node, 0);
 	my $took = time - $begun;
 	$worst = $took if $took > $worst;
 	like($stderr, qr/canceling statement due to user request/, "trial $trial is cancelled") if $trial == 1;

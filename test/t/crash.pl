@@ -1,6 +1,9 @@
 # Violence: workers and servers that are killed, dump and restore.
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AdvfairTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -17,28 +20,14 @@ $node->safe_psql('postgres', q{
 	SELECT advfair_train('kept', 'people', 'income', epochs => 2);
 	SELECT advfair_train('kept', 'people', 'income', epochs => 1, encoding => 'ordinal', validation => '0.1');
 });
-sub segments
-{
-	my @files = glob($node->data_dir . '/pg_dynshmem/*');
-	return scalar @files;
-}
-my $own = segments();
+my $own = segments($node);
 my $train = q{SELECT advfair_train('m', 'people', 'income', epochs => 100000, workers => 2)};
-my ($stdout, $stderr);
-
-sub workers
-{
-	my $server = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-	return map { /^\s*(\d+) .*advfair compute worker/ ? $1 : () } `ps -o pid=,args= --ppid $server`;
-}
+my $stderr;
 
 sub start_training
 {
-	$stdout = $stderr = '';
-	my $psql = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', $train ], '>', \$stdout, '2>', \$stderr);
-	my $until = time + 20;
-	usleep(10_000) while (workers() != 2 && time < $until);
-	die 'no workers started' unless workers() == 2;
+	my $psql = start_psql($node, $train, \$stderr);
+	wait_until_workers($node, 2) or die 'no workers started';
 	return $psql;
 }
 
@@ -46,8 +35,8 @@ sub sound
 {
 	my $how = shift;
 	ok($node->poll_query_until('postgres', 'SELECT true'), "$how: the server answers");
-	is(scalar(workers()), 0, "$how: no worker is left");
-	cmp_ok(segments(), '<=', $own, "$how: no segment but the server's own is left");
+	is(scalar(() = workers($node)), 0, "$how: no worker is left");
+	cmp_ok(segments($node), '<=', $own, "$how: no segment but the server's own is left");
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM advfair_model WHERE name = 'm'}), 0, "$how: no half model");
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM advfair_progress'), 0, "$how: no progress");
 	is($node->safe_psql('postgres', q{
@@ -55,13 +44,13 @@ sub sound
 }
 
 my $psql = start_training();
-kill 'TERM', (workers())[0];
+kill 'TERM', (workers($node))[0];
 $psql->finish;
 like($stderr, qr/ERROR:  a compute worker was told to stop/, 'a worker told to stop ends the training with an error');
 sound('worker terminated');
 
 $psql = start_training();
-kill 'KILL', (workers())[1];
+kill 'KILL', (workers($node))[1];
 $psql->finish;
 like($stderr, qr/terminating connection|server closed the connection/, 'a killed worker makes the server restart');
 usleep(500_000);

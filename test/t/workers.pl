@@ -1,6 +1,9 @@
 # Compute workers: the same bits for any number of them, what happens when slots are short, and what they look like.
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AdvfairTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -49,10 +52,9 @@ is($node->safe_psql('postgres', q{
 my $trainer = $node->background_psql('postgres', on_error_stop => 0);
 $trainer->query_until(qr/begun/, "\\echo begun\nSELECT advfair_train('long', 'pictures', 'y', input_shape => '{3,8,8}', epochs => 100000, workers => 2);\n");
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM advfair_progress WHERE model = 'long' AND done > 0}), 'a training runs');
-my $server = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-my @workers = grep { /advfair compute worker/ } `ps -o pid=,args= --ppid $server`;
+my @workers = workers($node);
 is(scalar @workers, 2, 'in two workers');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE pid IN (' . join(', ', map { /(\d+)/ } @workers) . ')'), 0,
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE pid IN (' . join(', ', @workers) . ')'), 0,
 	'which hold no lock');
 is($node->safe_psql('postgres', q{
 	SELECT p.pid = a.pid AND task = 'train' AND phase = 'computing' AND total = 400 * 100000 AND loss > 0 AND rate > 0 AND eta > '0'
