@@ -189,8 +189,11 @@ wait_for_team(AdvpgRun *run, Workers *workers, void (*report) (AdvpgRun *, void 
 
 	while (size > 0 && atomic_load(&shared->finished) < size)
 	{
+		/* counted in this order: who finishes meanwhile must not look as if it had died */
+		int			alive = count_alive(workers);
+
 		/* a member that is gone without finishing failed before it could say why */
-		if (count_alive(workers) < size - atomic_load(&shared->finished))
+		if (alive < size - atomic_load(&shared->finished))
 			break;
 		wait_a_little();
 		if (report)

@@ -62,7 +62,7 @@ nothing_left('a client that disappears');
 is($node->safe_psql('postgres', qq{
 	DO \$\$
 	BEGIN
-		FOR i IN 1 .. 3 LOOP
+		FOR i IN 1 .. 30 LOOP
 			BEGIN
 				SET LOCAL statement_timeout = 0;
 				PERFORM advfair_train('m', 'pictures', 'y', input_shape => '{3,32,32}', optimizer => 'sgd', learning_rate => 1e6, weight_decay => 1e6, epochs => 3);
