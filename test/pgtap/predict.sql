@@ -1,0 +1,70 @@
+-- Predicting: ids of every type, labels that are missing or strange, data in every form, predictions as data.
+BEGIN;
+CREATE EXTENSION IF NOT EXISTS pgtap;
+CREATE EXTENSION advfair;
+SELECT plan(31);
+CREATE TABLE people AS SELECT * FROM advfair_make_census(300, 0);
+ALTER TABLE people ADD PRIMARY KEY (person_id);
+CREATE TEMP TABLE model AS SELECT * FROM advfair_train('m', 'people', 'income', epochs => 3);
+CREATE TEMP TABLE predicted AS SELECT * FROM advfair_predict('m', 'people');
+
+-- labels
+CREATE TEMP TABLE labelled AS SELECT person_id AS id, age, education, hours, occupation, sex, race,
+	CASE person_id % 3 WHEN 0 THEN income WHEN 1 THEN 'unheard of' END AS income FROM people;
+SELECT set_eq($$ SELECT id, label FROM advfair_predict('m', 'SELECT * FROM labelled ORDER BY id') $$,
+			  $$ SELECT row_number() OVER (ORDER BY id), income FROM labelled $$, 'labels come back as they are: none, unknown');
+SELECT set_eq($$ SELECT prediction, probabilities FROM advfair_predict('m', 'labelled') $$,
+			  $$ SELECT prediction, probabilities FROM predicted $$, 'and mean nothing to the prediction');
+SELECT is((SELECT count(label) FROM advfair_predict('m', 'SELECT age, education, hours, occupation, sex, race FROM people')), 0::bigint, 'no column, no labels');
+SELECT is((SELECT count(label) FROM advfair_predict('m', 'SELECT age, education, hours, occupation, sex, race, NULL::int AS income FROM people')), 0::bigint,
+		  'a column without any');
+SELECT throws_ok($$ SELECT * FROM advfair_class_accuracy('m', 'labelled') $$, '22004', NULL, 'accuracy needs a label in each row');
+SELECT throws_ok($$ SELECT * FROM advfair_class_accuracy('m', 'SELECT * FROM labelled WHERE income IS NOT NULL') $$, '22023',
+				 'the model has no class "unheard of"', 'that is a class');
+SELECT is((SELECT sum(n) FROM advfair_group_confidence('m', 'labelled', 'sex', '>50K')), 300::numeric, 'confidences need none');
+SELECT throws_ok($$ SELECT * FROM advfair_group_confidence('m', 'labelled', 'sex', '>50K', '>50K') $$, '22004', NULL, 'unless they are asked for by label');
+
+-- ids
+CREATE TABLE keyed AS SELECT 'k' || lpad(person_id::text, 5, '0') AS t, ('k' || lpad(person_id::text, 5, '0'))::char(10) AS c, md5(person_id::text)::uuid AS u,
+	person_id::numeric AS n, timestamptz '2026-01-01 UTC' + person_id * interval '1 hour' AS at, age, education, hours, occupation, sex, race, income FROM people;
+SELECT is(version, 1, 'trained with an id') FROM advfair_train('k', 'keyed', 'income', id => 'u', exclude => '{t,c,n,at}', epochs => 1);
+SELECT results_eq(format('SELECT count(*) FROM keyed JOIN advfair_predict(%L, %L, key => NULL::uuid) p ON p.id = u', 'k', 'keyed'), 'VALUES (300::bigint)', 'uuid');
+SELECT throws_ok($$ SELECT * FROM advfair_predict('k', 'keyed') $$, '42804', 'id column "u" has type uuid, which cannot be returned as bigint', 'uuid is no bigint');
+CREATE FUNCTION joined(col text, type text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	result bigint;
+BEGIN
+	PERFORM advfair_train('by ' || col, 'keyed', 'income', id => col, features => '{age,hours}', arch => '', epochs => 1);
+	EXECUTE format('SELECT count(*) FROM keyed k JOIN advfair_predict(%L, %L, key => NULL::%s) p ON p.id = k.%I', 'by ' || col, 'keyed', type, col) INTO result;
+	RETURN result;
+END $$;
+SELECT is(joined(col, type), 300::bigint, type || ' for ' || col)
+FROM (VALUES ('t', 'text'), ('t', 'varchar'), ('t', 'char(10)'), ('c', 'char(10)'), ('c', 'text'), ('n', 'numeric'), ('n', 'bigint'), ('n', 'int'), ('at', 'timestamptz')) v (col, type);
+
+-- data
+SELECT is((SELECT md5(string_agg(t::text, ',' ORDER BY p.*)) FROM advfair_predict('m', data) p, LATERAL (SELECT p.label, p.prediction, p.probabilities) t), want, replace(data, E'\n', ' '))
+FROM unnest(ARRAY['SELECT * FROM people;', 'SELECT * FROM people ; -- all', E'-- these\nSELECT * FROM people;;', 'TABLE people /* ; */', '((SELECT * FROM people))',
+				  'WITH RECURSIVE w AS (SELECT * FROM people) SELECT * FROM w']) data,
+	 (SELECT md5(string_agg(t::text, ',' ORDER BY p.*)) AS want FROM predicted p, LATERAL (SELECT p.label, p.prediction, p.probabilities) t) w;
+-- predictions as data of a further training: the teacher's are the student's labels
+SELECT is(version, 1, 'a model learns from another') FROM advfair_train('student',
+	'SELECT t.*, p.prediction FROM people t JOIN advfair_predict(''m'', ''people'') p ON p.id = t.person_id', 'prediction', id => 'person_id', exclude => '{income}', epochs => 3);
+SELECT is((SELECT metrics -> 'rows' FROM advfair_model WHERE name = 'student'), '300', 'with all rows');
+-- foreign tables
+SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'file_fdw') AS has_file_fdw \gset
+\if :has_file_fdw
+SET LOCAL client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE numbers (a float8, b float8, y text) SERVER files
+	OPTIONS (program 'i=0; while [ $i -lt 60 ]; do echo "$((i % 7)),$((i % 5)),$((i % 2))"; i=$((i + 1)); done', format 'csv');
+SELECT is(advfair_fit('{"data":"numbers","label":"y","epochs":2}'),
+		  advfair_fit('{"data":"SELECT (i % 7)::float8 AS a, (i % 5)::float8 AS b, (i % 2)::text AS y FROM generate_series(0, 59) i","label":"y","epochs":2}'),
+		  'a foreign table gives the same model as the same rows from elsewhere');
+SELECT is(version, 1, 'it is trained on') FROM advfair_train('far', 'numbers', 'y', epochs => 1);
+SELECT is((SELECT count(*) FROM advfair_predict('far', 'numbers')), 60::bigint, 'and predicted');
+\else
+SELECT skip('file_fdw is not installed', 3);
+\endif
+SELECT * FROM finish();
+ROLLBACK;
