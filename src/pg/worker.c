@@ -170,11 +170,16 @@ join(AdvpgShared *shared, AdvTeam *team)
 	return true;
 }
 
-/* The first member to fail tells why; the others only unwind. */
+/*
+ * The first member to fail tells why, and stops the others. One that was stopped leaves that to whoever stopped it: when a
+ * training diverges all members unwind, and only rank 0, perhaps the last to notice, says so.
+ */
 static void
 report_failure(AdvpgShared *shared, AdvStatus status, const AdvError *err)
 {
-	if (status != ADV_ABORTED && !atomic_flag_test_and_set(&shared->error_taken))
+	if (status == ADV_ABORTED)
+		return;
+	if (!atomic_flag_test_and_set(&shared->error_taken))
 		shared->error = *err;
 	atomic_store(&shared->team.abort, 1);
 }
