@@ -212,18 +212,18 @@ advfair_gap_add(PG_FUNCTION_ARGS)
 }
 
 /*
- * advfair_cau(model, data) with data of type text comes here, too. Over one row of constants the aggregate would be 0, which
- * nobody should take for the model's score.
+ * advfair_cau(model, data) with data of type text comes here, too. With one constant for all labels there is one class and the
+ * gap is 0, which nobody should take for the model's score.
  */
 static void
-check_columns(FunctionCallInfo fcinfo)
+check_label(FunctionCallInfo fcinfo)
 {
 	Aggref	   *aggref = AggGetAggref(fcinfo);
 
-	if (aggref && !contain_var_clause((Node *) aggref->args))
+	if (aggref && !contain_var_clause((Node *) linitial_node(TargetEntry, aggref->args)->expr))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("advfair_cau(label, prediction) aggregates columns, but was given constants"),
+				errmsg("advfair_cau(label, prediction) aggregates columns, but label is a constant"),
 				errhint("To score a model on a data set that is not a literal, write advfair_cau(model, data::advfair_data)."));
 }
 
@@ -240,7 +240,7 @@ advfair_cau_add(PG_FUNCTION_ARGS)
 	{
 		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 
-		check_columns(fcinfo);
+		check_label(fcinfo);
 
 		readers = fcinfo->flinfo->fn_extra = palloc(sizeof(AdvpgReader) * 2);
 		for (int i = 0; i < 2; i++)

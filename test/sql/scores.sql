@@ -13,6 +13,7 @@ SELECT abs(advfair_cau('census', 'people') - (SELECT advfair_cau(label, predicti
 SELECT advfair_cau(model => 'census', data => 'people') = advfair_cau('census', 'people') AS same;
 SELECT advfair_cau(m.name, 'people') = advfair_cau('census', 'people') AS same FROM advfair_model m;
 SELECT advfair_cau('census'::text, 'people'::text);
+SELECT advfair_cau('census', name) FROM unnest(ARRAY['people', 'predicted']) name;
 SELECT advfair_cau('census', ('peo' || 'ple')::advfair_data) = advfair_cau('census', 'people') AS same;
 
 -- groups: an attribute need not be a feature; given restricts to true labels
