@@ -39,8 +39,7 @@ typedef struct CallSite
 	float	   *proba;			/* (classes) */
 
 	/* rows: which attribute each column is, for the row type last seen */
-	Oid			row_type;
-	int32		row_typmod;
+	uint64		row_version;	/* identifies the type as it is now: ALTER TABLE changes it; 0 for none */
 	TupleDesc	desc;
 	int		   *attribute;
 	AdvpgReader *readers;
@@ -191,7 +190,7 @@ map_column(CallSite *site, int i, size_t *offset, const AdvField *field)
 }
 
 static void
-map_row_type(CallSite *site, Oid type, int32 typmod)
+map_row_type(CallSite *site, Oid type, int32 typmod, uint64 version)
 {
 	const AdvEncoder *encoder = &site->model.encoder;
 	TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
@@ -199,7 +198,7 @@ map_row_type(CallSite *site, Oid type, int32 typmod)
 	AdvField   *fields = palloc(sizeof(AdvField) * encoder->n_columns);
 	size_t		offset = 0;
 
-	site->row_type = InvalidOid;
+	site->row_version = 0;
 	site->desc = CreateTupleDescCopy(desc);
 	ReleaseTupleDesc(desc);
 	site->attribute = palloc(sizeof(int) * encoder->n_columns);
@@ -216,18 +215,20 @@ map_row_type(CallSite *site, Oid type, int32 typmod)
 	site->layout.row_bytes = offset;
 	site->stored = palloc_extended(offset, MCXT_ALLOC_HUGE);
 	MemoryContextSwitchTo(old);
-	site->row_type = type;
-	site->row_typmod = typmod;
+	site->row_version = version;
 }
 
 static void
 input_from_row(CallSite *site, HeapTupleHeader row)
 {
 	const AdvEncoder *encoder = &site->model.encoder;
+	Oid			type = HeapTupleHeaderGetTypeId(row);
+	int32		typmod = HeapTupleHeaderGetTypMod(row);
+	uint64		version = assign_record_type_identifier(type, typmod);
 	HeapTupleData tuple;
 
-	if (site->row_type != HeapTupleHeaderGetTypeId(row) || site->row_typmod != HeapTupleHeaderGetTypMod(row))
-		map_row_type(site, HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	if (site->row_version != version)
+		map_row_type(site, type, typmod, version);
 	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
 	ItemPointerSetInvalid(&tuple.t_self);
 	tuple.t_tableOid = InvalidOid;

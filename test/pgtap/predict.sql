@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(31);
+SELECT plan(37);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(300, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TEMP TABLE model AS SELECT * FROM advfair_train('m', 'people', 'income', epochs => 3);
@@ -50,6 +50,35 @@ FROM unnest(ARRAY['SELECT * FROM people;', 'SELECT * FROM people ; -- all', E'--
 SELECT is(version, 1, 'a model learns from another') FROM advfair_train('student',
 	'SELECT t.*, p.prediction FROM people t JOIN advfair_predict(''m'', ''people'') p ON p.id = t.person_id', 'prediction', id => 'person_id', exclude => '{income}', epochs => 3);
 SELECT is((SELECT metrics -> 'rows' FROM advfair_model WHERE name = 'student'), '300', 'with all rows');
+-- names that need quotes everywhere
+CREATE TABLE "Odd ""Tab.le" ("Sp ace" int, "qu""ote" float8, "data" text, "select" bool, "Läbel" text);
+INSERT INTO "Odd ""Tab.le" SELECT i, i, 'ä' || i % 2, i % 2 = 0, 'ß' || i % 2 FROM generate_series(1, 40) i;
+SELECT is(model || version, E'm\'"ö1', 'odd names: trained') FROM advfair_train(E'm\'"ö', '"Odd ""Tab.le"', 'Läbel', epochs => 1);
+SELECT is((advfair_retrain(E'm\'"ö@1')).version, 2, 'odd names: trained again');
+SELECT is(count(*), 40::bigint, 'odd names: predicted') FROM advfair_predict(E'm\'"ö@2', 'public."Odd ""Tab.le"');
+SELECT is(count(advfair_predict(m.model, t)), 40::bigint, 'odd names: a row at a time') FROM "Odd ""Tab.le" t, advfair_model m WHERE name = E'm\'"ö' AND version = 2;
+SELECT set_eq($$ SELECT grp, n FROM advfair_group_confidence(E'm\'"ö', '"Odd ""Tab.le"', 'data', 'ß1', 'ß0') $$, $$ VALUES ('ä0', 20::bigint), ('ä1', 0) $$,
+			  'odd names: by group');
+
+-- a row type that changes between two calls from the same place
+CREATE TABLE changing AS SELECT person_id AS pad, age, hours, age AS spare FROM people WHERE person_id = 1;
+CREATE FUNCTION confidences() RETURNS float8[] LANGUAGE plpgsql AS $$
+DECLARE
+	one changing; c float8; result float8[];
+	model bytea = advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"],"encoder":{"columns":[{"name":"age","kind":"number","factor":[0.01]},
+		{"name":"hours","kind":"number","factor":[0.01]}]}}', '{1,0,0,1,0,0}');
+BEGIN
+	FOR i IN 1..4 LOOP
+		EXECUTE 'SELECT * FROM changing' INTO one;
+		c = advfair_confidence(model, one, 'a');
+		result = result || c;
+		EXECUTE (ARRAY['ALTER TABLE changing ALTER pad TYPE text USING repeat(''x'', 300)', 'ALTER TABLE changing DROP pad, ADD late text DEFAULT ''y''',
+			'UPDATE changing SET hours = age, age = hours', 'SELECT 1'])[i];
+	END LOOP;
+	RETURN result;
+END $$;
+SELECT ok(r[1] = r[2] AND r[2] = r[3] AND abs(r[3] + r[4] - 1) < 1e-6 AND abs(r[1] - 0.5) > 0.01, 'columns are found again when their table has changed')
+FROM confidences() r;
 -- foreign tables
 SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'file_fdw') AS has_file_fdw \gset
 \if :has_file_fdw
