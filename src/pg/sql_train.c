@@ -138,5 +138,6 @@ advfair_retrain(PG_FUNCTION_ARGS)
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	advpg_train_task_read(entry->task, true, &task);
+	task.model = entry->name;	/* it may have been renamed since */
 	return train_and_store(fcinfo, &task);
 }
