@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(16);
+SELECT plan(20);
 
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
@@ -36,10 +36,55 @@ SELECT results_eq($$ SELECT c.relname::text COLLATE "C" FROM pg_extension e, unn
 SELECT columns_are('advfair_model', '{model_id,name,version,owner,created_at,task,data_digest,metrics,model}');
 SELECT columns_are('advfair_curve', '{model_id,epoch,loss,accuracy,validation_loss,validation_accuracy,seconds}');
 SELECT columns_are('advfair_progress', '{pid,task,model,phase,done,total,loss,rate,eta}');
-SELECT is(array_to_string(proargnames, ','),
-		  'model,data,label,features,exclude,id,arch,input_shape,encoding,scale,oversample,missing,unseen,optimizer,learning_rate,'
-		  'momentum,weight_decay,init,epochs,batch_size,validation,seed,workers', 'arguments of advfair_train')
-FROM pg_proc WHERE proname = 'advfair_train';
+-- what users call: arguments by name, and what comes back
+CREATE TEMP TABLE contract (name text, arguments text, result text);
+INSERT INTO contract VALUES
+	('advfair_train', 'model text, data text, label text, features text[], exclude text[], id text, arch text, input_shape integer[], encoding text, '
+	 'scale boolean, oversample text, missing text, unseen text, optimizer text, learning_rate double precision, momentum double precision, '
+	 'weight_decay double precision, init text, epochs integer, batch_size integer, validation text, seed bigint, workers integer', 'advfair_trained'),
+	('advfair_fit', 'task jsonb', 'bytea'),
+	('advfair_retrain', 'model text', 'advfair_trained'),
+	('advfair_get', 'model text', 'bytea'),
+	('advfair_describe', 'model bytea', 'jsonb'),
+	('advfair_weights', 'model bytea', 'TABLE(layer integer, parameter text, shape integer[], weights real[])'),
+	('advfair_build', 'task jsonb, weights real[]', 'bytea'),
+	('advfair_predict', 'model bytea, "row" record', 'text'),
+	('advfair_predict', 'model bytea, x real[]', 'text'),
+	('advfair_predict', 'model bytea, image bytea', 'text'),
+	('advfair_proba', 'model bytea, "row" record', 'real[]'),
+	('advfair_proba', 'model bytea, x real[]', 'real[]'),
+	('advfair_proba', 'model bytea, image bytea', 'real[]'),
+	('advfair_confidence', 'model bytea, "row" record, class text', 'double precision'),
+	('advfair_confidence', 'model bytea, x real[], class text', 'double precision'),
+	('advfair_confidence', 'model bytea, image bytea, class text', 'double precision'),
+	('advfair_predict', 'model text, data text, workers integer', 'TABLE(id bigint, label text, prediction text, confidence real, probabilities real[])'),
+	('advfair_predict', 'model text, data text, key anyelement, workers integer',
+	 'TABLE(id anyelement, label text, prediction text, confidence real, probabilities real[])'),
+	('advfair_class_accuracy', 'model text, data text, workers integer', 'TABLE(class text, accuracy double precision, n bigint)'),
+	('advfair_group_confidence', 'model text, data text, attribute text, class text, given text, workers integer',
+	 'TABLE(grp text, confidence double precision, n bigint)'),
+	('advfair_eou', 'model text, data text, attribute text, class text, given text, workers integer', 'double precision'),
+	('advfair_cau', 'model text, data advfair_data, workers integer', 'double precision'),
+	('advfair_gap', 'value double precision, grp text', 'double precision'),
+	('advfair_cau', 'label "any", prediction "any"', 'double precision'),
+	('advfair_eou', 'confidence double precision, attribute text', 'double precision'),
+	('advfair_make_census', 'n integer, seed bigint',
+	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),
+	('advfair_version', '', 'jsonb');
+SELECT is_empty($$ SELECT * FROM contract EXCEPT
+				   SELECT proname::text, regexp_replace(pg_get_function_arguments(oid), ' DEFAULT [^,]*', '', 'g'), pg_get_function_result(oid) FROM pg_proc $$,
+				'functions have the arguments and results that users rely on');
+SELECT results_eq($$ SELECT proname::text COLLATE "C", pronargs::int, pronargdefaults::int FROM pg_proc JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = pg_proc.oid
+					 WHERE pronargdefaults > 0 ORDER BY 1, 2 $$,
+				  $$ VALUES ('advfair_cau' COLLATE "C", 3, 1), ('advfair_class_accuracy', 3, 1), ('advfair_eou', 6, 2), ('advfair_group_confidence', 6, 2),
+					 ('advfair_make_census', 2, 1), ('advfair_predict', 3, 1), ('advfair_predict', 4, 1), ('advfair_train', 23, 20) $$, 'arguments that may be left out');
+SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) ORDER BY attnum)::text FROM pg_attribute
+		   WHERE attrelid = 'advfair_trained'::regclass AND attnum > 0),
+		  '{"model text","version integer","epochs integer","loss double precision","accuracy double precision","seconds double precision"}', 'row of a training');
+SELECT is_empty($$ SELECT proname FROM pg_proc WHERE proname IN ('advfair_run', 'advfair_train', 'advfair_fit', 'advfair_retrain') AND (provolatile <> 'v' OR proparallel <> 'u') $$,
+				'trainings are volatile and stay in the leader');
+SELECT is_empty($$ SELECT relname FROM pg_class c JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+				   WHERE relkind IN ('r', 'v') AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT') $$, 'everybody may look at tables and views');
 SELECT is(advfair_version() ->> 'advfair', (SELECT extversion FROM pg_extension WHERE extname = 'advfair'), 'versions of library and extension agree');
 SELECT matches(advfair_version() ->> 'blas', '^(OpenBLAS \d|portable)', 'compute workers tell their BLAS');
 SELECT * FROM finish();
