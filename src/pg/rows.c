@@ -38,6 +38,8 @@
 
 #define CHUNK_BYTES		(16 * 1024 * 1024)	/* of shared memory, or the size of one row if that is more */
 #define BLOCK_BYTES		(1024 * 1024)	/* of staged raw values */
+#define DROP_HINT		"Leave such rows out with missing => 'drop', or replace the NULL in a query."
+#define MAX_LISTED		30		/* columns that a message lists */
 
 /* A column of the SELECT list: where it stands in the result (-1: nowhere) and how it is read. */
 typedef struct Column
@@ -501,8 +503,7 @@ read_features(Load *load, TupleTableSlot *slot, AdvValue *values, uint64 *hash)
 		{
 			if (load->spec->drop_missing)
 				return false;
-			raise_null(load, slot, c->name,
-					   "Leave such rows out with missing => 'drop', or replace the NULL in a query.");
+			raise_null(load, slot, c->name, DROP_HINT);
 		}
 	}
 	for (int i = 0; i < load->n_features; i++)
@@ -512,9 +513,14 @@ read_features(Load *load, TupleTableSlot *slot, AdvValue *values, uint64 *hash)
 
 		memset(v, 0, sizeof(*v));
 		if (!advpg_read_value(&c->reader, slot->tts_values[c->place], v))
+		{
+			if (load->spec->drop_missing)
+				return false;
 			ereport(ERROR,
 					errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					errmsg("%s: array in column \"%s\" has a NULL element", row_name(load, slot), c->name));
+					errmsg("%s: array in column \"%s\" has a NULL element", row_name(load, slot), c->name),
+					errhint(DROP_HINT));
+		}
 		switch (c->reader.kind)
 		{
 			case ADV_COLUMN_NUMBER:
@@ -630,11 +636,13 @@ static char *
 column_list(TupleDesc desc)
 {
 	StringInfoData names;
+	int			listed = 0;
 
 	initStringInfo(&names);
-	for (int i = 0; i < desc->natts; i++)
+	for (int i = 0; i < desc->natts && listed <= MAX_LISTED; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
-			appendStringInfo(&names, "%s%s", names.len ? ", " : "", NameStr(TupleDescAttr(desc, i)->attname));
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "",
+							 ++listed > MAX_LISTED ? "and more" : NameStr(TupleDescAttr(desc, i)->attname));
 	return names.data;
 }
 
@@ -755,14 +763,19 @@ check_feature(Load *load, const Feature *f, int i, Oid type)
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("image column \"%s\" cannot be combined with other features", f->column.name),
 				errhint("List it alone in features."));
-	if (!load->spec->encoder && (kind == ADV_COLUMN_IMAGE) != (load->spec->input_shape.c > 0))
+	if (load->spec->encoder)
+		return;
+	if (kind == ADV_COLUMN_IMAGE && load->spec->input_shape.c == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				kind == ADV_COLUMN_IMAGE ? errmsg("image column \"%s\" needs input_shape", f->column.name)
-				: errmsg("input_shape is for an image column, but column \"%s\" has type %s", f->column.name,
-						 format_type_be(type)),
-				kind == ADV_COLUMN_IMAGE ? errhint("Give channels, height and width, as in input_shape => '{3,32,32}'.")
-				: 0);
+				errmsg("image column \"%s\" needs input_shape", f->column.name),
+				errhint("Give channels, height and width, as in input_shape => '{3,32,32}'."));
+	if (kind != ADV_COLUMN_IMAGE && load->spec->input_shape.c > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("input_shape is for an image column, but column \"%s\" has type %s", f->column.name,
+					   format_type_be(type)),
+				errhint("List the image column alone in features, or leave input_shape out."));
 }
 
 /* Images have nothing to fit: their encoder is known before the first row. */

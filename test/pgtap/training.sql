@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(39);
+SELECT plan(41);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(600, 3);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE FUNCTION metric(which text, key text) RETURNS float8 LANGUAGE sql AS
@@ -70,6 +70,10 @@ SELECT is(version, 1, 'unless it is dropped') FROM advfair_train('holes', 'holes
 SELECT is(metric('holes', 'rows'), (SELECT count(*)::float8 FROM holes WHERE age IS NOT NULL AND hours IS NOT NULL), 'rows without any NULL remain');
 SELECT set_eq($$ SELECT id FROM advfair_predict('holes', 'holes') $$, $$ SELECT id::bigint FROM holes WHERE age IS NOT NULL AND hours IS NOT NULL $$, 'in prediction, too');
 SELECT is(sum(n), metric('holes', 'rows')::numeric, 'and in scores') FROM advfair_class_accuracy('holes', 'holes');
+
+SELECT is(version, 1, 'a NULL in an array is missing, too') FROM advfair_train('arrays', 'SELECT CASE WHEN id % 5 = 0 THEN ARRAY[1, NULL] ELSE ARRAY[x, 1] END AS x, y FROM classes', 'y',
+	missing => 'drop', epochs => 1);
+SELECT is(metric('arrays', 'rows'), 80::float8, 'and left out');
 
 -- failure leaves nothing
 CREATE TEMP TABLE before AS SELECT (SELECT count(*) FROM advfair_model) AS models, (SELECT count(*) FROM advfair_curve) AS epochs;

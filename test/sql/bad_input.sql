@@ -51,6 +51,10 @@ SELECT try_train($$ '', 'income' $$);
 SELECT try_train($$ 'elsewhere.public.people', 'income' $$);
 SELECT try_train($$ 'elsewhere.people', 'income' $$);
 SELECT try_train($$ 'people', 'wage' $$);
+SELECT try_train($$ 'SELECT FROM odd', 'wage' $$);
+SELECT format('CREATE VIEW many AS SELECT %s', string_agg(i || ' AS c' || i, ', ')) FROM generate_series(1, 31) i \gexec
+SELECT try_train($$ 'many', 'wage' $$);
+DROP VIEW many;
 SELECT try_train($$ 'people', 'income', features => '{age,wage}' $$);
 SELECT try_train($$ 'people', 'income', exclude => '{wage}' $$);
 SELECT try_train($$ 'people', 'income', id => 'wage' $$);
