@@ -320,6 +320,11 @@ advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel *
 	}
 	(void) adv_forward(net, site->model.params, &site->ws, 1);
 	adv_softmax(1, net->classes, site->ws.act[net->n_layers], site->proba);
+	if (isnan(site->proba[0]))	/* then all are */
+		ereport(ERROR,
+				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("the output of the network is not finite"),
+				errhint("The input is far outside of what the model can have been trained on."));
 	*model = &site->model;
 	return site->proba;
 }

@@ -79,6 +79,12 @@ compute(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 	{
 		e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
 		memcpy(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false), n_proba * sizeof(float));
+		for (size_t i = 0; i < n; i++)
+			if (isnan(e->proba[i * e->model.net.classes]))	/* then all of the row are */
+				ereport(ERROR,
+						errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("row %zu: the output of the network is not finite", i + 1),
+						errhint("The row is far outside of what the model can have been trained on."));
 	}
 	advpg_run_release(&run);
 	advpg_rows_release(e->rows);

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(24);
+SELECT plan(27);
 
 CREATE FUNCTION dense(w real[], b real[], x float8[]) RETURNS float8[] LANGUAGE sql AS $$
 	SELECT array_agg(s + b[o] ORDER BY o)
@@ -47,6 +47,14 @@ SELECT is((SELECT array_agg(v ORDER BY w.n, u.n) FROM mlp, advfair_weights(m) WI
 	ARRAY(SELECT sin(i)::real FROM generate_series(1, 26) i), 'and are those given');
 -- large inputs neither overflow nor give NaN
 SELECT is(advfair_proba(m, '{1e30,-1e30}'::real[]), '{1,0}', 'softmax of large values') FROM advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"]}', '{1,0,0,1,0,0}') m;
+
+CREATE TEMP TABLE huge AS
+SELECT advfair_build('{"arch":"dense 2","input_shape":[2],"classes":["a","b"],"label":"y"}', '{3e38,3e38,3e38,3e38,0,0,3e38,3e38,3e38,3e38,0,0}') AS m;
+SELECT throws_ok($$ SELECT advfair_proba(m, '{3e38,1}'::real[]) FROM huge $$, '22003', 'the output of the network is not finite');
+INSERT INTO advfair_model (name, version, task, data_digest, metrics, model) SELECT 'huge', 1, '{}', '', '{}', m FROM huge;
+SELECT throws_ok($$ SELECT * FROM advfair_predict('huge', 'VALUES (''{0,0}''::real[]), (''{3e38,1}'')') $$, '42703', NULL, 'columns have names');
+SELECT throws_ok($$ SELECT * FROM advfair_predict('huge', 'SELECT column1 AS x FROM (VALUES (''{0,0}''::real[]), (''{3e38,1}'')) v') $$, '22003',
+				 'row 2: the output of the network is not finite');
 
 -- convolutions: sizes that do not divide, a kernel larger than the image
 CREATE TEMP TABLE cnn AS
