@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(29);
+SELECT plan(33);
 CREATE ROLE advfair_ann;
 CREATE ROLE advfair_ben;
 CREATE ROLE advfair_both;
@@ -71,6 +71,21 @@ SELECT is(max(id), 50::bigint, 'prediction, too') FROM advfair_predict('m', 'peo
 SELECT is(sum(n), 50::numeric, 'and scores') FROM advfair_class_accuracy('m', 'people');
 RESET ROLE;
 SELECT is(array_agg(owner || version ORDER BY owner), '{advfair_ann1,advfair_ben1}', 'each owner counts versions from 1') FROM advfair_model WHERE name = 'm';
+
+-- parallel workers see the registry as their leader does
+SET LOCAL ROLE advfair_ann;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+CREATE FUNCTION planned(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || query; END $$;
+SELECT ok(bool_or(p ~ 'Parallel Seq Scan'), 'rows are predicted in parallel')
+FROM planned($$ SELECT count(*) FROM people p WHERE advfair_predict(advfair_get('m'), p) = advfair_predict((SELECT advfair_get('m')), p) $$) p;
+SELECT is(count(*), 200::bigint, 'with one''s own model')
+FROM people p WHERE advfair_predict(advfair_get('m'), p) = advfair_predict((SELECT advfair_get('m')), p);
+SELECT is(count(*), 200::bigint, 'as the whole data set is')
+FROM people p JOIN advfair_predict('m', 'people') d ON d.id = p.person_id WHERE advfair_predict(advfair_get('m'), p) = d.prediction;
+SET LOCAL ROLE advfair_ben;
+SELECT is(came_to($$ SELECT count(*) FROM people p WHERE advfair_predict(advfair_get('for all'), p) = 'x' $$), '42704', 'and not with another''s');
 
 -- sharing: a group as owner
 SET LOCAL ROLE advfair_ann;
