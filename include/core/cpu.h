@@ -9,8 +9,8 @@
 
 typedef struct AdvCpu
 {
-	bool		avx2;			/* AVX2 and FMA, enabled by the operating system */
-	bool		avx512;			/* AVX-512 F, CD, BW, DQ, VL, enabled by the operating system */
+	bool avx2;   /* AVX2 and FMA, enabled by the operating system */
+	bool avx512; /* AVX-512 F, CD, BW, DQ, VL, enabled by the operating system */
 } AdvCpu;
 
 extern AdvCpu adv_cpu_detect(void);

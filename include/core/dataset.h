@@ -15,33 +15,33 @@
 
 typedef enum AdvFieldKind
 {
-	ADV_FIELD_FLOAT = 1,		/* count floats, stored as they are */
-	ADV_FIELD_ONEHOT,			/* one int32 code -> count floats, all zero for -1 */
-	ADV_FIELD_IMAGE				/* count bytes in (c, h, w) order -> bytes / 255, channels last */
+	ADV_FIELD_FLOAT = 1, /* count floats, stored as they are */
+	ADV_FIELD_ONEHOT,    /* one int32 code -> count floats, all zero for -1 */
+	ADV_FIELD_IMAGE      /* count bytes in (c, h, w) order -> bytes / 255, channels last */
 } AdvFieldKind;
 
 typedef struct AdvField
 {
-	int32_t		kind;			/* AdvFieldKind */
-	int32_t		count;			/* values it gives in the network's input */
+	int32_t kind;  /* AdvFieldKind */
+	int32_t count; /* values it gives in the network's input */
 } AdvField;
 
 /* How a stored row becomes an input. An image field, if any, is the only field. */
 typedef struct AdvLayout
 {
 	const AdvField *fields;
-	int32_t		n_fields;
-	AdvShape	shape;			/* of the input */
-	size_t		row_bytes;		/* of a stored row, a multiple of 4 */
+	int32_t n_fields;
+	AdvShape shape;   /* of the input */
+	size_t row_bytes; /* of a stored row, a multiple of 4 */
 } AdvLayout;
 
 typedef struct AdvDataset
 {
-	AdvLayout	layout;
-	size_t		n_rows;
-	size_t		rows_per_chunk; /* row r lies in chunks[r / rows_per_chunk] */
+	AdvLayout layout;
+	size_t n_rows;
+	size_t rows_per_chunk; /* row r lies in chunks[r / rows_per_chunk] */
 	const unsigned char *const *chunks;
-	const int32_t *label;		/* (n_rows) class, -1 when unknown; NULL when there are no labels */
+	const int32_t *label; /* (n_rows) class, -1 when unknown; NULL when there are no labels */
 } AdvDataset;
 
 /* Bytes a stored row of these fields takes. */

@@ -10,63 +10,63 @@
 #include "core/dataset.h"
 
 #define ADV_MAX_COLUMNS 65536
-#define ADV_MAX_NAME	1024	/* bytes of a column, label or class name kept in a model, without terminator */
+#define ADV_MAX_NAME    1024 /* bytes of a column, label or class name kept in a model, without terminator */
 
 typedef enum AdvColumnKind
 {
-	ADV_COLUMN_NUMBER = 1,		/* one value: (x - shift) * factor */
-	ADV_COLUMN_CATEGORY,		/* one-hot, or its code as a number with ordinal encoding */
-	ADV_COLUMN_ARRAY,			/* length values, each with its own shift and factor */
-	ADV_COLUMN_IMAGE			/* length bytes */
+	ADV_COLUMN_NUMBER = 1, /* one value: (x - shift) * factor */
+	ADV_COLUMN_CATEGORY,   /* one-hot, or its code as a number with ordinal encoding */
+	ADV_COLUMN_ARRAY,      /* length values, each with its own shift and factor */
+	ADV_COLUMN_IMAGE       /* length bytes */
 } AdvColumnKind;
 
 typedef enum AdvEncoding
 {
-	ADV_ENCODING_STANDARD = 1,	/* (x - mean) / sd; one-hot */
-	ADV_ENCODING_MINMAX,		/* to [0, 1]; one-hot */
-	ADV_ENCODING_ORDINAL		/* numbers as they are; categories as integer codes in the C order of their text */
+	ADV_ENCODING_STANDARD = 1, /* (x - mean) / sd; one-hot */
+	ADV_ENCODING_MINMAX,       /* to [0, 1]; one-hot */
+	ADV_ENCODING_ORDINAL /* numbers as they are; categories as integer codes in the C order of their text */
 } AdvEncoding;
 
 typedef enum AdvUnseen
 {
-	ADV_UNSEEN_ERROR = 1,		/* a category that was not in the training data is an error */
-	ADV_UNSEEN_IGNORE			/* all-zero one-hot; ordinal: code -1 */
+	ADV_UNSEEN_ERROR = 1, /* a category that was not in the training data is an error */
+	ADV_UNSEEN_IGNORE     /* all-zero one-hot; ordinal: code -1 */
 } AdvUnseen;
 
 typedef struct AdvText
 {
-	const char *data;			/* not terminated */
-	uint32_t	len;
+	const char *data; /* not terminated */
+	uint32_t len;
 } AdvText;
 
 typedef struct AdvColumn
 {
-	AdvText		name;
-	int32_t		kind;			/* AdvColumnKind */
-	int32_t		length;			/* array, image: values per row; else 1 */
-	double	   *shift;			/* number: (1); array: (length); else NULL */
-	double	   *factor;			/* sd 0 or max = min give factor 1 */
-	int32_t		n_values;		/* category */
-	AdvText    *values;			/* category: sorted by bytes (memcmp, then length), distinct */
+	AdvText name;
+	int32_t kind;     /* AdvColumnKind */
+	int32_t length;   /* array, image: values per row; else 1 */
+	double *shift;    /* number: (1); array: (length); else NULL */
+	double *factor;   /* sd 0 or max = min give factor 1 */
+	int32_t n_values; /* category */
+	AdvText *values;  /* category: sorted by bytes (memcmp, then length), distinct */
 } AdvColumn;
 
 typedef struct AdvEncoder
 {
-	int32_t		encoding;		/* AdvEncoding */
-	int32_t		unseen;			/* AdvUnseen */
-	int32_t		n_columns;
-	AdvColumn  *columns;
-	AdvShape	shape;			/* image: its c, h, w; else {inputs, 1, 1} */
+	int32_t encoding; /* AdvEncoding */
+	int32_t unseen;   /* AdvUnseen */
+	int32_t n_columns;
+	AdvColumn *columns;
+	AdvShape shape; /* image: its c, h, w; else {inputs, 1, 1} */
 } AdvEncoder;
 
 /* A column's value as the host read it; which member counts follows from the column's kind. */
 typedef struct AdvValue
 {
-	double		number;			/* number */
-	AdvText		text;			/* category */
-	const float *array;			/* array (length) */
+	double number;              /* number */
+	AdvText text;               /* category */
+	const float *array;         /* array (length) */
 	const unsigned char *bytes; /* image (length) */
-	size_t		length;			/* of array or bytes: checked against the column's */
+	size_t length;              /* of array or bytes: checked against the column's */
 } AdvValue;
 
 /* Number of values the encoder gives the network, and the fields of a stored row (memory for n_columns fields). */
@@ -74,18 +74,18 @@ extern size_t adv_encoder_inputs(const AdvEncoder *enc);
 extern void adv_encoder_fields(const AdvEncoder *enc, AdvField *fields);
 
 /* Byte order of two texts (memcmp, then length), and the place of a text in a sorted list (-1: not there). */
-extern int	adv_text_compare(AdvText a, AdvText b);
-extern int	adv_text_find(const AdvText *values, int n, AdvText text);
+extern int adv_text_compare(AdvText a, AdvText b);
+extern int adv_text_find(const AdvText *values, int n, AdvText text);
 
 /*
  * Encode one column's value into its field of a stored row. ADV_DATA: NaN or infinity, wrong length, unseen category; the
  * message names column and value, the host adds the row. A finite number too large for a float32 is an error too.
  */
-extern AdvStatus adv_encoder_store(const AdvEncoder *enc, int column, const AdvValue *value, unsigned char *field,
-								   AdvError *err);
+extern AdvStatus adv_encoder_store(const AdvEncoder *enc, int column, const AdvValue *value,
+								   unsigned char *field, AdvError *err);
 
 /* Name of an encoding ("standard", "minmax", "ordinal"), and back (0: unknown). */
 extern const char *adv_encoding_name(int encoding);
-extern int	adv_encoding_from_name(const char *name);
+extern int adv_encoding_from_name(const char *name);
 
 #endif

@@ -19,6 +19,6 @@ extern double adv_cross_entropy(int rows, int classes, const float *logits, cons
 								float *loss_rows, float *d_logits, int64_t *correct);
 
 /* Index of the first largest of n values. */
-extern int	adv_argmax(int n, const float *values);
+extern int adv_argmax(int n, const float *values);
 
 #endif

@@ -11,11 +11,11 @@
 
 typedef struct AdvModel
 {
-	AdvNetwork	net;
-	AdvText		label;			/* name of the label column */
-	AdvText    *classes;		/* (net.classes) texts in class order, distinct */
-	AdvEncoder	encoder;
-	const float *params;		/* (net.n_params), finite */
+	AdvNetwork net;
+	AdvText label;    /* name of the label column */
+	AdvText *classes; /* (net.classes) texts in class order, distinct */
+	AdvEncoder encoder;
+	const float *params; /* (net.n_params), finite */
 } AdvModel;
 
 /* Bytes of a model, and the model written into exactly that many. Same model, same bytes, on every machine. */

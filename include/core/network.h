@@ -21,23 +21,24 @@
 
 #include "core/status.h"
 
-#define ADV_MAX_LAYERS	64
-#define ADV_MAX_ARCH	2048	/* bytes of an arch string, with its terminator */
+#define ADV_MAX_LAYERS  64
+#define ADV_MAX_ARCH    2048 /* bytes of an arch string, with its terminator */
 #define ADV_MAX_CLASSES 65536
-#define ADV_MAX_INPUTS	(1 << 24)	/* values in one input, and in any activation of one row */
-#define ADV_MAX_PARAMS	((size_t) 1 << 28)	/* parameters of a network */
-#define ADV_MAX_KERNEL	31
+#define ADV_MAX_INPUTS  (1 << 24)          /* values in one input, and in any activation of one row */
+#define ADV_MAX_PARAMS  ((size_t) 1 << 28) /* parameters of a network */
+#define ADV_MAX_KERNEL  31
 
 /* The paper's two classifiers. */
-#define ADV_ARCH_IMAGE "conv 32x3, maxpool 2, relu, conv 64x3, maxpool 2, relu, dense 256, relu, dense 128, relu"
+#define ADV_ARCH_IMAGE                                                                                       \
+	"conv 32x3, maxpool 2, relu, conv 64x3, maxpool 2, relu, dense 256, relu, dense 128, relu"
 #define ADV_ARCH_TABULAR "dense 64, tanh, dense 64, tanh, dense 64, tanh, dense 64, tanh"
 
 typedef enum AdvLayerKind
 {
-	ADV_LAYER_SCALE = 1,		/* y = (x - shift_c) * factor_c; fixed, never trained */
-	ADV_LAYER_CONV,				/* stride 1, "same" zero padding, odd kernel */
-	ADV_LAYER_MAXPOOL,			/* size x size, stride size, remainders dropped */
-	ADV_LAYER_FLATTEN,			/* (h, w, c) to (c, h, w) order */
+	ADV_LAYER_SCALE = 1, /* y = (x - shift_c) * factor_c; fixed, never trained */
+	ADV_LAYER_CONV,      /* stride 1, "same" zero padding, odd kernel */
+	ADV_LAYER_MAXPOOL,   /* size x size, stride size, remainders dropped */
+	ADV_LAYER_FLATTEN,   /* (h, w, c) to (c, h, w) order */
 	ADV_LAYER_DENSE,
 	ADV_LAYER_RELU,
 	ADV_LAYER_TANH
@@ -46,38 +47,38 @@ typedef enum AdvLayerKind
 /* A flat vector of n values is {n, 1, 1}. */
 typedef struct AdvShape
 {
-	int32_t		c;
-	int32_t		h;
-	int32_t		w;
+	int32_t c;
+	int32_t h;
+	int32_t w;
 } AdvShape;
 
 typedef struct AdvLayer
 {
-	int32_t		kind;			/* AdvLayerKind */
-	int32_t		size;			/* conv: kernel; maxpool: window */
-	AdvShape	in;				/* of one row */
-	AdvShape	out;
-	size_t		weight;			/* offsets into the parameter vector */
-	size_t		n_weight;		/* 0: no parameters */
-	size_t		bias;
-	size_t		n_bias;
+	int32_t kind; /* AdvLayerKind */
+	int32_t size; /* conv: kernel; maxpool: window */
+	AdvShape in;  /* of one row */
+	AdvShape out;
+	size_t weight;   /* offsets into the parameter vector */
+	size_t n_weight; /* 0: no parameters */
+	size_t bias;
+	size_t n_bias;
 } AdvLayer;
 
 typedef struct AdvNetwork
 {
-	int32_t		n_layers;
-	int32_t		classes;
-	bool		scale;			/* layers[0] is the fixed scaling layer */
-	AdvShape	input;
-	size_t		n_params;		/* all, the scaling layer's included */
-	size_t		first_trained;	/* parameters before this one are fixed (2c with scale, else 0) */
-	AdvLayer	layers[ADV_MAX_LAYERS];
+	int32_t n_layers;
+	int32_t classes;
+	bool scale; /* layers[0] is the fixed scaling layer */
+	AdvShape input;
+	size_t n_params;      /* all, the scaling layer's included */
+	size_t first_trained; /* parameters before this one are fixed (2c with scale, else 0) */
+	AdvLayer layers[ADV_MAX_LAYERS];
 } AdvNetwork;
 
 typedef enum AdvInit
 {
-	ADV_INIT_GLOROT = 0,		/* U(+-sqrt(6 / (fan_in + fan_out))) */
-	ADV_INIT_HE					/* U(+-sqrt(6 / fan_in)) */
+	ADV_INIT_GLOROT = 0, /* U(+-sqrt(6 / (fan_in + fan_out))) */
+	ADV_INIT_HE          /* U(+-sqrt(6 / fan_in)) */
 } AdvInit;
 
 static inline size_t
@@ -120,27 +121,28 @@ extern void adv_to_channels_first(AdvShape shape, const float *src, float *dst);
 typedef struct AdvWorkspace
 {
 	const AdvNetwork *net;
-	int			max_rows;
-	float	   *act[ADV_MAX_LAYERS + 1];	/* (rows, h, w, c) */
-	float	   *d_act[ADV_MAX_LAYERS + 1];
-	uint8_t    *argmax[ADV_MAX_LAYERS]; /* maxpool: which of the window won, or NULL */
-	float	   *cols;			/* patches of one or more rows */
-	float	   *d_cols;
-	float	   *packed;			/* conv weights as (h, w, channels, filters) */
-	float	   *d_packed;
-	int			(*should_stop) (void *arg);	/* asked between layers; may be NULL */
-	void	   *stop_arg;
+	int max_rows;
+	float *act[ADV_MAX_LAYERS + 1]; /* (rows, h, w, c) */
+	float *d_act[ADV_MAX_LAYERS + 1];
+	uint8_t *argmax[ADV_MAX_LAYERS]; /* maxpool: which of the window won, or NULL */
+	float *cols;                     /* patches of one or more rows */
+	float *d_cols;
+	float *packed; /* conv weights as (h, w, channels, filters) */
+	float *d_packed;
+	int (*should_stop)(void *arg); /* asked between layers; may be NULL */
+	void *stop_arg;
 } AdvWorkspace;
 
 typedef enum AdvPass
 {
-	ADV_PASS_FORWARD,			/* logits only: least memory */
-	ADV_PASS_BACKWARD			/* forward and backward */
+	ADV_PASS_FORWARD, /* logits only: least memory */
+	ADV_PASS_BACKWARD /* forward and backward */
 } AdvPass;
 
 /* Bytes adv_workspace_init needs; 64-byte aligned memory is expected. */
 extern size_t adv_workspace_size(const AdvNetwork *net, int max_rows, AdvPass pass);
-extern void adv_workspace_init(AdvWorkspace *ws, const AdvNetwork *net, int max_rows, AdvPass pass, void *memory);
+extern void adv_workspace_init(AdvWorkspace *ws, const AdvNetwork *net, int max_rows, AdvPass pass,
+							   void *memory);
 
 /* Forward pass of rows <= max_rows rows: reads ws->act[0], leaves logits (rows, classes) in ws->act[n_layers]. */
 extern AdvStatus adv_forward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int rows);

@@ -16,13 +16,13 @@ typedef enum AdvOptimizerKind
 
 typedef struct AdvOptimizer
 {
-	int32_t		kind;			/* AdvOptimizerKind */
-	double		learning_rate;
-	double		beta1;			/* Adam: 0.9 */
-	double		beta2;			/* Adam: 0.999 */
-	double		epsilon;		/* Adam: 1e-8 */
-	double		momentum;		/* SGD: v = momentum v + g; w -= learning_rate v */
-	double		weight_decay;	/* g += weight_decay w */
+	int32_t kind; /* AdvOptimizerKind */
+	double learning_rate;
+	double beta1;        /* Adam: 0.9 */
+	double beta2;        /* Adam: 0.999 */
+	double epsilon;      /* Adam: 1e-8 */
+	double momentum;     /* SGD: v = momentum v + g; w -= learning_rate v */
+	double weight_decay; /* g += weight_decay w */
 } AdvOptimizer;
 
 /*
@@ -30,7 +30,7 @@ typedef struct AdvOptimizer
  * step (SGD uses m alone). Adam: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
  * w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
  */
-extern void adv_optimizer_update(const AdvOptimizer *opt, int64_t t, size_t n, float *w, const float *g, float *m,
-								 float *v);
+extern void adv_optimizer_update(const AdvOptimizer *opt, int64_t t, size_t n, float *w, const float *g,
+								 float *m, float *v);
 
 #endif

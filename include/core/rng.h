@@ -14,13 +14,13 @@
 /* What a number is drawn for: streams of different purposes are independent. */
 typedef enum AdvPurpose
 {
-	ADV_FOR_INIT = 1,			/* key: layer number, index: parameter */
-	ADV_FOR_SHUFFLE,			/* key: example key, index: epoch */
-	ADV_FOR_OVERSAMPLE,			/* key: row key, index: 0 */
-	ADV_FOR_VALIDATION,			/* key: row key, index: 0 */
-	ADV_FOR_ATTACK,				/* key: row key, index: restart * inputs + input */
-	ADV_FOR_BOOTSTRAP,			/* key: replicate, index: draw */
-	ADV_FOR_CENSUS				/* key: person, index: column */
+	ADV_FOR_INIT = 1,   /* key: layer number, index: parameter */
+	ADV_FOR_SHUFFLE,    /* key: example key, index: epoch */
+	ADV_FOR_OVERSAMPLE, /* key: row key, index: 0 */
+	ADV_FOR_VALIDATION, /* key: row key, index: 0 */
+	ADV_FOR_ATTACK,     /* key: row key, index: restart * inputs + input */
+	ADV_FOR_BOOTSTRAP,  /* key: replicate, index: draw */
+	ADV_FOR_CENSUS      /* key: person, index: column */
 } AdvPurpose;
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */

@@ -11,29 +11,30 @@
 typedef enum AdvStatus
 {
 	ADV_OK = 0,
-	ADV_INVALID,				/* an argument is out of range or ill-formed */
-	ADV_DATA,					/* a data value cannot be used (NaN, unseen category, wrong length) */
-	ADV_CORRUPT,				/* bytes are not a model */
-	ADV_LIMIT,					/* larger than a fixed limit, or memory could not be had */
-	ADV_DIVERGED,				/* training produced a loss that is not finite */
-	ADV_ABORTED					/* the host asked to stop */
+	ADV_INVALID,  /* an argument is out of range or ill-formed */
+	ADV_DATA,     /* a data value cannot be used (NaN, unseen category, wrong length) */
+	ADV_CORRUPT,  /* bytes are not a model */
+	ADV_LIMIT,    /* larger than a fixed limit, or memory could not be had */
+	ADV_DIVERGED, /* training produced a loss that is not finite */
+	ADV_ABORTED   /* the host asked to stop */
 } AdvStatus;
 
 /* Messages follow PostgreSQL's style: message is a lower-case phrase, detail and hint are sentences or empty. */
 typedef struct AdvError
 {
-	AdvStatus	status;
-	char		message[512];
-	char		detail[512];
-	char		hint[512];
+	AdvStatus status;
+	char message[512];
+	char detail[512];
+	char hint[512];
 } AdvError;
 
 /* Fill err (may be NULL) with status and a printf-style message, clear detail and hint; returns status. */
-extern AdvStatus adv_fail(AdvError *err, AdvStatus status, const char *format,...) __attribute__((format(printf, 3, 4)));
+extern AdvStatus adv_fail(AdvError *err, AdvStatus status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Add a detail or hint to an error just filled (err may be NULL). */
-extern void adv_detail(AdvError *err, const char *format,...) __attribute__((format(printf, 2, 3)));
-extern void adv_hint(AdvError *err, const char *format,...) __attribute__((format(printf, 2, 3)));
+extern void adv_detail(AdvError *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+extern void adv_hint(AdvError *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * The host's allocator: memory aligned for any type, or NULL when there is none. What was allocated belongs to
@@ -41,8 +42,8 @@ extern void adv_hint(AdvError *err, const char *format,...) __attribute__((forma
  */
 typedef struct AdvAllocator
 {
-	void	   *(*alloc) (void *arg, unsigned long size);
-	void	   *arg;
+	void *(*alloc)(void *arg, unsigned long size);
+	void *arg;
 } AdvAllocator;
 
 #endif

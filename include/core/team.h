@@ -18,17 +18,17 @@ typedef struct AdvTeamShared
 {
 	atomic_uint arrived;
 	atomic_uint generation;
-	atomic_uint abort;			/* set once by anybody: everybody unwinds with ADV_ABORTED */
-	atomic_ullong next_piece;	/* dynamic distribution of independent pieces */
+	atomic_uint abort;        /* set once by anybody: everybody unwinds with ADV_ABORTED */
+	atomic_ullong next_piece; /* dynamic distribution of independent pieces */
 } AdvTeamShared;
 
 typedef struct AdvTeam
 {
-	int			rank;			/* 0 .. size - 1 */
-	int			size;
+	int rank; /* 0 .. size - 1 */
+	int size;
 	AdvTeamShared *shared;
-	void		(*poll) (void *arg);	/* called now and then while waiting: may set abort; may be NULL */
-	void	   *poll_arg;
+	void (*poll)(void *arg); /* called now and then while waiting: may set abort; may be NULL */
+	void *poll_arg;
 } AdvTeam;
 
 extern void adv_team_init(AdvTeamShared *shared);
@@ -37,7 +37,7 @@ extern void adv_team_init(AdvTeamShared *shared);
 extern AdvStatus adv_team_barrier(AdvTeam *team);
 
 /* Polls the host and tells whether to stop; fits AdvWorkspace.should_stop with the team as argument. */
-extern int	adv_team_should_stop(void *team);
+extern int adv_team_should_stop(void *team);
 
 /*
  * Next piece of 0 .. n - 1 nobody has taken, or n when there is none or the team stops. Between two uses somebody calls

@@ -19,35 +19,35 @@
 #include "core/optimizer.h"
 #include "core/team.h"
 
-#define ADV_SLICE_ROWS	32		/* examples of a training slice */
-#define ADV_EVAL_ROWS	128		/* rows of an evaluation piece */
+#define ADV_SLICE_ROWS 32  /* examples of a training slice */
+#define ADV_EVAL_ROWS  128 /* rows of an evaluation piece */
 
 typedef struct AdvTrainSpec
 {
 	AdvOptimizer optimizer;
-	int32_t		epochs;
-	int32_t		batch_size;
-	uint64_t	seed;
+	int32_t epochs;
+	int32_t batch_size;
+	uint64_t seed;
 } AdvTrainSpec;
 
 /* What one epoch gave. Loss and accuracy are means over the epoch's minibatches as they were trained on. */
 typedef struct AdvEpoch
 {
-	double		loss;
-	double		accuracy;
-	double		validation_loss;	/* NaN without validation rows */
-	double		validation_accuracy;
-	double		seconds;		/* since the start of the epoch */
+	double loss;
+	double accuracy;
+	double validation_loss; /* NaN without validation rows */
+	double validation_accuracy;
+	double seconds; /* since the start of the epoch */
 } AdvEpoch;
 
 /* Progress and outcome, in shared memory, written by rank 0 alone (the failing member for status). */
 typedef struct AdvTrainState
 {
-	atomic_int	epochs_done;	/* epochs[0 .. epochs_done - 1] can be read */
-	atomic_ullong examples_done;	/* over all epochs */
-	_Atomic double loss;		/* of the last minibatch */
-	int32_t		failed_epoch;	/* with ADV_DIVERGED: where, counted from 1 */
-	int32_t		failed_batch;
+	atomic_int epochs_done;      /* epochs[0 .. epochs_done - 1] can be read */
+	atomic_ullong examples_done; /* over all epochs */
+	_Atomic double loss;         /* of the last minibatch */
+	int32_t failed_epoch;        /* with ADV_DIVERGED: where, counted from 1 */
+	int32_t failed_batch;
 } AdvTrainState;
 
 /* One training as a member sees it: every pointer is to memory of this process's address space. */
@@ -55,19 +55,19 @@ typedef struct AdvTrain
 {
 	const AdvNetwork *net;
 	const AdvTrainSpec *spec;
-	const AdvDataset *data;		/* labelled */
-	size_t		n_examples;
-	const uint32_t *example_row;	/* (n_examples) row of data */
-	const uint64_t *example_key;	/* (n_examples) */
-	const AdvDataset *validation;	/* labelled, or NULL */
-	size_t		n_validation;
+	const AdvDataset *data; /* labelled */
+	size_t n_examples;
+	const uint32_t *example_row;  /* (n_examples) row of data */
+	const uint64_t *example_key;  /* (n_examples) */
+	const AdvDataset *validation; /* labelled, or NULL */
+	size_t n_validation;
 	const uint32_t *validation_row; /* (n_validation) rows of validation, or NULL for all of them */
-	float	   *params;			/* shared, (n_params): initial values in, trained values out */
-	AdvTrainState *state;		/* shared */
-	AdvEpoch   *epochs;			/* shared, (spec->epochs) */
-	void	   *shared;			/* shared, adv_train_shared_size bytes, zeroed, 64-byte aligned */
-	void	   *private;		/* this member's, adv_train_private_size bytes, 64-byte aligned */
-	double		(*now) (void);	/* seconds, for AdvEpoch.seconds and nothing else */
+	float *params;                  /* shared, (n_params): initial values in, trained values out */
+	AdvTrainState *state;           /* shared */
+	AdvEpoch *epochs;               /* shared, (spec->epochs) */
+	void *shared;                   /* shared, adv_train_shared_size bytes, zeroed, 64-byte aligned */
+	void *private;                  /* this member's, adv_train_private_size bytes, 64-byte aligned */
+	double (*now)(void);            /* seconds, for AdvEpoch.seconds and nothing else */
 } AdvTrain;
 
 extern size_t adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples);
@@ -85,8 +85,8 @@ extern AdvStatus adv_train(AdvTrain *t, AdvTeam *team, AdvError *err);
  * private is adv_predict_private_size bytes. done counts rows for progress, may be NULL.
  */
 extern size_t adv_predict_private_size(const AdvNetwork *net);
-extern AdvStatus adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data, const uint32_t *rows,
-							 size_t n, AdvTeam *team, int32_t *prediction, float *proba, float *loss, void *private,
-							 atomic_ullong *done);
+extern AdvStatus adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data,
+							 const uint32_t *rows, size_t n, AdvTeam *team, int32_t *prediction, float *proba,
+							 float *loss, void *private, atomic_ullong *done);
 
 #endif

@@ -12,13 +12,13 @@
 #define ADVFAIR_VERSION "1.0"
 
 /* guc.c: settings, all prefixed advfair. */
-extern int	advpg_workers;		/* advfair.workers: 0 means one for each processor */
-extern int	advpg_max_memory;	/* advfair.max_memory, in kB */
-extern bool advpg_verbose;		/* advfair.verbose */
+extern int advpg_workers;    /* advfair.workers: 0 means one for each processor */
+extern int advpg_max_memory; /* advfair.max_memory, in kB */
+extern bool advpg_verbose;   /* advfair.verbose */
 extern void advpg_guc_init(void);
 
 /* How many compute workers to ask for when the caller did not say (0) or did. */
-extern int	advpg_wanted_workers(int requested);
+extern int advpg_wanted_workers(int requested);
 
 /* errors.c: raise a core error as an SQL error; prefix, when not NULL, precedes the message (as in "row 7: "). */
 extern void advpg_raise(const AdvError *err, const char *prefix) pg_attribute_noreturn();

@@ -28,6 +28,6 @@ typedef enum AdvpgInput
 extern const float *advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
 
 /* Number of a class; an unknown one is an error (22023) that lists the classes. */
-extern int	advpg_find_class(const AdvModel *model, AdvText class);
+extern int advpg_find_class(const AdvModel *model, AdvText class);
 
 #endif

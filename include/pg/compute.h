@@ -21,45 +21,45 @@
 
 typedef enum AdvpgRunKind
 {
-	ADVPG_RUN_PROBE,			/* only load BLAS and say which */
+	ADVPG_RUN_PROBE, /* only load BLAS and say which */
 	ADVPG_RUN_TRAIN,
 	ADVPG_RUN_PREDICT
 } AdvpgRunKind;
 
-#define ADVPG_MAX_SETS 2		/* data sets of a run: the data, and validation rows from elsewhere */
+#define ADVPG_MAX_SETS 2 /* data sets of a run: the data, and validation rows from elsewhere */
 
 /* What a worker must know to rebuild an AdvDataset. Arrays stand in the table of contents. */
 typedef struct AdvpgSharedSet
 {
-	uint64		n_rows;			/* 0: there is none */
-	uint64		rows_per_chunk;
-	uint64		row_bytes;
-	AdvShape	shape;
-	int32		n_fields;
-	int32		n_chunks;
-	bool		labelled;
+	uint64 n_rows; /* 0: there is none */
+	uint64 rows_per_chunk;
+	uint64 row_bytes;
+	AdvShape shape;
+	int32 n_fields;
+	int32 n_chunks;
+	bool labelled;
 } AdvpgSharedSet;
 
 /* The head of a run's segment. */
 typedef struct AdvpgShared
 {
-	int			kind;			/* AdvpgRunKind */
-	PGPROC	   *leader;			/* whose latch is set when something happens */
+	int kind;       /* AdvpgRunKind */
+	PGPROC *leader; /* whose latch is set when something happens */
 	AdvTeamShared team;
-	atomic_int	joined;			/* workers that have attached */
-	atomic_int	size;			/* of the team; 0 until the leader has decided */
-	atomic_int	finished;		/* workers that are through */
-	atomic_flag error_taken;	/* the first failing worker fills error */
-	AdvError	error;
-	char		blas[64];		/* adv_gemm_name() of the first worker */
-	AdvNetwork	net;
+	atomic_int joined;       /* workers that have attached */
+	atomic_int size;         /* of the team; 0 until the leader has decided */
+	atomic_int finished;     /* workers that are through */
+	atomic_flag error_taken; /* the first failing worker fills error */
+	AdvError error;
+	char blas[64]; /* adv_gemm_name() of the first worker */
+	AdvNetwork net;
 	AdvpgSharedSet sets[ADVPG_MAX_SETS];
 
 	/* training */
 	AdvTrainSpec spec;
-	uint64		n_examples;
-	uint64		n_validation;	/* rows */
-	int			validation_set; /* whose rows they are */
+	uint64 n_examples;
+	uint64 n_validation; /* rows */
+	int validation_set;  /* whose rows they are */
 	AdvTrainState state;
 
 	/* prediction */
@@ -70,18 +70,18 @@ typedef struct AdvpgShared
 enum
 {
 	ADVPG_KEY_SHARED = 1,
-	ADVPG_KEY_PARAMS,			/* float (n_params) */
-	ADVPG_KEY_EXAMPLE_ROW,		/* uint32 (n_examples) */
-	ADVPG_KEY_EXAMPLE_KEY,		/* uint64 (n_examples) */
-	ADVPG_KEY_VALIDATION_ROW,	/* uint32 (n_validation) rows of validation_set */
-	ADVPG_KEY_EPOCHS,			/* AdvEpoch (epochs) */
-	ADVPG_KEY_TRAIN,			/* the core's shared memory, 64 bytes longer than it needs */
-	ADVPG_KEY_PREDICTION,		/* int32 (n) */
-	ADVPG_KEY_PROBA,			/* float (n, classes), if wanted */
+	ADVPG_KEY_PARAMS,         /* float (n_params) */
+	ADVPG_KEY_EXAMPLE_ROW,    /* uint32 (n_examples) */
+	ADVPG_KEY_EXAMPLE_KEY,    /* uint64 (n_examples) */
+	ADVPG_KEY_VALIDATION_ROW, /* uint32 (n_validation) rows of validation_set */
+	ADVPG_KEY_EPOCHS,         /* AdvEpoch (epochs) */
+	ADVPG_KEY_TRAIN,          /* the core's shared memory, 64 bytes longer than it needs */
+	ADVPG_KEY_PREDICTION,     /* int32 (n) */
+	ADVPG_KEY_PROBA,          /* float (n, classes), if wanted */
 	ADVPG_KEY_SET = 32,
-	ADVPG_KEY_FIELDS = ADVPG_KEY_SET,	/* AdvField (n_fields) */
-	ADVPG_KEY_HANDLES,			/* dsm_handle (n_chunks) */
-	ADVPG_KEY_LABEL,			/* int32 (n_rows) */
+	ADVPG_KEY_FIELDS = ADVPG_KEY_SET, /* AdvField (n_fields) */
+	ADVPG_KEY_HANDLES,                /* dsm_handle (n_chunks) */
+	ADVPG_KEY_LABEL,                  /* int32 (n_rows) */
 	ADVPG_KEY_SET_STRIDE = 16
 };
 
@@ -91,9 +91,9 @@ enum
 typedef struct AdvpgRun
 {
 	shm_toc_estimator estimator;
-	size_t		bytes;			/* of the rows the run works on, for the limit on memory */
+	size_t bytes; /* of the rows the run works on, for the limit on memory */
 	dsm_segment *segment;
-	shm_toc    *toc;
+	shm_toc *toc;
 	AdvpgShared *shared;
 } AdvpgRun;
 
@@ -113,7 +113,7 @@ extern void advpg_run_put_rows(AdvpgRun *run, int set, const AdvpgRows *rows);
  * is free at all (53400), whatever the core reports, cancellation; then, too, all workers are gone on return. Returns the number of
  * workers that ran.
  */
-extern int	advpg_run_workers(AdvpgRun *run, int wanted, void (*report) (AdvpgRun *run, void *arg), void *arg);
+extern int advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun *run, void *arg), void *arg);
 
 extern void advpg_run_release(AdvpgRun *run);
 

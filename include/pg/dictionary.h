@@ -12,16 +12,16 @@
 typedef struct AdvpgDictionary
 {
 	MemoryContext context;
-	int			n;
-	int			max;			/* allocated */
-	AdvText    *texts;			/* (n), copies */
+	int n;
+	int max;        /* allocated */
+	AdvText *texts; /* (n), copies */
 	struct dictionary_hash *hash;
 } AdvpgDictionary;
 
 extern void advpg_dictionary_init(AdvpgDictionary *dictionary, MemoryContext context);
 
 /* Code of a text, added when it is new (then *added is set, which may be NULL). */
-extern int	advpg_dictionary_add(AdvpgDictionary *dictionary, AdvText text, bool *added);
+extern int advpg_dictionary_add(AdvpgDictionary *dictionary, AdvText text, bool *added);
 
 /* A text as a C string in the current memory context. */
 extern char *advpg_text_cstring(AdvText text);

@@ -13,13 +13,13 @@
 
 typedef struct AdvpgReader
 {
-	int			kind;			/* AdvColumnKind that follows from the type; 0: usable as text only */
-	Oid			base;			/* the type, domains looked through */
-	Oid			element;		/* of an array, domains looked through */
-	int16		typlen;			/* of the element */
-	bool		typbyval;
-	char		typalign;
-	FmgrInfo	out;			/* output function, for types that are not text already */
+	int kind;     /* AdvColumnKind that follows from the type; 0: usable as text only */
+	Oid base;     /* the type, domains looked through */
+	Oid element;  /* of an array, domains looked through */
+	int16 typlen; /* of the element */
+	bool typbyval;
+	char typalign;
+	FmgrInfo out; /* output function, for types that are not text already */
 } AdvpgReader;
 
 /* Prepare to read values of a type. */

@@ -13,10 +13,10 @@
 
 typedef struct AdvpgEntry
 {
-	char	   *name;
-	int			version;
-	Jsonb	   *task;
-	Datum		model;			/* bytea, as stored (it may be a TOAST pointer) */
+	char *name;
+	int version;
+	Jsonb *task;
+	Datum model; /* bytea, as stored (it may be a TOAST pointer) */
 } AdvpgEntry;
 
 /*
@@ -29,7 +29,7 @@ extern AdvpgEntry *advpg_registry_find(Oid schema, const char *model);
  * Add a version: the next number for the caller's models of that name. n_epochs rows go to advfair_curve. Needs a
  * connection to SPI. Returns the version.
  */
-extern int	advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics,
-							   bytea *model, const AdvEpoch *epochs, int n_epochs);
+extern int advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics,
+							  bytea *model, const AdvEpoch *epochs, int n_epochs);
 
 #endif

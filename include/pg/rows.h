@@ -17,52 +17,53 @@
 typedef struct AdvpgRowsSpec
 {
 	const char *data;
-	const char *label;			/* column name */
-	bool		label_required; /* else data may lack the column */
-	const char *id;				/* column name; NULL, or not there when the encoder is given: the primary key, if it is one
+	const char *label;   /* column name */
+	bool label_required; /* else data may lack the column */
+	const char
+		*id; /* column name; NULL, or not there when the encoder is given: the primary key, if it is one
 								 * column */
-	bool		drop_missing;	/* leave out rows with a NULL feature */
-	const char *attribute;		/* a further column to group rows by, or NULL */
-	bool		want_ids;		/* keep the id of each row */
-	Oid			id_type;		/* cast ids to this type */
-	bool		want_order;		/* canonical order also with a fitted encoder */
+	bool drop_missing;     /* leave out rows with a NULL feature */
+	const char *attribute; /* a further column to group rows by, or NULL */
+	bool want_ids;         /* keep the id of each row */
+	Oid id_type;           /* cast ids to this type */
+	bool want_order;       /* canonical order also with a fitted encoder */
 
 	/* A fitted encoder and the classes it goes with, or what to fit one by. */
 	const AdvEncoder *encoder;
 	const AdvText *classes;
-	int			n_classes;
-	List	   *features;		/* of char *; NIL: all columns but label and id */
-	List	   *exclude;		/* of char * */
-	int			encoding;
-	int			unseen;
-	AdvShape	input_shape;	/* c = 0: none given */
+	int n_classes;
+	List *features; /* of char *; NIL: all columns but label and id */
+	List *exclude;  /* of char * */
+	int encoding;
+	int unseen;
+	AdvShape input_shape; /* c = 0: none given */
 } AdvpgRowsSpec;
 
 typedef struct AdvpgRows
 {
-	size_t		n;
-	size_t		dropped;		/* rows left out for a NULL feature */
-	char	   *source;			/* schema-qualified relation, or the query */
-	const char *id_name;		/* the column ids come from, NULL for row numbers */
+	size_t n;
+	size_t dropped;      /* rows left out for a NULL feature */
+	char *source;        /* schema-qualified relation, or the query */
+	const char *id_name; /* the column ids come from, NULL for row numbers */
 
 	/* stored rows: chunks of shared memory, mapped here and attached by compute workers */
-	AdvLayout	layout;
-	size_t		rows_per_chunk;
-	int			n_chunks;
+	AdvLayout layout;
+	size_t rows_per_chunk;
+	int n_chunks;
 	dsm_segment **segments;
-	size_t		bytes;			/* of all chunks */
+	size_t bytes; /* of all chunks */
 
-	int32_t    *label;			/* (n) class, n_classes and above for labels no class has; NULL without labels */
-	AdvpgDictionary labels;		/* texts of these codes */
-	int			n_classes;
-	uint64_t   *key;			/* (n) distinct, from the id or else the content of the row, whatever the order of rows */
-	uint64_t   *content;		/* (n) hash of label and values */
-	Datum	   *id;				/* (n) when wanted */
-	int32_t    *attribute;		/* (n) code of the attribute's value, -1 for NULL; NULL when none was asked for */
+	int32_t *label;         /* (n) class, n_classes and above for labels no class has; NULL without labels */
+	AdvpgDictionary labels; /* texts of these codes */
+	int n_classes;
+	uint64_t *key; /* (n) distinct, from the id or else the content of the row, whatever the order of rows */
+	uint64_t *content;  /* (n) hash of label and values */
+	Datum *id;          /* (n) when wanted */
+	int32_t *attribute; /* (n) code of the attribute's value, -1 for NULL; NULL when none was asked for */
 	AdvpgDictionary attributes; /* texts of these codes */
 
-	const AdvEncoder *encoder;	/* the one given, or the one fitted */
-	uint32_t   *canonical;		/* (n) rows in order of key; NULL when not wanted */
+	const AdvEncoder *encoder; /* the one given, or the one fitted */
+	uint32_t *canonical;       /* (n) rows in order of key; NULL when not wanted */
 } AdvpgRows;
 
 /*

@@ -11,10 +11,10 @@
 
 typedef struct AdvpgSource
 {
-	char	   *name;			/* schema-qualified relation, or the query as given */
-	char	   *from;			/* what stands behind FROM: the relation, or the query in parentheses, as data */
-	TupleDesc	desc;			/* its columns */
-	char	   *primary_key;	/* the primary key's column when it is a single one, else NULL */
+	char *name;        /* schema-qualified relation, or the query as given */
+	char *from;        /* what stands behind FROM: the relation, or the query in parentheses, as data */
+	TupleDesc desc;    /* its columns */
+	char *primary_key; /* the primary key's column when it is a single one, else NULL */
 } AdvpgSource;
 
 /*
@@ -24,6 +24,6 @@ typedef struct AdvpgSource
 extern AdvpgSource *advpg_source_open(const char *data);
 
 /* Attribute number of a column (1-based), 0 when there is none of the name. */
-extern int	advpg_find_column(TupleDesc desc, const char *name);
+extern int advpg_find_column(TupleDesc desc, const char *name);
 
 #endif

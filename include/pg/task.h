@@ -21,29 +21,29 @@ typedef enum AdvpgMissing
 /* A training task, complete: what the user left out has its default. Strings that may be absent are NULL. */
 typedef struct AdvpgTrainTask
 {
-	char	   *model;			/* NULL for advfair_fit */
-	char	   *data;
-	char	   *label;
-	List	   *features;		/* of char *; NIL: all */
-	List	   *exclude;
-	char	   *id;
-	char	   *arch;			/* NULL: the paper's network for the kind of data */
-	List	   *input_shape;	/* of double *: channels, height, width; NIL: not an image */
-	int			encoding;		/* AdvEncoding */
-	int			scale;			/* 1, 0, or -1: as the encoding wants it */
-	char	   *oversample;		/* NULL, "balance" or "xN" */
-	int			missing;		/* AdvpgMissing */
-	int			unseen;			/* AdvUnseen */
-	int			optimizer;		/* AdvOptimizerKind */
-	double		learning_rate;
-	double		momentum;
-	double		weight_decay;
-	int			init;			/* AdvInit */
-	double		epochs;
-	double		batch_size;
-	char	   *validation;		/* NULL, a fraction of the rows, or a relation or query */
-	double		seed;
-	double		workers;		/* 0: advfair.workers */
+	char *model; /* NULL for advfair_fit */
+	char *data;
+	char *label;
+	List *features; /* of char *; NIL: all */
+	List *exclude;
+	char *id;
+	char *arch;        /* NULL: the paper's network for the kind of data */
+	List *input_shape; /* of double *: channels, height, width; NIL: not an image */
+	int encoding;      /* AdvEncoding */
+	int scale;         /* 1, 0, or -1: as the encoding wants it */
+	char *oversample;  /* NULL, "balance" or "xN" */
+	int missing;       /* AdvpgMissing */
+	int unseen;        /* AdvUnseen */
+	int optimizer;     /* AdvOptimizerKind */
+	double learning_rate;
+	double momentum;
+	double weight_decay;
+	int init; /* AdvInit */
+	double epochs;
+	double batch_size;
+	char *validation; /* NULL, a fraction of the rows, or a relation or query */
+	double seed;
+	double workers; /* 0: advfair.workers */
 } AdvpgTrainTask;
 
 /*

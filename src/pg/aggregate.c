@@ -23,38 +23,37 @@
 #include "pg/reader.h"
 
 #define STATE_MAGIC 0x67617031
-#define FIRST_SIZE	1024
+#define FIRST_SIZE  1024
 
 typedef struct Group
 {
-	int64		n;
-	double		sum;
-	uint32		offset;			/* of the text from the start of the state */
-	uint32		len;
+	int64 n;
+	double sum;
+	uint32 offset; /* of the text from the start of the state */
+	uint32 len;
 } Group;
 
 /* A bytea; sizes are known from its header. 8-byte aligned. */
 typedef struct State
 {
-	int32		vl_len_;
-	uint32		magic;
-	uint32		n_groups;
-	uint32		heap;			/* offset of the first byte used by texts */
-	Group		groups[FLEXIBLE_ARRAY_MEMBER];
+	int32 vl_len_;
+	uint32 magic;
+	uint32 n_groups;
+	uint32 heap; /* offset of the first byte used by texts */
+	Group groups[FLEXIBLE_ARRAY_MEMBER];
 } State;
 
 static void
 invalid_state(void)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+	ereport(ERROR, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 			errmsg("invalid state of an advfair aggregate"));
 }
 
 static State *
 new_state(MemoryContext context, size_t size)
 {
-	State	   *state = MemoryContextAllocZero(context, size);
+	State *state = MemoryContextAllocZero(context, size);
 
 	SET_VARSIZE(state, size);
 	state->magic = STATE_MAGIC;
@@ -66,8 +65,8 @@ new_state(MemoryContext context, size_t size)
 static State *
 get_state(Datum datum)
 {
-	State	   *state = (State *) PG_DETOAST_DATUM(datum);
-	size_t		size = VARSIZE(state);
+	State *state = (State *) PG_DETOAST_DATUM(datum);
+	size_t size = VARSIZE(state);
 
 	if (size < offsetof(State, groups) || state->magic != STATE_MAGIC || state->heap > size ||
 		state->n_groups > (size - offsetof(State, groups)) / sizeof(Group) ||
@@ -79,7 +78,7 @@ get_state(Datum datum)
 static AdvText
 group_text(const State *state, const Group *group)
 {
-	AdvText		text = {(const char *) state + group->offset, group->len};
+	AdvText text = {(const char *) state + group->offset, group->len};
 
 	if (group->offset > VARSIZE(state) || group->len > VARSIZE(state) - group->offset)
 		invalid_state();
@@ -90,14 +89,14 @@ group_text(const State *state, const Group *group)
 static uint32
 find_group(const State *state, AdvText text, bool *found)
 {
-	uint32		low = 0;
-	uint32		high = state->n_groups;
+	uint32 low = 0;
+	uint32 high = state->n_groups;
 
 	*found = false;
 	while (low < high)
 	{
-		uint32		middle = low + (high - low) / 2;
-		int			order = adv_text_compare(group_text(state, &state->groups[middle]), text);
+		uint32 middle = low + (high - low) / 2;
+		int order = adv_text_compare(group_text(state, &state->groups[middle]), text);
 
 		if (order == 0)
 		{
@@ -116,10 +115,10 @@ find_group(const State *state, AdvText text, bool *found)
 static State *
 grow(State *state, size_t need, MemoryContext context)
 {
-	size_t		old_size = VARSIZE(state);
-	size_t		size = Max(old_size * 2, old_size + need);
-	State	   *larger;
-	size_t		texts = old_size - state->heap;
+	size_t old_size = VARSIZE(state);
+	size_t size = Max(old_size * 2, old_size + need);
+	State *larger;
+	size_t texts = old_size - state->heap;
 
 	if (!AllocSizeIsValid(size))
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many groups for one aggregate"));
@@ -137,13 +136,13 @@ grow(State *state, size_t need, MemoryContext context)
 static State *
 add(State *state, AdvText text, int64 n, double sum, MemoryContext context)
 {
-	bool		found;
-	uint32		place = find_group(state, text, &found);
+	bool found;
+	uint32 place = find_group(state, text, &found);
 
 	if (!found)
 	{
-		size_t		need = sizeof(Group) + text.len;
-		Group	   *group;
+		size_t need = sizeof(Group) + text.len;
+		Group *group;
 
 		if (state->heap - (offsetof(State, groups) + state->n_groups * sizeof(Group)) < need)
 			state = grow(state, need, context);
@@ -152,7 +151,7 @@ add(State *state, AdvText text, int64 n, double sum, MemoryContext context)
 		state->n_groups++;
 		state->heap -= text.len;
 		memcpy((char *) state + state->heap, text.data, text.len);
-		*group = (Group) {0, 0, state->heap, text.len};
+		*group = (Group){0, 0, state->heap, text.len};
 	}
 	state->groups[place].n += n;
 	state->groups[place].sum += sum;
@@ -167,7 +166,8 @@ aggregate_context(FunctionCallInfo fcinfo)
 	MemoryContext context;
 
 	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("aggregate function called outside an aggregate"));
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("aggregate function called outside an aggregate"));
 	return context;
 }
 
@@ -176,7 +176,7 @@ static Datum
 transition(FunctionCallInfo fcinfo, AdvText group, double value)
 {
 	MemoryContext context = aggregate_context(fcinfo);
-	State	   *state = PG_ARGISNULL(0) ? new_state(context, FIRST_SIZE) : get_state(PG_GETARG_DATUM(0));
+	State *state = PG_ARGISNULL(0) ? new_state(context, FIRST_SIZE) : get_state(PG_GETARG_DATUM(0));
 
 	return PointerGetDatum(add(state, group, 1, value, context));
 }
@@ -197,18 +197,17 @@ PG_FUNCTION_INFO_V1(advfair_gap_final);
 Datum
 advfair_gap_add(PG_FUNCTION_ARGS)
 {
-	text	   *group;
-	double		value;
+	text *group;
+	double value;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return unchanged(fcinfo);
 	value = PG_GETARG_FLOAT8(1);
 	if (!isfinite(value))
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_EXCEPTION),
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("cannot aggregate a value that is %s", isnan(value) ? "NaN" : "infinite"));
 	group = PG_GETARG_TEXT_PP(2);
-	return transition(fcinfo, (AdvText) {VARDATA_ANY(group), VARSIZE_ANY_EXHDR(group)}, value);
+	return transition(fcinfo, (AdvText){VARDATA_ANY(group), VARSIZE_ANY_EXHDR(group)}, value);
 }
 
 /*
@@ -218,13 +217,13 @@ advfair_gap_add(PG_FUNCTION_ARGS)
 static void
 check_label(FunctionCallInfo fcinfo)
 {
-	Aggref	   *aggref = AggGetAggref(fcinfo);
+	Aggref *aggref = AggGetAggref(fcinfo);
 
 	if (aggref && !contain_var_clause((Node *) linitial_node(TargetEntry, aggref->args)->expr))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("advfair_cau(label, prediction) aggregates columns, but label is a constant"),
-				errhint("To score a model on a data set that is not a literal, write advfair_cau(model, data::advfair_data)."));
+				errhint("To score a model on a data set that is not a literal, write advfair_cau(model, "
+						"data::advfair_data)."));
 }
 
 /* The types of label and prediction may differ (a stored integer, a predicted text): they are compared as text. */
@@ -232,7 +231,7 @@ Datum
 advfair_cau_add(PG_FUNCTION_ARGS)
 {
 	AdvpgReader *readers = fcinfo->flinfo->fn_extra;
-	AdvText		label;
+	AdvText label;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return unchanged(fcinfo);
@@ -256,24 +255,25 @@ Datum
 advfair_gap_combine(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
-	State	   *state;
-	State	   *other;
+	State *state;
+	State *other;
 
 	if (PG_ARGISNULL(1))
 		return unchanged(fcinfo);
 	other = get_state(PG_GETARG_DATUM(1));
 	state = PG_ARGISNULL(0) ? new_state(context, FIRST_SIZE) : get_state(PG_GETARG_DATUM(0));
 	for (uint32 i = 0; i < other->n_groups; i++)
-		state = add(state, group_text(other, &other->groups[i]), other->groups[i].n, other->groups[i].sum, context);
+		state = add(state, group_text(other, &other->groups[i]), other->groups[i].n, other->groups[i].sum,
+					context);
 	return PointerGetDatum(state);
 }
 
 Datum
 advfair_gap_final(PG_FUNCTION_ARGS)
 {
-	State	   *state;
-	double		min = INFINITY;
-	double		max = -INFINITY;
+	State *state;
+	double min = INFINITY;
+	double max = -INFINITY;
 
 	(void) aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
@@ -281,7 +281,7 @@ advfair_gap_final(PG_FUNCTION_ARGS)
 	state = get_state(PG_GETARG_DATUM(0));
 	for (uint32 i = 0; i < state->n_groups; i++)
 	{
-		double		mean = state->groups[i].sum / state->groups[i].n;
+		double mean = state->groups[i].sum / state->groups[i].n;
 
 		if (!isfinite(mean))
 			invalid_state();

@@ -30,24 +30,24 @@
 
 typedef struct CallSite
 {
-	MemoryContext context;		/* of all below; a new one for each model */
-	bool		toasted;
+	MemoryContext context; /* of all below; a new one for each model */
+	bool toasted;
 	struct varatt_external pointer; /* identity of the model when toasted ... */
-	bytea	   *bytes;			/* ... and when not */
-	AdvModel	model;
+	bytea *bytes;                   /* ... and when not */
+	AdvModel model;
 	AdvWorkspace ws;
-	float	   *proba;			/* (classes) */
+	float *proba; /* (classes) */
 
 	/* rows: which attribute each column is, for the row type last seen */
-	uint64		row_version;	/* identifies the type as it is now: ALTER TABLE changes it; 0 for none */
-	TupleDesc	desc;
-	int		   *attribute;
+	uint64 row_version; /* identifies the type as it is now: ALTER TABLE changes it; 0 for none */
+	TupleDesc desc;
+	int *attribute;
 	AdvpgReader *readers;
-	size_t	   *offset;
+	size_t *offset;
 	unsigned char *stored;
-	AdvLayout	layout;
-	Datum	   *values;
-	bool	   *nulls;
+	AdvLayout layout;
+	Datum *values;
+	bool *nulls;
 } CallSite;
 
 /* Texts come from bytes: they must be text in this database's encoding before anybody sees them. */
@@ -68,9 +68,10 @@ void
 advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *model)
 {
 	AdvAllocator allocator = advpg_allocator(context);
-	AdvError	err;
+	AdvError err;
 
-	if (adv_model_read((const unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &allocator, model, &err) != ADV_OK)
+	if (adv_model_read((const unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &allocator,
+					   model, &err) != ADV_OK)
 		advpg_raise(&err, NULL);
 	verify_text(model->label);
 	verify_texts(model->classes, model->net.classes);
@@ -94,10 +95,10 @@ advpg_find_class(const AdvModel *model, AdvText class)
 	initStringInfo(&list);
 	for (int i = 0; i < model->net.classes && list.len < 200; i++)
 		appendStringInfo(&list, "%s%.*s", i ? ", " : "", (int) model->classes[i].len, model->classes[i].data);
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("the model has no class \"%s\"", advpg_text_cstring(class)),
-			errhint("Its %d classes are %s%s.", model->net.classes, list.data, list.len < 200 ? "" : ", ..."));
+	ereport(
+		ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		errmsg("the model has no class \"%s\"", advpg_text_cstring(class)),
+		errhint("Its %d classes are %s%s.", model->net.classes, list.data, list.len < 200 ? "" : ", ..."));
 }
 
 /* ---- the model ---- */
@@ -105,7 +106,7 @@ advpg_find_class(const AdvModel *model, AdvText class)
 static bool
 same_model(const CallSite *site, struct varlena *value, struct varatt_external *pointer)
 {
-	bytea	   *bytes;
+	bytea *bytes;
 
 	if (site->toasted)
 		return VARATT_IS_EXTERNAL_ONDISK(value) && memcmp(pointer, &site->pointer, sizeof(*pointer)) == 0;
@@ -113,7 +114,7 @@ same_model(const CallSite *site, struct varlena *value, struct varatt_external *
 		return false;
 	bytes = (bytea *) pg_detoast_datum_packed(value);
 	return VARSIZE_ANY_EXHDR(bytes) == VARSIZE_ANY_EXHDR(site->bytes) &&
-		memcmp(VARDATA_ANY(bytes), VARDATA_ANY(site->bytes), VARSIZE_ANY_EXHDR(bytes)) == 0;
+		   memcmp(VARDATA_ANY(bytes), VARDATA_ANY(site->bytes), VARSIZE_ANY_EXHDR(bytes)) == 0;
 }
 
 static CallSite *
@@ -121,9 +122,9 @@ load_model(struct varlena *value, const struct varatt_external *pointer, MemoryC
 {
 	MemoryContext context = AllocSetContextCreate(parent, "advfair model", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	CallSite   *site = palloc0(sizeof(CallSite));
-	bytea	   *bytes = (bytea *) pg_detoast_datum_copy(value);
-	void	   *memory;
+	CallSite *site = palloc0(sizeof(CallSite));
+	bytea *bytes = (bytea *) pg_detoast_datum_copy(value);
+	void *memory;
 
 	site->context = context;
 	advpg_model_read(bytes, context, &site->model);
@@ -145,7 +146,7 @@ load_model(struct varlena *value, const struct varatt_external *pointer, MemoryC
 static CallSite *
 get_callsite(FunctionCallInfo fcinfo)
 {
-	CallSite   *site = fcinfo->flinfo->fn_extra;
+	CallSite *site = fcinfo->flinfo->fn_extra;
 	struct varlena *value = (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0));
 	struct varatt_external pointer = {0};
 
@@ -167,20 +168,19 @@ static void
 map_column(CallSite *site, int i, size_t *offset, const AdvField *field)
 {
 	const AdvColumn *column = &site->model.encoder.columns[i];
-	char	   *name = advpg_text_cstring(column->name);
-	int			attno = 0;
+	char *name = advpg_text_cstring(column->name);
+	int attno = 0;
 
 	for (int k = 0; k < site->desc->natts && attno == 0; k++)
-		if (!TupleDescAttr(site->desc, k)->attisdropped && strcmp(NameStr(TupleDescAttr(site->desc, k)->attname), name) == 0)
+		if (!TupleDescAttr(site->desc, k)->attisdropped &&
+			strcmp(NameStr(TupleDescAttr(site->desc, k)->attname), name) == 0)
 			attno = k + 1;
 	if (attno == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_COLUMN),
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("the row has no column \"%s\", which the model needs", name));
 	advpg_reader_init(&site->readers[i], TupleDescAttr(site->desc, attno - 1)->atttypid);
 	if (site->readers[i].kind != column->kind)
-		ereport(ERROR,
-				errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s is %s, but the model was trained on %s", name,
 					   format_type_be(TupleDescAttr(site->desc, attno - 1)->atttypid),
 					   advpg_kind_name(site->readers[i].kind), advpg_kind_name(column->kind)));
@@ -193,10 +193,10 @@ static void
 map_row_type(CallSite *site, Oid type, int32 typmod, uint64 version)
 {
 	const AdvEncoder *encoder = &site->model.encoder;
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
+	TupleDesc desc = lookup_rowtype_tupdesc(type, typmod);
 	MemoryContext old = MemoryContextSwitchTo(site->context);
-	AdvField   *fields = palloc(sizeof(AdvField) * encoder->n_columns);
-	size_t		offset = 0;
+	AdvField *fields = palloc(sizeof(AdvField) * encoder->n_columns);
+	size_t offset = 0;
 
 	site->row_version = 0;
 	site->desc = CreateTupleDescCopy(desc);
@@ -222,9 +222,9 @@ static void
 input_from_row(CallSite *site, HeapTupleHeader row)
 {
 	const AdvEncoder *encoder = &site->model.encoder;
-	Oid			type = HeapTupleHeaderGetTypeId(row);
-	int32		typmod = HeapTupleHeaderGetTypMod(row);
-	uint64		version = assign_record_type_identifier(type, typmod);
+	Oid type = HeapTupleHeaderGetTypeId(row);
+	int32 typmod = HeapTupleHeaderGetTypMod(row);
+	uint64 version = assign_record_type_identifier(type, typmod);
 	HeapTupleData tuple;
 
 	if (site->row_version != version)
@@ -236,15 +236,15 @@ input_from_row(CallSite *site, HeapTupleHeader row)
 	heap_deform_tuple(&tuple, site->desc, site->values, site->nulls);
 	for (int i = 0; i < encoder->n_columns; i++)
 	{
-		char	   *name = NameStr(TupleDescAttr(site->desc, site->attribute[i])->attname);
-		AdvValue	value = {0};
-		AdvError	err;
+		char *name = NameStr(TupleDescAttr(site->desc, site->attribute[i])->attname);
+		AdvValue value = {0};
+		AdvError err;
 
 		if (site->nulls[site->attribute[i]] ||
 			!advpg_read_value(&site->readers[i], site->values[site->attribute[i]], &value))
-			ereport(ERROR,
-					errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					errmsg("column \"%s\" %s", name, site->nulls[site->attribute[i]] ? "is NULL" : "has a NULL element"));
+			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					errmsg("column \"%s\" %s", name,
+						   site->nulls[site->attribute[i]] ? "is NULL" : "has a NULL element"));
 		if (adv_encoder_store(encoder, i, &value, site->stored + site->offset[i], &err) != ADV_OK)
 			advpg_raise(&err, NULL);
 	}
@@ -256,21 +256,21 @@ input_from_row(CallSite *site, HeapTupleHeader row)
 static void
 input_from_array(CallSite *site, ArrayType *array)
 {
-	size_t		inputs = adv_shape_size(site->model.net.input);
-	size_t		n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	size_t inputs = adv_shape_size(site->model.net.input);
+	size_t n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	const float *x = (const float *) ARR_DATA_PTR(array);
 
 	if (ARR_HASNULL(array) && array_contains_nulls(array))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the encoded input has a NULL element"));
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("the encoded input has a NULL element"));
 	if (n != inputs)
-		ereport(ERROR,
-				errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+		ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				errmsg("the encoded input has %zu values, but the model expects %zu", n, inputs));
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(x[i]))
-			ereport(ERROR,
-					errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("the encoded input is %s at position %zu", isnan(x[i]) ? "NaN" : "infinite", i + 1));
+			ereport(
+				ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("the encoded input is %s at position %zu", isnan(x[i]) ? "NaN" : "infinite", i + 1));
 	adv_to_channels_last(site->model.net.input, x, site->ws.act[0]);
 }
 
@@ -278,16 +278,14 @@ static void
 input_from_image(CallSite *site, bytea *image)
 {
 	const AdvEncoder *encoder = &site->model.encoder;
-	AdvField	field;
-	AdvLayout	layout = {&field, 1, encoder->shape, 0};
-	AdvValue	value = {0};
-	AdvError	err;
+	AdvField field;
+	AdvLayout layout = {&field, 1, encoder->shape, 0};
+	AdvValue value = {0};
+	AdvError err;
 	unsigned char *stored;
 
 	if (encoder->n_columns != 1 || encoder->columns[0].kind != ADV_COLUMN_IMAGE)
-		ereport(ERROR,
-				errcode(ERRCODE_DATATYPE_MISMATCH),
-				errmsg("the model was not trained on images"),
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("the model was not trained on images"),
 				errhint("Give it a row, or encoded values as real[]."));
 	adv_encoder_fields(encoder, &field);
 	layout.row_bytes = adv_layout_row_bytes(&field, 1);
@@ -303,7 +301,7 @@ input_from_image(CallSite *site, bytea *image)
 const float *
 advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model)
 {
-	CallSite   *site = get_callsite(fcinfo);
+	CallSite *site = get_callsite(fcinfo);
 	const AdvNetwork *net = &site->model.net;
 
 	switch (input)
@@ -320,9 +318,8 @@ advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel *
 	}
 	(void) adv_forward(net, site->model.params, &site->ws, 1);
 	adv_softmax(1, net->classes, site->ws.act[net->n_layers], site->proba);
-	if (isnan(site->proba[0]))	/* then all are */
-		ereport(ERROR,
-				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+	if (isnan(site->proba[0])) /* then all are */
+		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("the output of the network is not finite"),
 				errhint("The input is far outside of what the model can have been trained on."));
 	*model = &site->model;

@@ -31,7 +31,7 @@ enum
 
 static const char *const races[] = {"White", "Black", "Asian", "Other"};
 static const double race_share[] = {0.80, 0.11, 0.06, 0.03};
-static const double race_effect[] = {0.0, -0.6, 0.1, -0.5};	/* on the log-odds of a high income */
+static const double race_effect[] = {0.0, -0.6, 0.1, -0.5}; /* on the log-odds of a high income */
 
 static const char *const educations[] = {"none", "high school", "bachelor", "master", "doctorate"};
 static const double education_share[] = {0.14, 0.48, 0.24, 0.11, 0.03};
@@ -59,16 +59,16 @@ static void
 make_person(uint64_t seed, int64 person, Datum *values)
 {
 #define U(column) adv_uniform(seed, ADV_FOR_CENSUS, person, column)
-	bool		female = U(DRAW_SEX) < 0.40;
-	int			race = draw(U(DRAW_RACE), race_share, lengthof(races));
-	int			age = 17 + (int) (60 * pow(U(DRAW_AGE), 1.5));
-	int			education = draw(U(DRAW_EDUCATION), education_share, lengthof(educations));
-	int			occupation = draw(U(DRAW_OCCUPATION), female ? female_occupation_share : male_occupation_share,
-								  lengthof(occupations));
-	int			hours = (int) ((female ? 36 : 42) + 16 * (U(DRAW_HOURS) + U(DRAW_HOURS_2) - 1));
-	double		log_odds = -1.2 + 0.045 * (Min(age, 55) - 30) + 0.05 * (hours - 40) + education_effect[education] +
-		occupation_effect[occupation] + (female ? -0.9 : 0.0) + race_effect[race];
-	bool		high = U(DRAW_INCOME) < 1 / (1 + exp(-1.6 * log_odds));
+	bool female = U(DRAW_SEX) < 0.40;
+	int race = draw(U(DRAW_RACE), race_share, lengthof(races));
+	int age = 17 + (int) (60 * pow(U(DRAW_AGE), 1.5));
+	int education = draw(U(DRAW_EDUCATION), education_share, lengthof(educations));
+	int occupation = draw(U(DRAW_OCCUPATION), female ? female_occupation_share : male_occupation_share,
+						  lengthof(occupations));
+	int hours = (int) ((female ? 36 : 42) + 16 * (U(DRAW_HOURS) + U(DRAW_HOURS_2) - 1));
+	double log_odds = -1.2 + 0.045 * (Min(age, 55) - 30) + 0.05 * (hours - 40) + education_effect[education] +
+					  occupation_effect[occupation] + (female ? -0.9 : 0.0) + race_effect[race];
+	bool high = U(DRAW_INCOME) < 1 / (1 + exp(-1.6 * log_odds));
 #undef U
 
 	values[0] = Int64GetDatum(person);
@@ -87,18 +87,17 @@ Datum
 advfair_make_census(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	int32		n = PG_GETARG_INT32(0);
-	int64		seed = PG_GETARG_INT64(1);
-	bool		nulls[8] = {0};
+	int32 n = PG_GETARG_INT32(0);
+	int64 seed = PG_GETARG_INT64(1);
+	bool nulls[8] = {0};
 
 	if (n < 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("n is %d, but must not be negative", n));
 	InitMaterializedSRF(fcinfo, 0);
 	for (int64 person = 1; person <= n; person++)
 	{
-		Datum		values[8];
+		Datum values[8];
 
 		CHECK_FOR_INTERRUPTS();
 		make_person((uint64_t) seed, person, values);

@@ -17,7 +17,7 @@
 #include "pg/advpg.h"
 #include "pg/segment.h"
 
-#define REPORT_MS	50			/* how often a waiting backend looks at progress */
+#define REPORT_MS 50 /* how often a waiting backend looks at progress */
 
 void
 advpg_run_init(AdvpgRun *run)
@@ -54,7 +54,7 @@ abort_team(dsm_segment *segment, Datum arg)
 void
 advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what)
 {
-	size_t		size = shm_toc_estimate(&run->estimator);
+	size_t size = shm_toc_estimate(&run->estimator);
 	AdvpgShared *shared;
 
 	advpg_check_memory(add_size(size, run->bytes), what);
@@ -71,7 +71,7 @@ advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what)
 void *
 advpg_run_put(AdvpgRun *run, uint64 key, const void *source, size_t n, size_t size)
 {
-	void	   *place = shm_toc_allocate(run->toc, n * size);
+	void *place = shm_toc_allocate(run->toc, n * size);
 
 	if (source)
 		memcpy(place, source, n * size);
@@ -85,7 +85,7 @@ void
 advpg_run_put_rows(AdvpgRun *run, int set, const AdvpgRows *rows)
 {
 	AdvpgSharedSet *shared = &run->shared->sets[set];
-	uint64		base = (uint64) set * ADVPG_KEY_SET_STRIDE;
+	uint64 base = (uint64) set * ADVPG_KEY_SET_STRIDE;
 	dsm_handle *handles;
 
 	shared->n_rows = rows->n;
@@ -115,7 +115,7 @@ advpg_run_release(AdvpgRun *run)
 
 typedef struct Workers
 {
-	int			n;
+	int n;
 	BackgroundWorkerHandle **handles;
 } Workers;
 
@@ -138,22 +138,22 @@ start_workers(AdvpgRun *run, int wanted, Workers *workers)
 		if (!RegisterDynamicBackgroundWorker(&worker, &workers->handles[workers->n]))
 			break;
 	if (workers->n == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				errmsg("no background worker slot is free for a compute worker"),
 				errdetail("All %d of max_worker_processes are in use.", max_worker_processes),
 				errhint("Wait for other operations to end, or increase max_worker_processes."));
 	if (workers->n < wanted)
 		ereport(advpg_verbose ? NOTICE : DEBUG1,
-				errmsg("%d of %d compute workers started: no more background worker slots are free", workers->n, wanted));
+				errmsg("%d of %d compute workers started: no more background worker slots are free",
+					   workers->n, wanted));
 }
 
 /* How many workers have not ended. */
 static int
 count_alive(Workers *workers)
 {
-	int			alive = 0;
-	pid_t		pid;
+	int alive = 0;
+	pid_t pid;
 
 	for (int i = 0; i < workers->n; i++)
 	{
@@ -168,7 +168,8 @@ count_alive(Workers *workers)
 static void
 wait_a_little(void)
 {
-	int			events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, REPORT_MS, PG_WAIT_EXTENSION);
+	int events =
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, REPORT_MS, PG_WAIT_EXTENSION);
 
 	if (events & WL_LATCH_SET)
 		ResetLatch(MyLatch);
@@ -176,10 +177,10 @@ wait_a_little(void)
 }
 
 static void
-wait_for_team(AdvpgRun *run, Workers *workers, void (*report) (AdvpgRun *, void *), void *arg)
+wait_for_team(AdvpgRun *run, Workers *workers, void (*report)(AdvpgRun *, void *), void *arg)
 {
 	AdvpgShared *shared = run->shared;
-	int			size;
+	int size;
 
 	/* everybody who is still alive joins; then the team is complete */
 	while (atomic_load(&shared->joined) < count_alive(workers))
@@ -190,7 +191,7 @@ wait_for_team(AdvpgRun *run, Workers *workers, void (*report) (AdvpgRun *, void 
 	while (size > 0 && atomic_load(&shared->finished) < size)
 	{
 		/* counted in this order: who finishes meanwhile must not look as if it had died */
-		int			alive = count_alive(workers);
+		int alive = count_alive(workers);
 
 		/* a member that is gone without finishing failed before it could say why */
 		if (alive < size - atomic_load(&shared->finished))
@@ -207,9 +208,7 @@ wait_for_team(AdvpgRun *run, Workers *workers, void (*report) (AdvpgRun *, void 
 			return;
 		ereport(ERROR, errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("a compute worker was told to stop"));
 	}
-	ereport(ERROR,
-			errcode(ERRCODE_INTERNAL_ERROR),
-			errmsg("a compute worker ended unexpectedly"),
+	ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("a compute worker ended unexpectedly"),
 			errhint("The server log may tell why."));
 }
 
@@ -227,9 +226,9 @@ stop_workers(AdvpgRun *run, Workers *workers)
 }
 
 int
-advpg_run_workers(AdvpgRun *run, int wanted, void (*report) (AdvpgRun *, void *), void *arg)
+advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun *, void *), void *arg)
 {
-	Workers		workers = {0};
+	Workers workers = {0};
 
 	workers.handles = palloc0(sizeof(BackgroundWorkerHandle *) * wanted);
 	start_workers(run, wanted, &workers);

@@ -10,10 +10,10 @@
 
 typedef struct Entry
 {
-	AdvText		text;
-	int			code;
-	uint32		hash;
-	char		status;
+	AdvText text;
+	int code;
+	uint32 hash;
+	char status;
 } Entry;
 
 static inline bool
@@ -22,15 +22,15 @@ same_text(AdvText a, AdvText b)
 	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
-#define SH_PREFIX dictionary
-#define SH_ELEMENT_TYPE Entry
-#define SH_KEY_TYPE AdvText
-#define SH_KEY text
+#define SH_PREFIX            dictionary
+#define SH_ELEMENT_TYPE      Entry
+#define SH_KEY_TYPE          AdvText
+#define SH_KEY               text
 #define SH_HASH_KEY(tb, key) hash_bytes((const unsigned char *) (key).data, (key).len)
-#define SH_EQUAL(tb, a, b) same_text(a, b)
+#define SH_EQUAL(tb, a, b)   same_text(a, b)
 #define SH_STORE_HASH
 #define SH_GET_HASH(tb, a) (a)->hash
-#define SH_SCOPE static inline
+#define SH_SCOPE           static inline
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
@@ -48,12 +48,12 @@ advpg_dictionary_init(AdvpgDictionary *dictionary, MemoryContext context)
 int
 advpg_dictionary_add(AdvpgDictionary *dictionary, AdvText text, bool *added)
 {
-	bool		found;
-	Entry	   *entry = dictionary_insert(dictionary->hash, text, &found);
+	bool found;
+	Entry *entry = dictionary_insert(dictionary->hash, text, &found);
 
 	if (!found)
 	{
-		char	   *copy = MemoryContextAlloc(dictionary->context, text.len + 1);
+		char *copy = MemoryContextAlloc(dictionary->context, text.len + 1);
 
 		memcpy(copy, text.data, text.len);
 		if (dictionary->n == dictionary->max)
@@ -85,7 +85,7 @@ advpg_text_datum(AdvText text)
 AdvText
 advpg_cstring_text(const char *string)
 {
-	AdvText		text = {string, strlen(string)};
+	AdvText text = {string, strlen(string)};
 
 	return text;
 }

@@ -33,8 +33,7 @@ status_sqlstate(AdvStatus status)
 void
 advpg_raise(const AdvError *err, const char *prefix)
 {
-	ereport(ERROR,
-			errcode(status_sqlstate(err->status)),
+	ereport(ERROR, errcode(status_sqlstate(err->status)),
 			errmsg_internal("%s%s", prefix ? prefix : "", err->message),
 			err->detail[0] ? errdetail_internal("%s", err->detail) : 0,
 			err->hint[0] ? errhint("%s", err->hint) : 0);
@@ -45,10 +44,9 @@ void
 advpg_check_memory(size_t bytes, const char *what)
 {
 	if (bytes / 1024 > (size_t) advpg_max_memory)
-		ereport(ERROR,
-				errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				errmsg("%s would need %zu MB of shared memory, more than advfair.max_memory (%d MB)",
-					   what, bytes / (1024 * 1024) + 1, advpg_max_memory / 1024),
+		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				errmsg("%s would need %zu MB of shared memory, more than advfair.max_memory (%d MB)", what,
+					   bytes / (1024 * 1024) + 1, advpg_max_memory / 1024),
 				errhint("Use fewer rows, features or a smaller network, or increase advfair.max_memory."));
 }
 

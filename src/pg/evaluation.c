@@ -19,8 +19,8 @@
 static void
 read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry *entry)
 {
-	char	   *missing = advpg_task_text(entry->task, "missing");
-	char	   *id = advpg_task_text(entry->task, "id");
+	char *missing = advpg_task_text(entry->task, "missing");
+	char *id = advpg_task_text(entry->task, "id");
 	AdvpgRowsSpec rows = {0};
 
 	rows.data = spec->data;
@@ -49,10 +49,10 @@ report(AdvpgRun *run, void *arg)
 static void
 compute(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 {
-	size_t		n = e->rows->n;
-	size_t		n_proba = spec->need_proba ? mul_size(n, e->model.net.classes) : 0;
-	size_t		pieces = (n + ADV_EVAL_ROWS - 1) / ADV_EVAL_ROWS;
-	AdvpgRun	run;
+	size_t n = e->rows->n;
+	size_t n_proba = spec->need_proba ? mul_size(n, e->model.net.classes) : 0;
+	size_t pieces = (n + ADV_EVAL_ROWS - 1) / ADV_EVAL_ROWS;
+	AdvpgRun run;
 
 	if (n == 0)
 		return;
@@ -80,9 +80,8 @@ compute(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 		e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
 		memcpy(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false), n_proba * sizeof(float));
 		for (size_t i = 0; i < n; i++)
-			if (isnan(e->proba[i * e->model.net.classes]))	/* then all of the row are */
-				ereport(ERROR,
-						errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			if (isnan(e->proba[i * e->model.net.classes])) /* then all of the row are */
+				ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("row %zu: the output of the network is not finite", i + 1),
 						errhint("The row is far outside of what the model can have been trained on."));
 	}

@@ -14,7 +14,7 @@
 void
 advpg_json_text(JsonbParseState **state, JsonbIteratorToken token, AdvText text)
 {
-	JsonbValue	value = {.type = jbvString};
+	JsonbValue value = {.type = jbvString};
 
 	value.val.string.val = unconstify(char *, text.data);
 	value.val.string.len = text.len;
@@ -30,19 +30,19 @@ advpg_json_string(JsonbParseState **state, JsonbIteratorToken token, const char 
 void
 advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
 {
-	JsonbValue	value = {.type = jbvNumeric};
+	JsonbValue value = {.type = jbvNumeric};
 
 	/* by way of the shortest text, which reads back as the same double */
-	value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in,
-															DirectFunctionCall1(float8out, Float8GetDatum(number)),
-															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	value.val.numeric = DatumGetNumeric(
+		DirectFunctionCall3(numeric_in, DirectFunctionCall1(float8out, Float8GetDatum(number)),
+							ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	pushJsonbValue(state, token, &value);
 }
 
 void
 advpg_json_boolean(JsonbParseState **state, bool boolean)
 {
-	JsonbValue	value = {.type = jbvBool};
+	JsonbValue value = {.type = jbvBool};
 
 	value.val.boolean = boolean;
 	pushJsonbValue(state, WJB_VALUE, &value);
@@ -58,7 +58,7 @@ advpg_json_put_string(JsonbParseState **state, const char *key, const char *stri
 void
 advpg_json_put_number(JsonbParseState **state, const char *key, double number)
 {
-	JsonbValue	null = {.type = jbvNull};
+	JsonbValue null = {.type = jbvNull};
 
 	advpg_json_string(state, WJB_KEY, key);
 	if (isfinite(number))
@@ -83,7 +83,8 @@ advpg_json_cstring(const JsonbValue *value)
 double
 advpg_json_double(const JsonbValue *value)
 {
-	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
+	return DatumGetFloat8(
+		DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
 }
 
 JsonbValue *

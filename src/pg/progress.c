@@ -23,30 +23,30 @@
 
 #include "pg/advpg.h"
 
-#define SLOTS	64
+#define SLOTS 64
 
 typedef struct Slot
 {
-	slock_t		mutex;
-	int			pid;			/* 0: free */
-	Oid			role;
-	char		task[16];
-	char		model[NAMEDATALEN];
-	char		phase[32];
-	TimestampTz since;			/* start of the phase */
-	uint64		done;
-	uint64		total;
-	double		loss;
+	slock_t mutex;
+	int pid; /* 0: free */
+	Oid role;
+	char task[16];
+	char model[NAMEDATALEN];
+	char phase[32];
+	TimestampTz since; /* start of the phase */
+	uint64 done;
+	uint64 total;
+	double loss;
 } Slot;
 
 static Slot *slots = NULL;
 static Slot *mine = NULL;
-static int	depth = 0;
+static int depth = 0;
 
 static void
 attach_slots(void)
 {
-	bool		found;
+	bool found;
 
 	if (slots)
 		return;
@@ -149,10 +149,10 @@ advfair_progress_rows(PG_FUNCTION_ARGS)
 	attach_slots();
 	for (int i = 0; i < SLOTS; i++)
 	{
-		Slot		slot;
-		Datum		values[9] = {0};
-		bool		nulls[9];
-		double		elapsed;
+		Slot slot;
+		Datum values[9] = {0};
+		bool nulls[9];
+		double elapsed;
 
 		SpinLockAcquire(&slots[i].mutex);
 		slot = slots[i];
@@ -162,7 +162,8 @@ advfair_progress_rows(PG_FUNCTION_ARGS)
 		memset(nulls, true, sizeof(nulls));
 		values[0] = Int32GetDatum(slot.pid);
 		nulls[0] = false;
-		if (has_privs_of_role(GetUserId(), slot.role) || has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
+		if (has_privs_of_role(GetUserId(), slot.role) ||
+			has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
 		{
 			values[1] = CStringGetTextDatum(slot.task);
 			values[2] = CStringGetTextDatum(slot.model);
@@ -177,13 +178,13 @@ advfair_progress_rows(PG_FUNCTION_ARGS)
 			elapsed = (now - slot.since) / (double) USECS_PER_SEC;
 			if (slot.done > 0 && elapsed > 0)
 			{
-				double		rate = slot.done / elapsed;
+				double rate = slot.done / elapsed;
 
 				values[7] = Float8GetDatum(rate);
 				nulls[7] = false;
 				if (slot.total >= slot.done)
 				{
-					Interval   *eta = palloc0(sizeof(Interval));
+					Interval *eta = palloc0(sizeof(Interval));
 
 					eta->time = (TimeOffset) ((slot.total - slot.done) / rate * USECS_PER_SEC);
 					values[8] = IntervalPGetDatum(eta);

@@ -38,8 +38,8 @@ is_number(Oid type)
 static int
 kind_of_type(Oid base, Oid element)
 {
-	char		category;
-	bool		preferred;
+	char category;
+	bool preferred;
 
 	if (is_number(base))
 		return ADV_COLUMN_NUMBER;
@@ -74,8 +74,8 @@ advpg_kind_name(int kind)
 void
 advpg_reader_init(AdvpgReader *reader, Oid type)
 {
-	Oid			out;
-	bool		is_varlena;
+	Oid out;
+	bool is_varlena;
 
 	memset(reader, 0, sizeof(*reader));
 	reader->base = getBaseType(type);
@@ -94,22 +94,22 @@ AdvText
 advpg_read_text(AdvpgReader *reader, Datum datum)
 {
 	static const int utc = 0;
-	AdvText		result;
+	AdvText result;
 
 	switch (reader->base)
 	{
 		case TEXTOID:
 		case VARCHAROID:
 		case BPCHAROID:
-			{
-				text	   *value = DatumGetTextPP(datum);
+		{
+			text *value = DatumGetTextPP(datum);
 
-				result.data = VARDATA_ANY(value);
-				result.len = VARSIZE_ANY_EXHDR(value);
-				if (reader->base == BPCHAROID)
-					result.len = bpchartruelen(unconstify(char *, result.data), result.len);
-				return result;
-			}
+			result.data = VARDATA_ANY(value);
+			result.len = VARSIZE_ANY_EXHDR(value);
+			if (reader->base == BPCHAROID)
+				result.len = bpchartruelen(unconstify(char *, result.data), result.len);
+			return result;
+		}
 		case BOOLOID:
 			result.data = DatumGetBool(datum) ? "true" : "false";
 			break;
@@ -152,11 +152,11 @@ read_number(Oid type, Datum datum)
 static bool
 read_array(AdvpgReader *reader, Datum datum, AdvValue *value)
 {
-	ArrayType  *array = DatumGetArrayTypeP(datum);
-	int			n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	float	   *floats;
-	Datum	   *elements;
-	bool	   *nulls;
+	ArrayType *array = DatumGetArrayTypeP(datum);
+	int n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	float *floats;
+	Datum *elements;
+	bool *nulls;
 
 	value->length = n;
 	if (reader->element == FLOAT4OID && !ARR_HASNULL(array))
@@ -164,7 +164,8 @@ read_array(AdvpgReader *reader, Datum datum, AdvValue *value)
 		value->array = (const float *) ARR_DATA_PTR(array);
 		return true;
 	}
-	deconstruct_array(array, reader->element, reader->typlen, reader->typbyval, reader->typalign, &elements, &nulls, &n);
+	deconstruct_array(array, reader->element, reader->typlen, reader->typbyval, reader->typalign, &elements,
+					  &nulls, &n);
 	value->array = floats = palloc_extended(sizeof(float) * (n + 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
@@ -189,13 +190,13 @@ advpg_read_value(AdvpgReader *reader, Datum datum, AdvValue *value)
 		case ADV_COLUMN_ARRAY:
 			return read_array(reader, datum, value);
 		case ADV_COLUMN_IMAGE:
-			{
-				bytea	   *bytes = DatumGetByteaPP(datum);
+		{
+			bytea *bytes = DatumGetByteaPP(datum);
 
-				value->bytes = (const unsigned char *) VARDATA_ANY(bytes);
-				value->length = VARSIZE_ANY_EXHDR(bytes);
-				break;
-			}
+			value->bytes = (const unsigned char *) VARDATA_ANY(bytes);
+			value->length = VARSIZE_ANY_EXHDR(bytes);
+			break;
+		}
 		default:
 			elog(ERROR, "type %u has no kind", reader->base);
 	}

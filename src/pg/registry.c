@@ -32,8 +32,8 @@ static bool
 split_name(const char *model, char **name, int *version)
 {
 	const char *at = strrchr(model, '@');
-	char	   *end;
-	long		number;
+	char *end;
+	long number;
 
 	*version = 0;
 	*name = at ? pnstrdup(model, at - model) : pstrdup(model);
@@ -52,33 +52,31 @@ advpg_registry_find(Oid schema, const char *model)
 {
 	AdvpgEntry *entry = palloc0(sizeof(AdvpgEntry));
 	MemoryContext context = CurrentMemoryContext;
-	Oid			types[] = {TEXTOID, INT4OID};
-	Datum		values[2];
-	char	   *query;
-	char	   *name;
-	bool		isnull;
-	HeapTuple	row;
-	TupleDesc	desc;
+	Oid types[] = {TEXTOID, INT4OID};
+	Datum values[2];
+	char *query;
+	char *name;
+	bool isnull;
+	HeapTuple row;
+	TupleDesc desc;
 
 	if (!split_name(model, &name, &entry->version))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_NAME),
-				errmsg("\"%s\" is not the name of a model", model),
+		ereport(ERROR, errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is not the name of a model", model),
 				errhint("Write name for the newest version or name@version for one version."));
-	query = psprintf("SELECT name, version, task, model FROM %s.advfair_model"
-					 " WHERE name OPERATOR(pg_catalog.=) $1"
-					 " AND ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
-					 " ORDER BY owner OPERATOR(pg_catalog.=) current_user DESC, version DESC, created_at DESC LIMIT 1",
-					 schema_name(schema));
+	query = psprintf(
+		"SELECT name, version, task, model FROM %s.advfair_model"
+		" WHERE name OPERATOR(pg_catalog.=) $1"
+		" AND ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
+		" ORDER BY owner OPERATOR(pg_catalog.=) current_user DESC, version DESC, created_at DESC LIMIT 1",
+		schema_name(schema));
 	values[0] = CStringGetTextDatum(name);
 	values[1] = Int32GetDatum(entry->version);
 	if (SPI_execute_with_args(query, 2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_model");
 	if (SPI_processed == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("model \"%s\" does not exist", model),
-				errhint("SELECT name, version FROM %s.advfair_model lists the models you may use.", schema_name(schema)));
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
+				errhint("SELECT name, version FROM %s.advfair_model lists the models you may use.",
+						schema_name(schema)));
 	row = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
 	MemoryContextSwitchTo(context); /* SPI leaves its own */
@@ -94,13 +92,13 @@ advpg_registry_find(Oid schema, const char *model)
 static Datum
 epoch_array(const AdvEpoch *epochs, int n, size_t offset)
 {
-	Datum	   *values = palloc(sizeof(Datum) * n);
-	bool	   *nulls = palloc(sizeof(bool) * n);
-	int			lower = 1;
+	Datum *values = palloc(sizeof(Datum) * n);
+	bool *nulls = palloc(sizeof(bool) * n);
+	int lower = 1;
 
 	for (int i = 0; i < n; i++)
 	{
-		double		value = *(const double *) ((const char *) &epochs[i] + offset);
+		double value = *(const double *) ((const char *) &epochs[i] + offset);
 
 		values[i] = Float8GetDatum(value);
 		nulls[i] = isnan(value);
@@ -112,20 +110,19 @@ epoch_array(const AdvEpoch *epochs, int n, size_t offset)
 static void
 add_curve(Oid schema, Datum model_id, const AdvEpoch *epochs, int n)
 {
-	Oid			types[] = {UUIDOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
-	Datum		values[] = {
-		model_id,
-		epoch_array(epochs, n, offsetof(AdvEpoch, loss)),
-		epoch_array(epochs, n, offsetof(AdvEpoch, accuracy)),
-		epoch_array(epochs, n, offsetof(AdvEpoch, validation_loss)),
-		epoch_array(epochs, n, offsetof(AdvEpoch, validation_accuracy)),
-		epoch_array(epochs, n, offsetof(AdvEpoch, seconds))
-	};
-	char	   *query = psprintf("INSERT INTO %s.advfair_curve"
-								 " (model_id, epoch, loss, accuracy, validation_loss, validation_accuracy, seconds)"
-								 " SELECT $1, e.epoch, e.l, e.a, e.vl, e.va, e.s"
-								 " FROM unnest($2, $3, $4, $5, $6)"	/* with several arrays always pg_catalog's */
-								 " WITH ORDINALITY AS e (l, a, vl, va, s, epoch)", schema_name(schema));
+	Oid types[] = {UUIDOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
+	Datum values[] = {model_id,
+					  epoch_array(epochs, n, offsetof(AdvEpoch, loss)),
+					  epoch_array(epochs, n, offsetof(AdvEpoch, accuracy)),
+					  epoch_array(epochs, n, offsetof(AdvEpoch, validation_loss)),
+					  epoch_array(epochs, n, offsetof(AdvEpoch, validation_accuracy)),
+					  epoch_array(epochs, n, offsetof(AdvEpoch, seconds))};
+	char *query = psprintf("INSERT INTO %s.advfair_curve"
+						   " (model_id, epoch, loss, accuracy, validation_loss, validation_accuracy, seconds)"
+						   " SELECT $1, e.epoch, e.l, e.a, e.vl, e.va, e.s"
+						   " FROM unnest($2, $3, $4, $5, $6)" /* with several arrays always pg_catalog's */
+						   " WITH ORDINALITY AS e (l, a, vl, va, s, epoch)",
+						   schema_name(schema));
 
 	if (SPI_execute_with_args(query, 6, types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write advfair_curve");
@@ -135,33 +132,35 @@ add_curve(Oid schema, Datum model_id, const AdvEpoch *epochs, int n)
 static void
 lock_name(const char *name)
 {
-	uint64		hash = hash_bytes_extended((const unsigned char *) name, strlen(name), GetUserId());
+	uint64 hash = hash_bytes_extended((const unsigned char *) name, strlen(name), GetUserId());
 
 	DirectFunctionCall1(pg_advisory_xact_lock_int8, Int64GetDatum((int64) hash));
 }
 
 int
-advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics, bytea *model,
-				   const AdvEpoch *epochs, int n_epochs)
+advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics,
+				   bytea *model, const AdvEpoch *epochs, int n_epochs)
 {
-	Oid			types[] = {TEXTOID, JSONBOID, TEXTOID, JSONBOID, BYTEAOID};
-	Datum		values[] = {
-		CStringGetTextDatum(name), JsonbPGetDatum(task), CStringGetTextDatum(digest), JsonbPGetDatum(metrics),
-		PointerGetDatum(model)
-	};
-	char	   *query = psprintf("INSERT INTO %1$s.advfair_model (name, version, owner, task, data_digest, metrics, model)"
-								 " SELECT $1, COALESCE(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, current_user,"
-								 " $2, $3, $4, $5 FROM %1$s.advfair_model"
-								 " WHERE name OPERATOR(pg_catalog.=) $1 AND owner OPERATOR(pg_catalog.=) current_user"
-								 " RETURNING model_id, version", schema_name(schema));
-	Datum		model_id;
-	int			version;
-	bool		isnull;
+	Oid types[] = {TEXTOID, JSONBOID, TEXTOID, JSONBOID, BYTEAOID};
+	Datum values[] = {CStringGetTextDatum(name), JsonbPGetDatum(task), CStringGetTextDatum(digest),
+					  JsonbPGetDatum(metrics), PointerGetDatum(model)};
+	char *query =
+		psprintf("INSERT INTO %1$s.advfair_model (name, version, owner, task, data_digest, metrics, model)"
+				 " SELECT $1, COALESCE(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, current_user,"
+				 " $2, $3, $4, $5 FROM %1$s.advfair_model"
+				 " WHERE name OPERATOR(pg_catalog.=) $1 AND owner OPERATOR(pg_catalog.=) current_user"
+				 " RETURNING model_id, version",
+				 schema_name(schema));
+	Datum model_id;
+	int version;
+	bool isnull;
 
 	lock_name(name);
-	if (SPI_execute_with_args(query, 5, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+	if (SPI_execute_with_args(query, 5, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING ||
+		SPI_processed != 1)
 		elog(ERROR, "could not write advfair_model");
-	model_id = datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, UUID_LEN);
+	model_id =
+		datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, UUID_LEN);
 	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	add_curve(schema, model_id, epochs, n_epochs);

@@ -36,67 +36,67 @@
 #include "pg/segment.h"
 #include "pg/source.h"
 
-#define CHUNK_BYTES		(16 * 1024 * 1024)	/* of shared memory, or the size of one row if that is more */
-#define BLOCK_BYTES		(1024 * 1024)	/* of staged raw values */
-#define DROP_HINT		"Leave such rows out with missing => 'drop', or replace the NULL in a query."
-#define MAX_LISTED		30		/* columns that a message lists */
+#define CHUNK_BYTES (16 * 1024 * 1024) /* of shared memory, or the size of one row if that is more */
+#define BLOCK_BYTES (1024 * 1024)      /* of staged raw values */
+#define DROP_HINT   "Leave such rows out with missing => 'drop', or replace the NULL in a query."
+#define MAX_LISTED  30 /* columns that a message lists */
 
 /* A column of the SELECT list: where it stands in the result (-1: nowhere) and how it is read. */
 typedef struct Column
 {
 	const char *name;
-	int			place;
+	int place;
 	AdvpgReader reader;
 } Column;
 
 /* A feature, in addition: where its values lie in raw and stored rows, and the categories met so far. */
 typedef struct Feature
 {
-	Column		column;
-	int			length;			/* array: elements, known from the first row on; image: bytes */
-	size_t		raw_offset;
-	size_t		stored_offset;
+	Column column;
+	int length; /* array: elements, known from the first row on; image: bytes */
+	size_t raw_offset;
+	size_t stored_offset;
 	AdvpgDictionary categories;
 } Feature;
 
 typedef struct Load
 {
-	DestReceiver receiver;		/* first: the executor knows us by it */
+	DestReceiver receiver; /* first: the executor knows us by it */
 	const AdvpgRowsSpec *spec;
-	AdvpgRows  *rows;
-	MemoryContext context;		/* of results */
-	MemoryContext row_context;	/* reset for each row */
+	AdvpgRows *rows;
+	MemoryContext context;     /* of results */
+	MemoryContext row_context; /* reset for each row */
 	AdvpgSource *source;
-	Column		label;
-	Column		id;
-	Column		attribute;
-	Datum	   *label_values;	/* (rows->labels.n) one datum of each label met */
-	Oid			label_type;
-	Oid			id_type;
-	int16		id_len;
-	bool		id_byval;
-	int			n_features;
-	Feature    *features;
-	AdvEncoder *encoder;		/* NULL while it is still to be fitted */
-	size_t		seen;			/* rows that arrived */
-	size_t		max_rows;		/* allocated in the arrays of rows */
+	Column label;
+	Column id;
+	Column attribute;
+	Datum *label_values; /* (rows->labels.n) one datum of each label met */
+	Oid label_type;
+	Oid id_type;
+	int16 id_len;
+	bool id_byval;
+	int n_features;
+	Feature *features;
+	AdvEncoder *encoder; /* NULL while it is still to be fitted */
+	size_t seen;         /* rows that arrived */
+	size_t max_rows;     /* allocated in the arrays of rows */
 
 	/* staged raw rows, while there is no encoder */
-	size_t		raw_bytes;		/* 0 before the first row */
-	size_t		rows_per_block;
-	List	   *blocks;
+	size_t raw_bytes; /* 0 before the first row */
+	size_t rows_per_block;
+	List *blocks;
 
 	/* the chunk being filled */
 	unsigned char *buffer;
-	size_t		buffer_rows;	/* that fit */
-	size_t		buffered;
+	size_t buffer_rows; /* that fit */
+	size_t buffered;
 } Load;
 
 /* "row with person_id 17" or "row 17", for messages. */
 static char *
 row_name(Load *load, TupleTableSlot *slot)
 {
-	AdvText		text;
+	AdvText text;
 
 	if (load->id.place < 0 || slot->tts_isnull[load->id.place])
 		return psprintf("row %zu", load->seen);
@@ -113,10 +113,8 @@ raise_for_row(Load *load, TupleTableSlot *slot, const AdvError *err)
 static void
 raise_null(Load *load, TupleTableSlot *slot, const char *column, const char *hint)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			errmsg("%s: column \"%s\" is NULL", row_name(load, slot), column),
-			errhint("%s", hint));
+	ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			errmsg("%s: column \"%s\" is NULL", row_name(load, slot), column), errhint("%s", hint));
 }
 
 /* ---- encoded rows ---- */
@@ -130,8 +128,8 @@ rows_per_chunk(size_t row_bytes)
 static void
 flush_chunk(Load *load)
 {
-	AdvpgRows  *rows = load->rows;
-	size_t		bytes = load->buffered * rows->layout.row_bytes;
+	AdvpgRows *rows = load->rows;
+	size_t bytes = load->buffered * rows->layout.row_bytes;
 	dsm_segment *segment;
 
 	if (load->buffered == 0)
@@ -140,7 +138,7 @@ flush_chunk(Load *load)
 	segment = advpg_segment_create(bytes);
 	memcpy(dsm_segment_address(segment), load->buffer, bytes);
 	rows->segments = rows->segments ? repalloc(rows->segments, sizeof(dsm_segment *) * (rows->n_chunks + 1))
-		: MemoryContextAlloc(load->context, sizeof(dsm_segment *));
+									: MemoryContextAlloc(load->context, sizeof(dsm_segment *));
 	rows->segments[rows->n_chunks++] = segment;
 	rows->bytes += bytes;
 	load->buffered = 0;
@@ -150,7 +148,7 @@ flush_chunk(Load *load)
 static unsigned char *
 next_stored(Load *load)
 {
-	size_t		row_bytes = load->rows->layout.row_bytes;
+	size_t row_bytes = load->rows->layout.row_bytes;
 
 	if (load->buffered == load->rows->rows_per_chunk)
 		flush_chunk(load);
@@ -158,7 +156,7 @@ next_stored(Load *load)
 	{
 		load->buffer_rows = Min(Max(64, load->buffer_rows * 2), load->rows->rows_per_chunk);
 		load->buffer = load->buffer ? repalloc_huge(load->buffer, load->buffer_rows * row_bytes)
-			: MemoryContextAllocHuge(load->context, load->buffer_rows * row_bytes);
+									: MemoryContextAllocHuge(load->context, load->buffer_rows * row_bytes);
 	}
 	return load->buffer + load->buffered++ * row_bytes;
 }
@@ -167,9 +165,9 @@ next_stored(Load *load)
 static void
 set_encoder(Load *load, AdvEncoder *encoder)
 {
-	AdvpgRows  *rows = load->rows;
-	AdvField   *fields = palloc(sizeof(AdvField) * encoder->n_columns);
-	size_t		offset = 0;
+	AdvpgRows *rows = load->rows;
+	AdvField *fields = palloc(sizeof(AdvField) * encoder->n_columns);
+	size_t offset = 0;
 
 	adv_encoder_fields(encoder, fields);
 	for (int i = 0; i < load->n_features; i++)
@@ -191,19 +189,18 @@ set_encoder(Load *load, AdvEncoder *encoder)
 static void
 lay_out_raw(Load *load, TupleTableSlot *slot, const AdvValue *values)
 {
-	size_t		offset = 0;
+	size_t offset = 0;
 
 	for (int i = 0; i < load->n_features; i++)
 	{
-		Feature    *f = &load->features[i];
-		size_t		bytes = sizeof(double);
+		Feature *f = &load->features[i];
+		size_t bytes = sizeof(double);
 
 		f->length = 1;
 		if (f->column.reader.kind == ADV_COLUMN_ARRAY)
 		{
 			if (values[i].length < 1 || values[i].length > ADV_MAX_INPUTS)
-				ereport(ERROR,
-						errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 						errmsg("%s: array in column \"%s\" has %zu values, but between 1 and %d are expected",
 							   row_name(load, slot), f->column.name, values[i].length, ADV_MAX_INPUTS));
 			f->length = values[i].length;
@@ -220,7 +217,7 @@ static unsigned char *
 raw_row(Load *load, size_t row)
 {
 	return (unsigned char *) list_nth(load->blocks, row / load->rows_per_block) +
-		(row % load->rows_per_block) * load->raw_bytes;
+		   (row % load->rows_per_block) * load->raw_bytes;
 }
 
 static void
@@ -233,15 +230,16 @@ stage_row(Load *load, TupleTableSlot *slot, const AdvValue *values)
 		lay_out_raw(load, slot, values);
 	old = MemoryContextSwitchTo(load->context);
 	if (load->rows->n % load->rows_per_block == 0)
-		load->blocks = lappend(load->blocks, palloc_extended(load->rows_per_block * load->raw_bytes, MCXT_ALLOC_HUGE));
+		load->blocks =
+			lappend(load->blocks, palloc_extended(load->rows_per_block * load->raw_bytes, MCXT_ALLOC_HUGE));
 	MemoryContextSwitchTo(old);
 
 	raw = raw_row(load, load->rows->n);
 	for (int i = 0; i < load->n_features; i++)
 	{
-		Feature    *f = &load->features[i];
+		Feature *f = &load->features[i];
 		unsigned char *place = raw + f->raw_offset;
-		AdvError	err;
+		AdvError err;
 
 		switch (f->column.reader.kind)
 		{
@@ -291,11 +289,11 @@ static void
 fit_number(Load *load, const Feature *f, int k, double *shift, double *factor)
 {
 	const uint32_t *order = load->rows->canonical;
-	size_t		n = load->rows->n;
-	double		sum = 0;
-	double		squares = 0;
-	double		min = INFINITY;
-	double		max = -INFINITY;
+	size_t n = load->rows->n;
+	double sum = 0;
+	double squares = 0;
+	double min = INFINITY;
+	double max = -INFINITY;
 
 	*shift = 0;
 	*factor = 1;
@@ -303,7 +301,7 @@ fit_number(Load *load, const Feature *f, int k, double *shift, double *factor)
 		return;
 	for (size_t i = 0; i < n; i++)
 	{
-		double		x = raw_number(load, order[i], f, k);
+		double x = raw_number(load, order[i], f, k);
 
 		sum += x;
 		min = Min(min, x);
@@ -319,7 +317,7 @@ fit_number(Load *load, const Feature *f, int k, double *shift, double *factor)
 	*shift = sum / n;
 	for (size_t i = 0; i < n; i++)
 	{
-		double		d = raw_number(load, order[i], f, k) - *shift;
+		double d = raw_number(load, order[i], f, k) - *shift;
 
 		squares += d * d;
 	}
@@ -327,8 +325,7 @@ fit_number(Load *load, const Feature *f, int k, double *shift, double *factor)
 	if (max > min && squares > 0 && isfinite(1 / sqrt(squares / n)))
 		*factor = 1 / sqrt(squares / n);
 	if (!isfinite(*shift))
-		ereport(ERROR,
-				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("the mean of column \"%s\" is too large", f->column.name));
 }
 
@@ -352,7 +349,7 @@ static AdvEncoder *
 fit_encoder(Load *load)
 {
 	AdvEncoder *encoder = palloc0(sizeof(AdvEncoder));
-	size_t		inputs;
+	size_t inputs;
 
 	encoder->encoding = load->spec->encoding;
 	encoder->unseen = load->spec->unseen;
@@ -360,8 +357,8 @@ fit_encoder(Load *load)
 	encoder->columns = palloc0(sizeof(AdvColumn) * load->n_features);
 	for (int i = 0; i < load->n_features; i++)
 	{
-		Feature    *f = &load->features[i];
-		AdvColumn  *column = &encoder->columns[i];
+		Feature *f = &load->features[i];
+		AdvColumn *column = &encoder->columns[i];
 
 		column->name = advpg_cstring_text(f->column.name);
 		column->kind = f->column.reader.kind;
@@ -378,11 +375,10 @@ fit_encoder(Load *load)
 	}
 	inputs = adv_encoder_inputs(encoder);
 	if (inputs > ADV_MAX_INPUTS)
-		ereport(ERROR,
-				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("features encode to %zu inputs, but at most %d are possible", inputs, ADV_MAX_INPUTS),
 				errhint("Exclude text columns with many distinct values, or use encoding => 'ordinal'."));
-	encoder->shape = (AdvShape) {inputs, 1, 1};
+	encoder->shape = (AdvShape){inputs, 1, 1};
 	return encoder;
 }
 
@@ -390,24 +386,25 @@ fit_encoder(Load *load)
 static void
 encode_staged(Load *load)
 {
-	size_t		row = 0;
-	ListCell   *cell;
+	size_t row = 0;
+	ListCell *cell;
 
-	foreach(cell, load->blocks)
+	foreach (cell, load->blocks)
 	{
 		unsigned char *raw = lfirst(cell);
 
-		for (size_t i = 0; i < load->rows_per_block && row < load->rows->n; i++, row++, raw += load->raw_bytes)
+		for (size_t i = 0; i < load->rows_per_block && row < load->rows->n;
+			 i++, row++, raw += load->raw_bytes)
 		{
 			unsigned char *stored = next_stored(load);
 
 			CHECK_FOR_INTERRUPTS();
 			for (int c = 0; c < load->n_features; c++)
 			{
-				Feature    *f = &load->features[c];
+				Feature *f = &load->features[c];
 				unsigned char *place = raw + f->raw_offset;
-				AdvValue	value = {0};
-				AdvError	err;
+				AdvValue value = {0};
+				AdvError err;
 
 				value.length = f->length;
 				if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
@@ -429,11 +426,12 @@ encode_staged(Load *load)
 static void
 grow_arrays(Load *load)
 {
-	AdvpgRows  *rows = load->rows;
-	size_t		max = load->max_rows ? load->max_rows * 2 : 1024;
+	AdvpgRows *rows = load->rows;
+	size_t max = load->max_rows ? load->max_rows * 2 : 1024;
 
-#define GROW(array) (array) = load->max_rows ? repalloc_huge((array), sizeof(*(array)) * max) \
-		: MemoryContextAllocHuge(load->context, sizeof(*(array)) * max)
+#define GROW(array)                                                                                          \
+	(array) = load->max_rows ? repalloc_huge((array), sizeof(*(array)) * max)                                \
+							 : MemoryContextAllocHuge(load->context, sizeof(*(array)) * max)
 	if (load->label.place >= 0)
 		GROW(rows->label);
 	if (load->spec->want_ids)
@@ -451,10 +449,10 @@ static int32_t
 read_label(Load *load, TupleTableSlot *slot, uint64 *hash)
 {
 	AdvpgDictionary *labels = &load->rows->labels;
-	Datum		datum = slot->tts_values[load->label.place];
-	AdvText		text;
-	int			code;
-	bool		added;
+	Datum datum = slot->tts_values[load->label.place];
+	AdvText text;
+	int code;
+	bool added;
 
 	if (slot->tts_isnull[load->label.place])
 	{
@@ -467,24 +465,23 @@ read_label(Load *load, TupleTableSlot *slot, uint64 *hash)
 	code = advpg_dictionary_add(labels, text, &added);
 	if (added && !load->spec->encoder)
 	{
-		int16		len;
-		bool		byval;
+		int16 len;
+		bool byval;
 		MemoryContext old;
 
 		if (labels->n > ADV_MAX_CLASSES)
-			ereport(ERROR,
-					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("label column \"%s\" has more than %d classes", load->label.name, ADV_MAX_CLASSES));
+			ereport(
+				ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("label column \"%s\" has more than %d classes", load->label.name, ADV_MAX_CLASSES));
 		if (text.len > ADV_MAX_NAME)
-			ereport(ERROR,
-					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					errmsg("%s: label in column \"%s\" has %u bytes, but a class name has at most %d",
 						   row_name(load, slot), load->label.name, text.len, ADV_MAX_NAME));
 		old = MemoryContextSwitchTo(load->context);
 		get_typlenbyval(load->label_type, &len, &byval);
 		if (code % 64 == 0)
-			load->label_values = code ? repalloc(load->label_values, sizeof(Datum) * (code + 64))
-				: palloc(sizeof(Datum) * 64);
+			load->label_values =
+				code ? repalloc(load->label_values, sizeof(Datum) * (code + 64)) : palloc(sizeof(Datum) * 64);
 		load->label_values[code] = datumCopy(datum, byval, len);
 		MemoryContextSwitchTo(old);
 	}
@@ -497,7 +494,7 @@ read_features(Load *load, TupleTableSlot *slot, AdvValue *values, uint64 *hash)
 {
 	for (int i = 0; i < load->n_features; i++)
 	{
-		Column	   *c = &load->features[i].column;
+		Column *c = &load->features[i].column;
 
 		if (slot->tts_isnull[c->place])
 		{
@@ -508,16 +505,15 @@ read_features(Load *load, TupleTableSlot *slot, AdvValue *values, uint64 *hash)
 	}
 	for (int i = 0; i < load->n_features; i++)
 	{
-		Column	   *c = &load->features[i].column;
-		AdvValue   *v = &values[i];
+		Column *c = &load->features[i].column;
+		AdvValue *v = &values[i];
 
 		memset(v, 0, sizeof(*v));
 		if (!advpg_read_value(&c->reader, slot->tts_values[c->place], v))
 		{
 			if (load->spec->drop_missing)
 				return false;
-			ereport(ERROR,
-					errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					errmsg("%s: array in column \"%s\" has a NULL element", row_name(load, slot), c->name),
 					errhint(DROP_HINT));
 		}
@@ -530,7 +526,8 @@ read_features(Load *load, TupleTableSlot *slot, AdvValue *values, uint64 *hash)
 				*hash = hash_bytes_extended((const unsigned char *) v->text.data, v->text.len, *hash);
 				break;
 			case ADV_COLUMN_ARRAY:
-				*hash = hash_bytes_extended((const unsigned char *) v->array, sizeof(float) * v->length, *hash);
+				*hash =
+					hash_bytes_extended((const unsigned char *) v->array, sizeof(float) * v->length, *hash);
 				break;
 			case ADV_COLUMN_IMAGE:
 				*hash = hash_bytes_extended(v->bytes, v->length, *hash);
@@ -547,9 +544,10 @@ store_row(Load *load, TupleTableSlot *slot, const AdvValue *values)
 
 	for (int i = 0; i < load->n_features; i++)
 	{
-		AdvError	err;
+		AdvError err;
 
-		if (adv_encoder_store(load->encoder, i, &values[i], stored + load->features[i].stored_offset, &err) != ADV_OK)
+		if (adv_encoder_store(load->encoder, i, &values[i], stored + load->features[i].stored_offset, &err) !=
+			ADV_OK)
 			raise_for_row(load, slot, &err);
 	}
 }
@@ -557,9 +555,9 @@ store_row(Load *load, TupleTableSlot *slot, const AdvValue *values)
 static void
 read_id(Load *load, TupleTableSlot *slot, uint64 content)
 {
-	AdvpgRows  *rows = load->rows;
-	Datum		datum;
-	AdvText		text;
+	AdvpgRows *rows = load->rows;
+	Datum datum;
+	AdvText text;
 
 	rows->key[rows->n] = content;
 	if (load->id.place < 0)
@@ -569,7 +567,8 @@ read_id(Load *load, TupleTableSlot *slot, uint64 content)
 		return;
 	}
 	if (slot->tts_isnull[load->id.place])
-		raise_null(load, slot, load->id.name, "An id must tell rows apart; name another column, or replace the NULL in a query.");
+		raise_null(load, slot, load->id.name,
+				   "An id must tell rows apart; name another column, or replace the NULL in a query.");
 	datum = slot->tts_values[load->id.place];
 	text = advpg_read_text(&load->id.reader, datum);
 	rows->key[rows->n] = hash_bytes_extended((const unsigned char *) text.data, text.len, 0);
@@ -585,11 +584,11 @@ read_id(Load *load, TupleTableSlot *slot, uint64 content)
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
-	Load	   *load = (Load *) self;
-	AdvpgRows  *rows = load->rows;
+	Load *load = (Load *) self;
+	AdvpgRows *rows = load->rows;
 	MemoryContext old = MemoryContextSwitchTo(load->row_context);
-	AdvValue   *values = palloc(sizeof(AdvValue) * load->n_features);
-	uint64		hash = 0;
+	AdvValue *values = palloc(sizeof(AdvValue) * load->n_features);
+	uint64 hash = 0;
 
 	load->seen++;
 	slot_getallattrs(slot);
@@ -598,15 +597,20 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	else
 	{
 		if (rows->n >= PG_UINT32_MAX)
-			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("data has more than %u rows", PG_UINT32_MAX));
+			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("data has more than %u rows", PG_UINT32_MAX));
 		if (rows->n == load->max_rows)
 			grow_arrays(load);
 		if (load->label.place >= 0)
 			rows->label[rows->n] = read_label(load, slot, &hash);
 		if (load->attribute.place >= 0)
-			rows->attribute[rows->n] = slot->tts_isnull[load->attribute.place] ? -1 :
-				advpg_dictionary_add(&rows->attributes,
-									 advpg_read_text(&load->attribute.reader, slot->tts_values[load->attribute.place]), NULL);
+			rows->attribute[rows->n] =
+				slot->tts_isnull[load->attribute.place]
+					? -1
+					: advpg_dictionary_add(
+						  &rows->attributes,
+						  advpg_read_text(&load->attribute.reader, slot->tts_values[load->attribute.place]),
+						  NULL);
 		read_id(load, slot, hash);
 		rows->content[rows->n] = hash;
 		if (load->encoder)
@@ -636,7 +640,7 @@ static char *
 column_list(TupleDesc desc)
 {
 	StringInfoData names;
-	int			listed = 0;
+	int listed = 0;
 
 	initStringInfo(&names);
 	for (int i = 0; i < desc->natts && listed <= MAX_LISTED; i++)
@@ -649,18 +653,18 @@ column_list(TupleDesc desc)
 static void
 undefined_column(Load *load, const char *name)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_UNDEFINED_COLUMN),
+	ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
 			errmsg("column \"%s\" does not exist in data \"%s\"", name, load->source->name),
-			load->source->desc->natts > 0 ? errhint("Its columns are %s.", column_list(load->source->desc)) : 0);
+			load->source->desc->natts > 0 ? errhint("Its columns are %s.", column_list(load->source->desc))
+										  : 0);
 }
 
 /* Add a column to the SELECT list; missing columns are an error. Returns its type. */
 static Oid
 choose(Load *load, Column *column, const char *name, StringInfo select, int *place)
 {
-	int			attno = advpg_find_column(load->source->desc, name);
-	Oid			type;
+	int attno = advpg_find_column(load->source->desc, name);
+	Oid type;
 
 	if (attno == 0)
 		undefined_column(load, name);
@@ -675,9 +679,9 @@ choose(Load *load, Column *column, const char *name, StringInfo select, int *pla
 static bool
 is_listed(List *names, const char *name)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, names)
+	foreach (cell, names)
 		if (strcmp(lfirst(cell), name) == 0)
 			return true;
 	return false;
@@ -686,9 +690,9 @@ is_listed(List *names, const char *name)
 static void
 check_listed_exist(Load *load, List *names)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, names)
+	foreach (cell, names)
 		if (advpg_find_column(load->source->desc, lfirst(cell)) == 0)
 			undefined_column(load, lfirst(cell));
 }
@@ -698,8 +702,8 @@ static List *
 feature_names(Load *load)
 {
 	const AdvpgRowsSpec *spec = load->spec;
-	TupleDesc	desc = load->source->desc;
-	List	   *names = NIL;
+	TupleDesc desc = load->source->desc;
+	List *names = NIL;
 
 	if (spec->encoder)
 	{
@@ -714,13 +718,10 @@ feature_names(Load *load)
 		const char *name = list_nth(spec->features, i);
 
 		if (strcmp(name, spec->label) == 0)
-			ereport(ERROR,
-					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("column \"%s\" cannot be both label and feature", name));
 		if (is_listed(names, name))
-			ereport(ERROR,
-					errcode(ERRCODE_DUPLICATE_COLUMN),
-					errmsg("feature \"%s\" is listed twice", name));
+			ereport(ERROR, errcode(ERRCODE_DUPLICATE_COLUMN), errmsg("feature \"%s\" is listed twice", name));
 		if (!is_listed(spec->exclude, name))
 			names = lappend(names, pstrdup(name));
 	}
@@ -733,11 +734,11 @@ feature_names(Load *load)
 			names = lappend(names, pstrdup(name));
 	}
 	if (names == NIL)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("data \"%s\" has no column left to be a feature", load->source->name));
 	if (list_length(names) > ADV_MAX_COLUMNS)
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("more than %d features", ADV_MAX_COLUMNS));
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("more than %d features", ADV_MAX_COLUMNS));
 	return names;
 }
 
@@ -745,34 +746,29 @@ feature_names(Load *load)
 static void
 check_feature(Load *load, const Feature *f, int i, Oid type)
 {
-	int			kind = f->column.reader.kind;
+	int kind = f->column.reader.kind;
 
 	if (kind == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s cannot be a feature", f->column.name, format_type_be(type)),
 				errhint("Exclude it, or cast it to a number or to text in a query."));
 	if (load->spec->encoder && load->spec->encoder->columns[i].kind != kind)
-		ereport(ERROR,
-				errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s is %s, but the model was trained on %s", f->column.name,
 					   format_type_be(type), advpg_kind_name(kind),
 					   advpg_kind_name(load->spec->encoder->columns[i].kind)));
 	if (kind == ADV_COLUMN_IMAGE && load->n_features > 1)
-		ereport(ERROR,
-				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("image column \"%s\" cannot be combined with other features", f->column.name),
 				errhint("List it alone in features."));
 	if (load->spec->encoder)
 		return;
 	if (kind == ADV_COLUMN_IMAGE && load->spec->input_shape.c == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("image column \"%s\" needs input_shape", f->column.name),
 				errhint("Give channels, height and width, as in input_shape => '{3,32,32}'."));
 	if (kind != ADV_COLUMN_IMAGE && load->spec->input_shape.c > 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("input_shape is for an image column, but column \"%s\" has type %s", f->column.name,
 					   format_type_be(type)),
 				errhint("List the image column alone in features, or leave input_shape out."));
@@ -782,12 +778,11 @@ check_feature(Load *load, const Feature *f, int i, Oid type)
 static AdvEncoder *
 image_encoder(Load *load)
 {
-	AdvShape	shape = load->spec->input_shape;
+	AdvShape shape = load->spec->input_shape;
 	AdvEncoder *encoder = palloc0(sizeof(AdvEncoder));
 
 	if ((double) shape.c * shape.h * shape.w > ADV_MAX_INPUTS)
-		ereport(ERROR,
-				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("input_shape gives %.0f inputs, but at most %d are possible",
 					   (double) shape.c * shape.h * shape.w, ADV_MAX_INPUTS));
 	encoder->encoding = load->spec->encoding;
@@ -814,8 +809,7 @@ choose_id(Load *load, StringInfo select, int *place)
 	if (name == NULL)
 	{
 		if (spec->want_ids && spec->id_type != INT8OID)
-			ereport(ERROR,
-					errcode(ERRCODE_DATATYPE_MISMATCH),
+			ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("ids of data \"%s\" are row numbers of type bigint, not %s", load->source->name,
 						   format_type_be(spec->id_type)),
 					errhint("Only a relation with a primary key of one column has ids of its own."));
@@ -826,16 +820,16 @@ choose_id(Load *load, StringInfo select, int *place)
 	if (!spec->want_ids)
 		return;
 	if (!can_coerce_type(1, &load->id_type, &spec->id_type, COERCION_ASSIGNMENT))
-		ereport(ERROR,
-				errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("id column \"%s\" has type %s, which cannot be returned as %s", name,
 					   format_type_be(load->id_type), format_type_be(spec->id_type)),
 				errhint("Pass key => NULL::%s.", format_type_be(load->id_type)));
 	if (load->id_type != spec->id_type)
 	{
 		/* not format_type_be: its "character" would be of length 1 */
-		appendStringInfo(select, "::%s", format_type_extended(spec->id_type, -1,
-															  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		appendStringInfo(
+			select, "::%s",
+			format_type_extended(spec->id_type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 		load->id_type = spec->id_type;
 		advpg_reader_init(&load->id.reader, load->id_type);
 	}
@@ -848,9 +842,9 @@ choose_columns(Load *load)
 {
 	const AdvpgRowsSpec *spec = load->spec;
 	StringInfoData select;
-	int			place = 0;
-	List	   *names;
-	bool		has_image = false;
+	int place = 0;
+	List *names;
+	bool has_image = false;
 
 	initStringInfo(&select);
 	load->label.place = load->id.place = load->attribute.place = -1;
@@ -864,8 +858,8 @@ choose_columns(Load *load)
 	load->features = palloc0(sizeof(Feature) * load->n_features);
 	for (int i = 0; i < load->n_features; i++)
 	{
-		Feature    *f = &load->features[i];
-		Oid			type = choose(load, &f->column, list_nth(names, i), &select, &place);
+		Feature *f = &load->features[i];
+		Oid type = choose(load, &f->column, list_nth(names, i), &select, &place);
 
 		if (strlen(f->column.name) > ADV_MAX_NAME)
 			elog(ERROR, "column name too long");
@@ -887,7 +881,7 @@ typedef struct LabelOrder
 {
 	TypeCacheEntry *type;
 	AdvpgDictionary *labels;
-	Datum	   *values;
+	Datum *values;
 } LabelOrder;
 
 /*
@@ -898,9 +892,9 @@ static int
 compare_labels(const void *a, const void *b, void *arg)
 {
 	LabelOrder *order = arg;
-	int			x = *(const int *) a;
-	int			y = *(const int *) b;
-	int			result = 0;
+	int x = *(const int *) a;
+	int y = *(const int *) b;
+	int result = 0;
 
 	if (OidIsValid(order->type->cmp_proc_finfo.fn_oid))
 		result = DatumGetInt32(FunctionCall2Coll(&order->type->cmp_proc_finfo, C_COLLATION_OID,
@@ -911,21 +905,22 @@ compare_labels(const void *a, const void *b, void *arg)
 static void
 order_classes(Load *load)
 {
-	AdvpgRows  *rows = load->rows;
+	AdvpgRows *rows = load->rows;
 	AdvpgDictionary *labels = &rows->labels;
-	LabelOrder	order = {lookup_type_cache(load->label_type, TYPECACHE_CMP_PROC_FINFO), labels, load->label_values};
-	int		   *place = palloc(sizeof(int) * (labels->n + 1));
-	int		   *code = palloc(sizeof(int) * (labels->n + 1));
+	LabelOrder order = {lookup_type_cache(load->label_type, TYPECACHE_CMP_PROC_FINFO), labels,
+						load->label_values};
+	int *place = palloc(sizeof(int) * (labels->n + 1));
+	int *code = palloc(sizeof(int) * (labels->n + 1));
 	AdvpgDictionary sorted;
 
 	if (labels->n < 2)
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_EXCEPTION),
-				rows->n == 0 ? errmsg("data \"%s\" has no rows", rows->source) :
-				errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"", load->label.name, rows->source,
-					   advpg_text_cstring(labels->texts[0])),
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				rows->n == 0 ? errmsg("data \"%s\" has no rows", rows->source)
+							 : errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"",
+									  load->label.name, rows->source, advpg_text_cstring(labels->texts[0])),
 				rows->n == 0 && rows->dropped > 0
-				? errdetail("%zu rows were left out because a feature is NULL.", rows->dropped) : 0);
+					? errdetail("%zu rows were left out because a feature is NULL.", rows->dropped)
+					: 0);
 	for (int i = 0; i < labels->n; i++)
 		place[i] = i;
 	qsort_arg(place, labels->n, sizeof(int), compare_labels, &order);
@@ -942,8 +937,8 @@ static int
 compare_rows(const void *a, const void *b, void *arg)
 {
 	const AdvpgRows *rows = arg;
-	uint32_t	x = *(const uint32_t *) a;
-	uint32_t	y = *(const uint32_t *) b;
+	uint32_t x = *(const uint32_t *) a;
+	uint32_t y = *(const uint32_t *) b;
 
 	if (rows->key[x] != rows->key[y])
 		return rows->key[x] < rows->key[y] ? -1 : 1;
@@ -956,16 +951,16 @@ compare_rows(const void *a, const void *b, void *arg)
 static void
 order_rows(AdvpgRows *rows)
 {
-	uint32_t   *order = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
-	uint64_t	previous = 0;
-	uint64_t	copies = 0;
+	uint32_t *order = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
+	uint64_t previous = 0;
+	uint64_t copies = 0;
 
 	for (size_t i = 0; i < rows->n; i++)
 		order[i] = i;
 	qsort_arg(order, rows->n, sizeof(uint32_t), compare_rows, rows);
 	for (size_t i = 0; i < rows->n; i++)
 	{
-		uint64_t   *key = &rows->key[order[i]];
+		uint64_t *key = &rows->key[order[i]];
 
 		copies = i > 0 && *key == previous ? copies + 1 : 0;
 		previous = *key;
@@ -980,15 +975,15 @@ static void
 run_query(Load *load, const char *query)
 {
 	SPIExecuteOptions options = {0};
-	bool		read_only = XactReadOnly;
-	int			result;
+	bool read_only = XactReadOnly;
+	int result;
 
 	options.read_only = true;
 	options.must_return_tuples = true;
 	options.dest = &load->receiver;
 	XactReadOnly = true;
 	result = SPI_execute_extended(query, &options);
-	MemoryContextSwitchTo(load->context);	/* SPI leaves its own */
+	MemoryContextSwitchTo(load->context); /* SPI leaves its own */
 	XactReadOnly = read_only;
 	if (result < 0)
 		elog(ERROR, "could not run data query: %s", SPI_result_code_string(result));
@@ -997,9 +992,9 @@ run_query(Load *load, const char *query)
 AdvpgRows *
 advpg_rows_read(const AdvpgRowsSpec *spec)
 {
-	AdvpgRows  *rows = palloc0(sizeof(AdvpgRows));
-	Load		load = {0};
-	char	   *query;
+	AdvpgRows *rows = palloc0(sizeof(AdvpgRows));
+	Load load = {0};
+	char *query;
 
 	load.receiver.receiveSlot = receive_row;
 	load.receiver.rStartup = receiver_startup;
@@ -1035,17 +1030,16 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 		pfree(load.buffer);
 	MemoryContextDelete(load.row_context);
 	if (rows->dropped > 0)
-		ereport(NOTICE,
-				errmsg_plural("left out %zu row of data \"%s\" in which a feature is NULL",
-							  "left out %zu rows of data \"%s\" in which a feature is NULL",
-							  rows->dropped, rows->dropped, rows->source));
+		ereport(NOTICE, errmsg_plural("left out %zu row of data \"%s\" in which a feature is NULL",
+									  "left out %zu rows of data \"%s\" in which a feature is NULL",
+									  rows->dropped, rows->dropped, rows->source));
 	return rows;
 }
 
 AdvDataset
 advpg_rows_dataset(const AdvpgRows *rows)
 {
-	AdvDataset	data = {0};
+	AdvDataset data = {0};
 	const unsigned char **chunks = palloc(sizeof(*chunks) * (rows->n_chunks + 1));
 
 	for (int i = 0; i < rows->n_chunks; i++)
@@ -1062,14 +1056,14 @@ char *
 advpg_rows_digest(const AdvpgRows *rows)
 {
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	char	   *text = palloc(2 * sizeof(digest) + 1);
-	bool		ok = ctx && pg_cryptohash_init(ctx) >= 0;
+	uint8 digest[PG_SHA256_DIGEST_LENGTH];
+	char *text = palloc(2 * sizeof(digest) + 1);
+	bool ok = ctx && pg_cryptohash_init(ctx) >= 0;
 
 	for (size_t i = 0; ok && i < rows->n; i++)
 	{
-		uint32_t	row = rows->canonical[i];
-		uint64_t	pair[2] = {rows->key[row], rows->content[row]};
+		uint32_t row = rows->canonical[i];
+		uint64_t pair[2] = {rows->key[row], rows->content[row]};
 
 		ok = pg_cryptohash_update(ctx, (const uint8 *) pair, sizeof(pair)) >= 0;
 	}

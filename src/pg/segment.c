@@ -16,20 +16,20 @@ advpg_segment_create(size_t size)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
 		if (error->hint == NULL)
-			error->hint = pstrdup("Enlarge /dev/shm (for a container, its shared memory size), use fewer rows, "
-								  "or set dynamic_shared_memory_type to mmap.");
+			error->hint =
+				pstrdup("Enlarge /dev/shm (for a container, its shared memory size), use fewer rows, "
+						"or set dynamic_shared_memory_type to mmap.");
 		ReThrowError(error);
 	}
 	PG_END_TRY();
 	if (segment == NULL)
-		ereport(ERROR,
-				errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				errmsg("no slot is free for %zu bytes of dynamic shared memory", size),
 				errhint("Slots grow with max_connections; run fewer operations at once."));
 	return segment;

@@ -45,7 +45,7 @@ looks_like_query(const char *data)
 		return true;
 	for (int i = 0; i < lengthof(words); i++)
 	{
-		size_t		len = strlen(words[i]);
+		size_t len = strlen(words[i]);
 		unsigned char next;
 
 		if (pg_strncasecmp(data, words[i], len) != 0)
@@ -64,28 +64,25 @@ looks_like_query(const char *data)
 static char *
 check_query(const char *data)
 {
-	List	   *statements = raw_parser(data, RAW_PARSE_DEFAULT);
-	RawStmt    *statement;
+	List *statements = raw_parser(data, RAW_PARSE_DEFAULT);
+	RawStmt *statement;
 	SelectStmt *select;
-	ListCell   *cell;
+	ListCell *cell;
 
 	if (list_length(statements) != 1)
-		ereport(ERROR,
-				errcode(ERRCODE_SYNTAX_ERROR),
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("data must be one query, but has %d statements", list_length(statements)));
 	statement = linitial_node(RawStmt, statements);
 	select = (SelectStmt *) statement->stmt;
 	if (!IsA(select, SelectStmt) || select->intoClause || select->lockingClause)
-		ereport(ERROR,
-				errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+		ereport(ERROR, errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 				errmsg("a query as data must be a SELECT that neither writes nor locks rows"));
-	foreach(cell, select->withClause ? select->withClause->ctes : NIL)
+	foreach (cell, select->withClause ? select->withClause->ctes : NIL)
 	{
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, cell);
 
 		if (!IsA(cte->ctequery, SelectStmt))
-			ereport(ERROR,
-					errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+			ereport(ERROR, errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 					errmsg("a query as data must not write, but WITH query \"%s\" does", cte->ctename));
 	}
 	/* a length of 0 means all the rest */
@@ -96,8 +93,8 @@ check_query(const char *data)
 static void
 open_query(AdvpgSource *source, const char *data)
 {
-	char	   *query = check_query(data);
-	SPIPlanPtr	plan;
+	char *query = check_query(data);
+	SPIPlanPtr plan;
 	CachedPlanSource *planned;
 	StringInfoData wrapped;
 	MemoryContext context = CurrentMemoryContext;
@@ -122,8 +119,8 @@ open_query(AdvpgSource *source, const char *data)
 static char *
 single_primary_key(Relation rel)
 {
-	char	   *name = NULL;
-	Oid			index;
+	char *name = NULL;
+	Oid index;
 
 	if (!rel->rd_rel->relhasindex)
 		return NULL;
@@ -132,7 +129,7 @@ single_primary_key(Relation rel)
 	index = rel->rd_pkindex;
 	if (OidIsValid(index))
 	{
-		Relation	indexrel = index_open(index, AccessShareLock);
+		Relation indexrel = index_open(index, AccessShareLock);
 
 		if (indexrel->rd_index->indnkeyatts == 1)
 			name = get_attname(RelationGetRelid(rel), indexrel->rd_index->indkey.values[0], false);
@@ -144,17 +141,16 @@ single_primary_key(Relation rel)
 static void
 open_relation(AdvpgSource *source, const char *data)
 {
-	List	   *names;
-	List	   *quoted = NIL;
-	ListCell   *cell;
-	Relation	rel;
+	List *names;
+	List *quoted = NIL;
+	ListCell *cell;
+	Relation rel;
 
 	if (!SplitIdentifierString(pstrdup(data), '.', &names) || names == NIL)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_NAME),
+		ereport(ERROR, errcode(ERRCODE_INVALID_NAME),
 				errmsg("data \"%s\" is neither the name of a relation nor a query that reads", data),
 				errhint("A query starts with SELECT, WITH, VALUES, TABLE or a parenthesis."));
-	foreach(cell, names)
+	foreach (cell, names)
 		quoted = lappend(quoted, makeString(pstrdup(lfirst(cell))));
 	rel = relation_openrv(makeRangeVarFromNameList(quoted), AccessShareLock);
 	switch (rel->rd_rel->relkind)
@@ -166,8 +162,7 @@ open_relation(AdvpgSource *source, const char *data)
 		case RELKIND_PARTITIONED_TABLE:
 			break;
 		default:
-			ereport(ERROR,
-					errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					errmsg("\"%s\" is not a table, view, materialized view or foreign table", data));
 	}
 	source->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
@@ -175,7 +170,7 @@ open_relation(AdvpgSource *source, const char *data)
 	source->from = psprintf("%s AS data", source->name);
 	source->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	source->primary_key = single_primary_key(rel);
-	relation_close(rel, NoLock);	/* the lock stays until the transaction ends, as a query's would */
+	relation_close(rel, NoLock); /* the lock stays until the transaction ends, as a query's would */
 }
 
 AdvpgSource *

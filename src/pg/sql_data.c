@@ -28,7 +28,8 @@ text_argument(FunctionCallInfo fcinfo, int i, const char *name, bool required)
 	if (!PG_ARGISNULL(i))
 		return text_to_cstring(PG_GETARG_TEXT_PP(i));
 	if (required)
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be NULL", name));
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("argument \"%s\" must not be NULL", name));
 	return NULL;
 }
 
@@ -38,8 +39,7 @@ workers_argument(FunctionCallInfo fcinfo, int i)
 	if (PG_ARGISNULL(i))
 		return 0;
 	if (PG_GETARG_INT32(i) < 0 || PG_GETARG_INT32(i) > 1024)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("workers is %d, but must be between 0 and 1024", PG_GETARG_INT32(i)));
 	return PG_GETARG_INT32(i);
 }
@@ -52,7 +52,8 @@ begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
 
 	InitMaterializedSRF(fcinfo, 0);
 	*desc = rsinfo->setDesc;
-	MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext, "advfair evaluation", ALLOCSET_DEFAULT_SIZES));
+	MemoryContextSwitchTo(
+		AllocSetContextCreate(CurrentMemoryContext, "advfair evaluation", ALLOCSET_DEFAULT_SIZES));
 	return rsinfo->setResult;
 }
 
@@ -60,13 +61,14 @@ static Datum
 predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_proba = true, .want_ids = true};
+	AdvpgEvaluationSpec spec = {
+		.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_proba = true, .want_ids = true};
 	AdvpgEvaluation *e;
 	MemoryContext row_context;
-	TupleDesc	desc;
+	TupleDesc desc;
 	Tuplestorestate *result = begin_result(fcinfo, &desc);
-	int			classes;
-	Datum	   *proba;
+	int classes;
+	Datum *proba;
 
 	spec.model = text_argument(fcinfo, 0, "model", true);
 	spec.data = text_argument(fcinfo, 1, "data", true);
@@ -80,8 +82,8 @@ predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 	for (size_t i = 0; i < e->rows->n; i++)
 	{
 		const float *p = e->proba + i * classes;
-		Datum		values[5];
-		bool		nulls[5] = {0};
+		Datum values[5];
+		bool nulls[5] = {0};
 		MemoryContext old = MemoryContextSwitchTo(row_context);
 
 		values[0] = e->rows->id[i];
@@ -92,7 +94,8 @@ predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 		values[3] = Float4GetDatum(p[e->prediction[i]]);
 		for (int c = 0; c < classes; c++)
 			proba[c] = Float4GetDatum(p[c]);
-		values[4] = PointerGetDatum(construct_array(proba, classes, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
+		values[4] =
+			PointerGetDatum(construct_array(proba, classes, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
 		tuplestore_putvalues(result, desc, values, nulls);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_context);
@@ -119,10 +122,10 @@ advfair_class_accuracy(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_label = true};
 	AdvpgEvaluation *e;
-	TupleDesc	desc;
+	TupleDesc desc;
 	Tuplestorestate *result = begin_result(fcinfo, &desc);
-	int64	   *n;
-	int64	   *correct;
+	int64 *n;
+	int64 *correct;
 
 	spec.model = text_argument(fcinfo, 0, "model", true);
 	spec.data = text_argument(fcinfo, 1, "data", true);
@@ -138,8 +141,8 @@ advfair_class_accuracy(PG_FUNCTION_ARGS)
 	}
 	for (int c = 0; c < e->model.net.classes; c++)
 	{
-		Datum		values[3];
-		bool		nulls[3] = {0};
+		Datum values[3];
+		bool nulls[3] = {0};
 
 		values[0] = advpg_text_datum(e->model.classes[c]);
 		nulls[1] = n[c] == 0;
@@ -165,12 +168,12 @@ advfair_group_confidence(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_proba = true};
 	AdvpgEvaluation *e;
-	TupleDesc	desc;
+	TupleDesc desc;
 	Tuplestorestate *result = begin_result(fcinfo, &desc);
-	int			groups;
-	int		   *order;
-	int64	   *n;
-	double	   *sum;
+	int groups;
+	int *order;
+	int64 *n;
+	double *sum;
 
 	spec.model = text_argument(fcinfo, 0, "model", true);
 	spec.data = text_argument(fcinfo, 1, "data", true);
@@ -187,7 +190,7 @@ advfair_group_confidence(PG_FUNCTION_ARGS)
 	order = palloc(sizeof(int) * (groups + 1));
 	for (size_t i = 0; i < e->rows->n; i++)
 	{
-		int			group = e->rows->attribute[i];
+		int group = e->rows->attribute[i];
 
 		if (group < 0 || (spec.given && e->rows->label[i] != e->given))
 			continue;
@@ -199,9 +202,9 @@ advfair_group_confidence(PG_FUNCTION_ARGS)
 	qsort_arg(order, groups, sizeof(int), compare_codes, e->rows->attributes.texts);
 	for (int k = 0; k < groups; k++)
 	{
-		int			g = order[k];
-		Datum		values[3];
-		bool		nulls[3] = {0};
+		int g = order[k];
+		Datum values[3];
+		bool nulls[3] = {0};
 
 		values[0] = advpg_text_datum(e->rows->attributes.texts[g]);
 		nulls[1] = n[g] == 0;

@@ -38,7 +38,8 @@ advfair_get(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	MemoryContextSwitchTo(context);
-	entry = advpg_registry_find(get_func_namespace(fcinfo->flinfo->fn_oid), text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	entry = advpg_registry_find(get_func_namespace(fcinfo->flinfo->fn_oid),
+								text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return entry->model;
@@ -69,7 +70,7 @@ put_texts(JsonbParseState **state, const char *key, const AdvText *texts, int n)
 static void
 put_shape(JsonbParseState **state, const char *key, AdvShape shape)
 {
-	double		sizes[] = {shape.c, shape.h, shape.w};
+	double sizes[] = {shape.c, shape.h, shape.w};
 
 	put_numbers(state, key, sizes, shape.h == 1 && shape.w == 1 ? 1 : 3);
 }
@@ -111,10 +112,10 @@ put_encoder(JsonbParseState **state, const AdvEncoder *encoder)
 Datum
 advfair_describe(PG_FUNCTION_ARGS)
 {
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	bytea *bytes = PG_GETARG_BYTEA_PP(0);
 	JsonbParseState *state = NULL;
-	char		arch[ADV_MAX_ARCH];
-	AdvModel	model;
+	char arch[ADV_MAX_ARCH];
+	AdvModel model;
 
 	advpg_model_read(bytes, CurrentMemoryContext, &model);
 	adv_network_arch(&model.net, arch);
@@ -135,17 +136,18 @@ advfair_describe(PG_FUNCTION_ARGS)
 /* ---- weights ---- */
 
 static void
-put_weights(ReturnSetInfo *rsinfo, int layer, const char *parameter, const int *sizes, int n_sizes, const float *weights,
-			size_t n)
+put_weights(ReturnSetInfo *rsinfo, int layer, const char *parameter, const int *sizes, int n_sizes,
+			const float *weights, size_t n)
 {
-	Datum		dims[4];
-	Datum		values[4];
-	bool		nulls[4] = {0};
-	ArrayType  *array;
-	size_t		bytes = ARR_OVERHEAD_NONULLS(1) + n * sizeof(float);
+	Datum dims[4];
+	Datum values[4];
+	bool nulls[4] = {0};
+	ArrayType *array;
+	size_t bytes = ARR_OVERHEAD_NONULLS(1) + n * sizeof(float);
 
 	if (!AllocSizeIsValid(bytes))
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("layer %d has too many weights for an array", layer));
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("layer %d has too many weights for an array", layer));
 	for (int i = 0; i < n_sizes; i++)
 		dims[i] = Int32GetDatum(sizes[i]);
 	array = palloc0(bytes);
@@ -167,16 +169,16 @@ Datum
 advfair_weights(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	AdvModel	model;
-	int			number = 0;
+	AdvModel model;
+	int number = 0;
 
 	advpg_model_read(PG_GETARG_BYTEA_PP(0), CurrentMemoryContext, &model);
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < model.net.n_layers; i++)
 	{
 		const AdvLayer *l = &model.net.layers[i];
-		int			sizes[4];
-		int			n_sizes = 0;
+		int sizes[4];
+		int n_sizes = 0;
 
 		if (l->n_weight == 0)
 			continue;
@@ -192,22 +194,20 @@ advfair_weights(PG_FUNCTION_ARGS)
 		put_weights(rsinfo, number, l->kind == ADV_LAYER_SCALE ? "shift" : "weight", sizes, n_sizes,
 					model.params + l->weight, l->n_weight);
 		sizes[0] = l->n_bias;
-		put_weights(rsinfo, number, l->kind == ADV_LAYER_SCALE ? "factor" : "bias", sizes, 1, model.params + l->bias,
-					l->n_bias);
+		put_weights(rsinfo, number, l->kind == ADV_LAYER_SCALE ? "factor" : "bias", sizes, 1,
+					model.params + l->bias, l->n_bias);
 	}
 	return (Datum) 0;
 }
 
 /* ---- build ---- */
 
-static void
-invalid(const char *key, const char *what) pg_attribute_noreturn();
+static void invalid(const char *key, const char *what) pg_attribute_noreturn();
 
 static void
 invalid(const char *key, const char *what)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("key \"%s\" of a model description must be %s", key, what));
 	pg_unreachable();
 }
@@ -218,24 +218,24 @@ check_keys(JsonbContainer *object, const char *const *allowed)
 {
 	JsonbIterator *it = JsonbIteratorInit(object);
 	JsonbIteratorToken token;
-	JsonbValue	key;
-	JsonbValue	value;
+	JsonbValue key;
+	JsonbValue value;
 
 	(void) JsonbIteratorNext(&it, &key, false);
 	while ((token = JsonbIteratorNext(&it, &key, true)) == WJB_KEY)
 	{
 		StringInfoData list;
-		bool		known = false;
+		bool known = false;
 
 		initStringInfo(&list);
 		for (const char *const *name = allowed; *name; name++)
 		{
-			known |= strlen(*name) == (size_t) key.val.string.len && memcmp(*name, key.val.string.val, key.val.string.len) == 0;
+			known |= strlen(*name) == (size_t) key.val.string.len &&
+					 memcmp(*name, key.val.string.val, key.val.string.len) == 0;
 			appendStringInfo(&list, "%s%s", list.len ? ", " : "", *name);
 		}
 		if (!known)
-			ereport(ERROR,
-					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("unknown key \"%s\" in a model description", advpg_json_cstring(&key)),
 					errhint("Keys are %s.", list.data));
 		(void) JsonbIteratorNext(&it, &value, true);
@@ -257,7 +257,7 @@ string_member(JsonbContainer *object, const char *key, const char *missing)
 static int
 word_member(JsonbContainer *object, const char *key, const char *const *names, int n, int missing)
 {
-	char	   *word;
+	char *word;
 
 	if (advpg_json_member(object, key) == NULL && missing)
 		return missing;
@@ -273,7 +273,7 @@ static int
 array_member(JsonbContainer *object, const char *key, enum jbvType type, bool required, JsonbValue **elements)
 {
 	JsonbValue *value = advpg_json_member(object, key);
-	int			n;
+	int n;
 
 	*elements = NULL;
 	if (value == NULL && !required)
@@ -286,8 +286,9 @@ array_member(JsonbContainer *object, const char *key, enum jbvType type, bool re
 	{
 		(*elements)[i] = *getIthJsonbValueFromContainer(value->val.binary.data, i);
 		if ((*elements)[i].type != type)
-			invalid(key, type == jbvString ? "an array of strings" : type == jbvNumeric ? "an array of numbers"
-					: "an array of objects");
+			invalid(key, type == jbvString    ? "an array of strings"
+						 : type == jbvNumeric ? "an array of numbers"
+											  : "an array of objects");
 	}
 	return n;
 }
@@ -296,12 +297,12 @@ static AdvText *
 texts_member(JsonbContainer *object, const char *key, bool required, int *n)
 {
 	JsonbValue *elements;
-	AdvText    *texts;
+	AdvText *texts;
 
 	*n = array_member(object, key, jbvString, required, &elements);
 	texts = palloc_extended(sizeof(AdvText) * (*n + 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < *n; i++)
-		texts[i] = (AdvText) {elements[i].val.string.val, elements[i].val.string.len};
+		texts[i] = (AdvText){elements[i].val.string.val, elements[i].val.string.len};
 	return texts;
 }
 
@@ -310,8 +311,8 @@ static double *
 numbers_member(JsonbContainer *object, const char *key, int length, double missing)
 {
 	JsonbValue *elements;
-	double	   *numbers = palloc_extended(sizeof(double) * length, MCXT_ALLOC_HUGE);
-	int			n = array_member(object, key, jbvNumeric, false, &elements);
+	double *numbers = palloc_extended(sizeof(double) * length, MCXT_ALLOC_HUGE);
+	int n = array_member(object, key, jbvNumeric, false, &elements);
 
 	if (n != 0 && n != length)
 		invalid(key, "an array of as many numbers as the column has values");
@@ -324,7 +325,7 @@ static int
 length_member(JsonbContainer *object, const char *key)
 {
 	JsonbValue *value = advpg_json_member(object, key);
-	double		number = value && value->type == jbvNumeric ? advpg_json_double(value) : 0;
+	double number = value && value->type == jbvNumeric ? advpg_json_double(value) : 0;
 
 	if (!(number >= 1 && number <= ADV_MAX_INPUTS && number == floor(number)))
 		invalid(key, "a positive integer");
@@ -335,14 +336,14 @@ static AdvShape
 shape_member(JsonbContainer *object)
 {
 	JsonbValue *elements;
-	int			n = array_member(object, "input_shape", jbvNumeric, true, &elements);
-	int			sizes[3] = {1, 1, 1};
+	int n = array_member(object, "input_shape", jbvNumeric, true, &elements);
+	int sizes[3] = {1, 1, 1};
 
 	if (n != 1 && n != 3)
 		invalid("input_shape", "[inputs] or [channels, height, width]");
 	for (int i = 0; i < n; i++)
 	{
-		double		size = advpg_json_double(&elements[i]);
+		double size = advpg_json_double(&elements[i]);
 
 		if (!(size >= 1 && size <= ADV_MAX_INPUTS && size == floor(size)))
 			invalid("input_shape", psprintf("an array of integers between 1 and %d", ADV_MAX_INPUTS));
@@ -350,7 +351,7 @@ shape_member(JsonbContainer *object)
 	}
 	if ((double) sizes[0] * sizes[1] * sizes[2] > ADV_MAX_INPUTS)
 		invalid("input_shape", psprintf("of at most %d values", ADV_MAX_INPUTS));
-	return (AdvShape) {sizes[0], sizes[1], sizes[2]};
+	return (AdvShape){sizes[0], sizes[1], sizes[2]};
 }
 
 static void
@@ -398,8 +399,8 @@ read_encoder(JsonbContainer *object, AdvEncoder *encoder)
 static void
 plain_encoder(AdvEncoder *encoder)
 {
-	AdvColumn  *column = palloc0(sizeof(AdvColumn));
-	bool		is_image = encoder->shape.h > 1 || encoder->shape.w > 1;
+	AdvColumn *column = palloc0(sizeof(AdvColumn));
+	bool is_image = encoder->shape.h > 1 || encoder->shape.w > 1;
 
 	encoder->encoding = ADV_ENCODING_STANDARD;
 	encoder->unseen = ADV_UNSEEN_ERROR;
@@ -420,12 +421,12 @@ plain_encoder(AdvEncoder *encoder)
 static void
 read_description(JsonbContainer *object, AdvModel *model)
 {
-	static const char *const keys[] = {"kind", "format", "bytes", "arch", "input_shape", "scale", "parameters", "label",
-	"classes", "encoder", NULL};
+	static const char *const keys[] = {"kind",       "format", "bytes",   "arch",    "input_shape", "scale",
+									   "parameters", "label",  "classes", "encoder", NULL};
 	JsonbValue *encoder = advpg_json_member(object, "encoder");
 	JsonbValue *scale = advpg_json_member(object, "scale");
-	int			n_classes;
-	AdvError	err;
+	int n_classes;
+	AdvError err;
 
 	check_keys(object, keys);
 	if (scale && scale->type != jbvBool)
@@ -447,28 +448,30 @@ read_description(JsonbContainer *object, AdvModel *model)
 Datum
 advfair_build(PG_FUNCTION_ARGS)
 {
-	Jsonb	   *task = PG_GETARG_JSONB_P(0);
-	ArrayType  *weights = PG_GETARG_ARRAYTYPE_P(1);
-	size_t		n = ArrayGetNItems(ARR_NDIM(weights), ARR_DIMS(weights));
-	AdvModel	model = {0};
-	AdvModel	check;
-	bytea	   *bytes;
-	size_t		size;
+	Jsonb *task = PG_GETARG_JSONB_P(0);
+	ArrayType *weights = PG_GETARG_ARRAYTYPE_P(1);
+	size_t n = ArrayGetNItems(ARR_NDIM(weights), ARR_DIMS(weights));
+	AdvModel model = {0};
+	AdvModel check;
+	bytea *bytes;
+	size_t size;
 
 	if (!JB_ROOT_IS_OBJECT(task))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a model description must be a JSON object"));
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("a model description must be a JSON object"));
 	read_description(&task->root, &model);
 	if (ARR_HASNULL(weights) && array_contains_nulls(weights))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("weights have a NULL element"));
 	if (n != model.net.n_params)
-		ereport(ERROR,
-				errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				errmsg("the network has %zu parameters, but %zu weights were given", model.net.n_params, n),
-				errhint("Give the weights of all layers in network order, each layer's weight before its bias."));
+		ereport(
+			ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+			errmsg("the network has %zu parameters, but %zu weights were given", model.net.n_params, n),
+			errhint("Give the weights of all layers in network order, each layer's weight before its bias."));
 	model.params = (const float *) ARR_DATA_PTR(weights);
 	size = adv_model_size(&model) + VARHDRSZ;
 	if (!AllocSizeIsValid(size))
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the model would take %zu bytes", size));
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("the model would take %zu bytes", size));
 	bytes = palloc(size);
 	SET_VARSIZE(bytes, size);
 	adv_model_write(&model, (unsigned char *) VARDATA(bytes));

@@ -28,11 +28,12 @@ proba(FunctionCallInfo fcinfo, AdvpgInput input)
 {
 	const AdvModel *model;
 	const float *proba = advpg_callsite_proba(fcinfo, input, &model);
-	Datum	   *values = palloc(sizeof(Datum) * model->net.classes);
+	Datum *values = palloc(sizeof(Datum) * model->net.classes);
 
 	for (int i = 0; i < model->net.classes; i++)
 		values[i] = Float4GetDatum(proba[i]);
-	PG_RETURN_ARRAYTYPE_P(construct_array(values, model->net.classes, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
+	PG_RETURN_ARRAYTYPE_P(
+		construct_array(values, model->net.classes, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
 }
 
 static Datum
@@ -40,19 +41,19 @@ confidence(FunctionCallInfo fcinfo, AdvpgInput input)
 {
 	const AdvModel *model;
 	const float *proba = advpg_callsite_proba(fcinfo, input, &model);
-	text	   *class = PG_GETARG_TEXT_PP(2);
-	AdvText		name = {VARDATA_ANY(class), VARSIZE_ANY_EXHDR(class)};
+	text *class = PG_GETARG_TEXT_PP(2);
+	AdvText name = {VARDATA_ANY(class), VARSIZE_ANY_EXHDR(class)};
 
 	PG_RETURN_FLOAT8(proba[advpg_find_class(model, name)]);
 }
 
-#define ROW_FUNCTION(what, form, input) \
-	PG_FUNCTION_INFO_V1(advfair_##what##_##form); \
-	Datum advfair_##what##_##form(PG_FUNCTION_ARGS) \
-	{ \
-		return what(fcinfo, input); \
-	} \
-	extern int	no_such_variable
+#define ROW_FUNCTION(what, form, input)                                                                      \
+	PG_FUNCTION_INFO_V1(advfair_##what##_##form);                                                            \
+	Datum advfair_##what##_##form(PG_FUNCTION_ARGS)                                                          \
+	{                                                                                                        \
+		return what(fcinfo, input);                                                                          \
+	}                                                                                                        \
+	extern int no_such_variable
 
 ROW_FUNCTION(predict, row, ADVPG_INPUT_ROW);
 ROW_FUNCTION(predict, array, ADVPG_INPUT_ARRAY);

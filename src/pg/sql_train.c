@@ -52,7 +52,8 @@ training_metrics(const AdvpgTrained *trained)
 static AdvpgTrained *
 train(const AdvpgTrainTask *task, Oid schema, int *version)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "advfair training", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "advfair training", ALLOCSET_DEFAULT_SIZES);
 	AdvpgTrained *volatile trained = NULL;
 
 	SPI_connect();
@@ -64,8 +65,9 @@ train(const AdvpgTrainTask *task, Oid schema, int *version)
 		if (OidIsValid(schema))
 		{
 			advpg_progress_phase("storing", 0);
-			*version = advpg_registry_add(schema, task->model, advpg_train_task_write(&trained->task), trained->digest,
-										  training_metrics(trained), trained->model, trained->epochs, trained->n_epochs);
+			*version = advpg_registry_add(schema, task->model, advpg_train_task_write(&trained->task),
+										  trained->digest, training_metrics(trained), trained->model,
+										  trained->epochs, trained->n_epochs);
 		}
 	}
 	PG_FINALLY();
@@ -82,13 +84,13 @@ train(const AdvpgTrainTask *task, Oid schema, int *version)
 static Datum
 train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
 {
-	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	const AdvEpoch *last;
 	AdvpgTrained *trained;
-	TupleDesc	desc;
-	int			version;
-	Datum		values[6];
-	bool		nulls[6] = {0};
+	TupleDesc desc;
+	int version;
+	Datum values[6];
+	bool nulls[6] = {0};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -126,7 +128,7 @@ advfair_fit(PG_FUNCTION_ARGS)
 Datum
 advfair_retrain(PG_FUNCTION_ARGS)
 {
-	char	   *model = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	MemoryContext context = CurrentMemoryContext;
 	AdvpgTrainTask task;
 	AdvpgEntry *entry;
@@ -138,6 +140,6 @@ advfair_retrain(PG_FUNCTION_ARGS)
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	advpg_train_task_read(entry->task, true, &task);
-	task.model = entry->name;	/* it may have been renamed since */
+	task.model = entry->name; /* it may have been renamed since */
 	return train_and_store(fcinfo, &task);
 }

@@ -20,8 +20,8 @@ PG_FUNCTION_INFO_V1(advfair_version);
 static char *
 probe_blas(void)
 {
-	AdvpgRun	run;
-	char	   *name;
+	AdvpgRun run;
+	char *name;
 
 	advpg_run_init(&run);
 	advpg_run_create(&run, ADVPG_RUN_PROBE, "the probe");

@@ -15,43 +15,44 @@
 
 typedef enum KeyType
 {
-	KEY_TEXT,					/* char * */
-	KEY_TEXTS,					/* List of char *, from an array of at least min strings */
-	KEY_INTEGERS,				/* List of double *, from an array of at least min positive integers */
-	KEY_INTEGER,				/* double holding a whole number, min <= value <= max */
-	KEY_NUMBER,					/* double, min <= value <= max, and value > min when open */
-	KEY_BOOLEAN,				/* int */
-	KEY_WORD					/* int, one of words */
+	KEY_TEXT,     /* char * */
+	KEY_TEXTS,    /* List of char *, from an array of at least min strings */
+	KEY_INTEGERS, /* List of double *, from an array of at least min positive integers */
+	KEY_INTEGER,  /* double holding a whole number, min <= value <= max */
+	KEY_NUMBER,   /* double, min <= value <= max, and value > min when open */
+	KEY_BOOLEAN,  /* int */
+	KEY_WORD      /* int, one of words */
 } KeyType;
 
 typedef struct Word
 {
 	const char *name;
-	int			value;
+	int value;
 } Word;
 
 typedef struct Key
 {
 	const char *name;
-	KeyType		type;
-	size_t		offset;
-	double		min;
-	double		max;
-	bool		open;
+	KeyType type;
+	size_t offset;
+	double min;
+	double max;
+	bool open;
 	const Word *words;
 } Key;
 
-static const Word encoding_words[] = {
-	{"standard", ADV_ENCODING_STANDARD}, {"minmax", ADV_ENCODING_MINMAX}, {"ordinal", ADV_ENCODING_ORDINAL}, {NULL, 0}
-};
+static const Word encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
+									  {"minmax", ADV_ENCODING_MINMAX},
+									  {"ordinal", ADV_ENCODING_ORDINAL},
+									  {NULL, 0}};
 static const Word missing_words[] = {{"error", ADVPG_MISSING_ERROR}, {"drop", ADVPG_MISSING_DROP}, {NULL, 0}};
 static const Word unseen_words[] = {{"error", ADV_UNSEEN_ERROR}, {"ignore", ADV_UNSEEN_IGNORE}, {NULL, 0}};
 static const Word optimizer_words[] = {{"adam", ADV_ADAM}, {"sgd", ADV_SGD}, {NULL, 0}};
 static const Word init_words[] = {{"glorot", ADV_INIT_GLOROT}, {"he", ADV_INIT_HE}, {NULL, 0}};
 static const Word kind_words[] = {{"train", 0}, {NULL, 0}};
 
-#define MAX_EXACT	9007199254740991.0	/* 2^53 - 1: whole numbers jsonb and double agree on */
-#define AT(member)	offsetof(AdvpgTrainTask, member)
+#define MAX_EXACT  9007199254740991.0 /* 2^53 - 1: whole numbers jsonb and double agree on */
+#define AT(member) offsetof(AdvpgTrainTask, member)
 
 static const Key train_keys[] = {
 	{"model", KEY_TEXT, AT(model)},
@@ -92,21 +93,19 @@ static const AdvpgTrainTask train_defaults = {
 	.batch_size = 250,
 };
 
-static void
-invalid(const char *key, const char *format, ...) pg_attribute_printf(2, 3) pg_attribute_noreturn();
+static void invalid(const char *key, const char *format, ...) pg_attribute_printf(2, 3)
+	pg_attribute_noreturn();
 
 static void
 invalid(const char *key, const char *format, ...)
 {
-	char		what[256];
-	va_list		args;
+	char what[256];
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("task key \"%s\" %s", key, what));
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"%s\" %s", key, what));
 	pg_unreachable();
 }
 
@@ -114,11 +113,11 @@ invalid(const char *key, const char *format, ...)
 static List *
 list_value(const Key *key, const JsonbValue *value)
 {
-	List	   *result = NIL;
-	bool		texts = key->type == KEY_TEXTS;
+	List *result = NIL;
+	bool texts = key->type == KEY_TEXTS;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	element;
+	JsonbValue element;
 
 	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
 		JsonContainerIsScalar(value->val.binary.data))
@@ -131,7 +130,7 @@ list_value(const Key *key, const JsonbValue *value)
 			result = lappend(result, advpg_json_cstring(&element));
 		else if (!texts && element.type == jbvNumeric)
 		{
-			double	   *number = palloc(sizeof(double));
+			double *number = palloc(sizeof(double));
 
 			*number = advpg_json_double(&element);
 			if (!(*number >= 1 && *number <= ADV_MAX_INPUTS && *number == floor(*number)))
@@ -150,7 +149,7 @@ static int
 word_value(const Key *key, const JsonbValue *value)
 {
 	StringInfoData allowed;
-	char	   *word = value->type == jbvString ? advpg_json_cstring(value) : NULL;
+	char *word = value->type == jbvString ? advpg_json_cstring(value) : NULL;
 
 	initStringInfo(&allowed);
 	for (const Word *w = key->words; w->name; w++)
@@ -180,20 +179,20 @@ read_key(const Key *key, const JsonbValue *value, void *target)
 			break;
 		case KEY_INTEGER:
 		case KEY_NUMBER:
-			{
-				double		number;
+		{
+			double number;
 
-				if (value->type != jbvNumeric)
-					invalid(key->name, "must be a number");
-				number = advpg_json_double(value);
-				if (key->type == KEY_INTEGER && number != floor(number))
-					invalid(key->name, "is %g, but must be an integer", number);
-				if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
-					invalid(key->name, "is %g, but must be %s %.16g and at most %.16g", number,
-							key->open ? "greater than" : "at least", key->min, key->max);
-				*(double *) target = number;
-				break;
-			}
+			if (value->type != jbvNumeric)
+				invalid(key->name, "must be a number");
+			number = advpg_json_double(value);
+			if (key->type == KEY_INTEGER && number != floor(number))
+				invalid(key->name, "is %g, but must be an integer", number);
+			if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
+				invalid(key->name, "is %g, but must be %s %.16g and at most %.16g", number,
+						key->open ? "greater than" : "at least", key->min, key->max);
+			*(double *) target = number;
+			break;
+		}
 		case KEY_BOOLEAN:
 			if (value->type != jbvBool)
 				invalid(key->name, "must be true or false");
@@ -220,8 +219,7 @@ find_key(const JsonbValue *name)
 			return &train_keys[i];
 		appendStringInfo(&allowed, ", %s", candidate);
 	}
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("unknown task key \"%s\"", advpg_json_cstring(name)),
 			errhint("Keys of a train task are kind%s.", allowed.data));
 }
@@ -229,8 +227,8 @@ find_key(const JsonbValue *name)
 static void
 check_oversample(const char *value)
 {
-	char	   *end;
-	long		times;
+	char *end;
+	long times;
 
 	if (value == NULL || strcmp(value, "balance") == 0)
 		return;
@@ -244,8 +242,8 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 {
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	name;
-	JsonbValue	value;
+	JsonbValue name;
+	JsonbValue value;
 	static const Key kind = {"kind", KEY_WORD, 0, .words = kind_words};
 
 	*result = train_defaults;
@@ -260,9 +258,9 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 			(void) word_value(&kind, &value);
 		else
 		{
-			const Key  *key = find_key(&name);
+			const Key *key = find_key(&name);
 
-			if (value.type != jbvNull)	/* null: the default */
+			if (value.type != jbvNull) /* null: the default */
 				read_key(key, &value, (char *) result + key->offset);
 		}
 	}
@@ -270,10 +268,10 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 	if (need_model && result->model == NULL)
 		invalid("model", "is missing");
 	if (need_model && (result->model[0] == '\0' || strchr(result->model, '@')))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a name for a model", result->model),
-				errhint("Give model a name that is not empty and has no @ in it; versions are counted by the system."));
+				errhint("Give model a name that is not empty and has no @ in it; versions are counted by the "
+						"system."));
 	if (!need_model && result->model)
 		invalid("model", "has no place here: the model is returned, not stored");
 	if (result->data == NULL)
@@ -288,7 +286,7 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 static void
 write_key(JsonbParseState **state, const Key *key, const void *source)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	switch (key->type)
 	{
@@ -298,7 +296,7 @@ write_key(JsonbParseState **state, const Key *key, const void *source)
 		case KEY_TEXTS:
 		case KEY_INTEGERS:
 			pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-			foreach(cell, *(List *const *) source)
+			foreach (cell, *(List *const *) source)
 			{
 				if (key->type == KEY_TEXTS)
 					advpg_json_string(state, WJB_ELEM, lfirst(cell));
@@ -349,7 +347,7 @@ advpg_train_task_write(const AdvpgTrainTask *task)
 	advpg_json_string(&state, WJB_VALUE, "train");
 	for (int i = 0; i < lengthof(train_keys); i++)
 	{
-		const Key  *key = &train_keys[i];
+		const Key *key = &train_keys[i];
 		const void *source = (const char *) task + key->offset;
 
 		if (is_absent(key, source))
@@ -363,7 +361,7 @@ advpg_train_task_write(const AdvpgTrainTask *task)
 char *
 advpg_task_text(Jsonb *task, const char *key)
 {
-	JsonbValue	value;
+	JsonbValue value;
 
 	if (!JB_ROOT_IS_OBJECT(task) ||
 		getKeyJsonValueFromContainer(&task->root, key, strlen(key), &value) == NULL ||

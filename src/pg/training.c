@@ -23,16 +23,16 @@
 typedef struct Training
 {
 	AdvpgTrainTask task;
-	AdvpgRows  *rows;
-	AdvpgRows  *validation;		/* rows from elsewhere, or NULL */
-	AdvNetwork	net;
-	float	   *params;
-	size_t		n_examples;
-	uint32_t   *example_row;
-	uint64_t   *example_key;
-	size_t		n_listed;		/* validation rows: of rows, or of validation if there is one */
-	uint32_t   *listed;
-	int			noticed;		/* epochs reported with advfair.verbose */
+	AdvpgRows *rows;
+	AdvpgRows *validation; /* rows from elsewhere, or NULL */
+	AdvNetwork net;
+	float *params;
+	size_t n_examples;
+	uint32_t *example_row;
+	uint64_t *example_key;
+	size_t n_listed; /* validation rows: of rows, or of validation if there is one */
+	uint32_t *listed;
+	int noticed; /* epochs reported with advfair.verbose */
 } Training;
 
 static uint64_t
@@ -70,8 +70,8 @@ training_spec(const AdvpgTrainTask *task)
 static double
 validation_fraction(const AdvpgTrainTask *task)
 {
-	char	   *end;
-	double		fraction;
+	char *end;
+	double fraction;
 
 	if (task->validation == NULL)
 		return 0;
@@ -79,8 +79,7 @@ validation_fraction(const AdvpgTrainTask *task)
 	if (end == task->validation || *end != '\0')
 		return 0;
 	if (!(fraction > 0 && fraction < 1))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("task key \"validation\" is %s, but a fraction must be greater than 0 and less than 1",
 					   task->validation));
 	return fraction;
@@ -100,12 +99,13 @@ read_validation(Training *t)
 	spec.want_order = true;
 	t->validation = advpg_rows_read(&spec);
 	if (t->validation->n == 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("validation data \"%s\" has no rows", t->validation->source));
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("validation data \"%s\" has no rows", t->validation->source));
 	if (t->validation->labels.n > t->rows->n_classes)
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_EXCEPTION),
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("label \"%s\" of validation data \"%s\" is not among the classes of the training data",
-					   advpg_text_cstring(t->validation->labels.texts[t->rows->n_classes]), t->validation->source));
+					   advpg_text_cstring(t->validation->labels.texts[t->rows->n_classes]),
+					   t->validation->source));
 	t->listed = t->validation->canonical;
 	t->n_listed = t->validation->n;
 }
@@ -116,23 +116,23 @@ read_validation(Training *t)
 static size_t
 hold_out(Training *t, uint32_t *kept)
 {
-	double		fraction = validation_fraction(&t->task);
-	size_t		n = 0;
+	double fraction = validation_fraction(&t->task);
+	size_t n = 0;
 
 	if (fraction > 0)
 		t->listed = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE);
 	for (size_t i = 0; i < t->rows->n; i++)
 	{
-		uint32_t	row = t->rows->canonical[i];
+		uint32_t row = t->rows->canonical[i];
 
-		if (fraction > 0 && adv_uniform(seed_of(&t->task), ADV_FOR_VALIDATION, t->rows->key[row], 0) < fraction)
+		if (fraction > 0 &&
+			adv_uniform(seed_of(&t->task), ADV_FOR_VALIDATION, t->rows->key[row], 0) < fraction)
 			t->listed[t->n_listed++] = row;
 		else
 			kept[n++] = row;
 	}
 	if (fraction > 0 && (t->n_listed == 0 || n == 0))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("validation fraction %s leaves %zu rows for training and %zu for validation",
 					   t->task.validation, n, t->n_listed));
 	return n;
@@ -140,8 +140,8 @@ hold_out(Training *t, uint32_t *kept)
 
 typedef struct Draw
 {
-	uint64_t	value;
-	uint32_t	row;
+	uint64_t value;
+	uint32_t row;
 } Draw;
 
 static int
@@ -162,10 +162,10 @@ compare_draws(const void *a, const void *b)
 static uint32_t *
 count_copies(Training *t, const uint32_t *kept, size_t n)
 {
-	uint32_t   *copies = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	size_t	   *count = palloc0(sizeof(size_t) * t->rows->n_classes);
-	size_t		largest = 0;
-	bool		balance = t->task.oversample && strcmp(t->task.oversample, "balance") == 0;
+	uint32_t *copies = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	size_t *count = palloc0(sizeof(size_t) * t->rows->n_classes);
+	size_t largest = 0;
+	bool balance = t->task.oversample && strcmp(t->task.oversample, "balance") == 0;
 
 	for (size_t i = 0; i < n; i++)
 		count[t->rows->label[kept[i]]]++;
@@ -173,16 +173,17 @@ count_copies(Training *t, const uint32_t *kept, size_t n)
 		largest = Max(largest, count[c]);
 	for (size_t i = 0; i < n; i++)
 	{
-		size_t		of_class = count[t->rows->label[kept[i]]];
+		size_t of_class = count[t->rows->label[kept[i]]];
 
 		copies[kept[i]] = t->task.oversample == NULL || of_class == largest ? 1
-			: balance ? largest / of_class : strtol(t->task.oversample + 1, NULL, 10);
+						  : balance                                         ? largest / of_class
+									: strtol(t->task.oversample + 1, NULL, 10);
 	}
 	for (int c = 0; balance && c < t->rows->n_classes; c++)
 	{
-		size_t		extra = count[c] ? largest % count[c] : 0;
-		Draw	   *draws;
-		size_t		drawn = 0;
+		size_t extra = count[c] ? largest % count[c] : 0;
+		Draw *draws;
+		size_t drawn = 0;
 
 		if (extra == 0)
 			continue;
@@ -190,7 +191,8 @@ count_copies(Training *t, const uint32_t *kept, size_t n)
 		for (size_t i = 0; i < n; i++)
 			if (t->rows->label[kept[i]] == c)
 			{
-				draws[drawn].value = adv_random64(seed_of(&t->task), ADV_FOR_OVERSAMPLE, t->rows->key[kept[i]], 0);
+				draws[drawn].value =
+					adv_random64(seed_of(&t->task), ADV_FOR_OVERSAMPLE, t->rows->key[kept[i]], 0);
 				draws[drawn++].row = kept[i];
 			}
 		qsort(draws, drawn, sizeof(Draw), compare_draws);
@@ -204,16 +206,15 @@ count_copies(Training *t, const uint32_t *kept, size_t n)
 static void
 make_examples(Training *t)
 {
-	uint32_t   *kept = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE);
-	size_t		n = hold_out(t, kept);
-	uint32_t   *copies = count_copies(t, kept, n);
-	size_t		total = 0;
+	uint32_t *kept = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE);
+	size_t n = hold_out(t, kept);
+	uint32_t *copies = count_copies(t, kept, n);
+	size_t total = 0;
 
 	for (size_t i = 0; i < n; i++)
 		total += copies[kept[i]];
 	if (total > PG_UINT32_MAX)
-		ereport(ERROR,
-				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("oversampling gives %zu examples, but at most %u are possible", total, PG_UINT32_MAX));
 	advpg_check_memory(total * (sizeof(uint32_t) + sizeof(uint64_t)), "the examples");
 	t->example_row = palloc_extended(sizeof(uint32_t) * total, MCXT_ALLOC_HUGE);
@@ -221,7 +222,7 @@ make_examples(Training *t)
 	for (size_t i = 0; i < n; i++)
 		for (uint32_t copy = 0; copy < copies[kept[i]]; copy++)
 		{
-			uint64_t	key = t->rows->key[kept[i]];
+			uint64_t key = t->rows->key[kept[i]];
 
 			t->example_row[t->n_examples] = kept[i];
 			t->example_key[t->n_examples++] = copy ? hash_combine64(key, copy) : key;
@@ -236,13 +237,13 @@ make_examples(Training *t)
 static void
 fit_scaling(Training *t)
 {
-	AdvDataset	data = advpg_rows_dataset(t->rows);
-	AdvShape	shape = t->net.input;
-	size_t		n_inputs = adv_shape_size(shape);
-	double		n = (double) t->rows->n * shape.h * shape.w;
-	float	   *x = palloc_extended(sizeof(float) * n_inputs, MCXT_ALLOC_HUGE);
-	double	   *mean = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	double	   *squares = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	AdvDataset data = advpg_rows_dataset(t->rows);
+	AdvShape shape = t->net.input;
+	size_t n_inputs = adv_shape_size(shape);
+	double n = (double) t->rows->n * shape.h * shape.w;
+	float *x = palloc_extended(sizeof(float) * n_inputs, MCXT_ALLOC_HUGE);
+	double *mean = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	double *squares = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	for (int pass = 0; pass < 2; pass++)
 	{
@@ -252,7 +253,7 @@ fit_scaling(Training *t)
 			adv_layout_expand(&data.layout, adv_dataset_row(&data, t->rows->canonical[i]), x);
 			for (size_t k = 0; k < n_inputs; k++)
 			{
-				double		d = x[k] - mean[k % shape.c];
+				double d = x[k] - mean[k % shape.c];
 
 				if (pass == 0)
 					squares[k % shape.c] += x[k];
@@ -266,7 +267,7 @@ fit_scaling(Training *t)
 				mean[c] = squares[c] / n;
 			else
 			{
-				float		factor = (float) (1 / sqrt(squares[c] / n));
+				float factor = (float) (1 / sqrt(squares[c] / n));
 
 				t->params[c] = (float) mean[c];
 				t->params[shape.c + c] = isfinite(factor) ? factor : 1;
@@ -279,21 +280,21 @@ fit_scaling(Training *t)
 static void
 make_network(Training *t)
 {
-	bool		is_image = t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE;
-	bool		scale = t->task.scale >= 0 ? t->task.scale : !is_image && t->task.encoding == ADV_ENCODING_ORDINAL;
-	char		canonical[ADV_MAX_ARCH];
-	AdvError	err;
+	bool is_image = t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE;
+	bool scale = t->task.scale >= 0 ? t->task.scale : !is_image && t->task.encoding == ADV_ENCODING_ORDINAL;
+	char canonical[ADV_MAX_ARCH];
+	AdvError err;
 
 	if (t->task.arch == NULL)
 		t->task.arch = is_image ? ADV_ARCH_IMAGE : ADV_ARCH_TABULAR;
 	t->task.scale = scale;
-	if (adv_network_parse(&t->net, t->task.arch, t->rows->layout.shape, t->rows->n_classes, scale, &err) != ADV_OK)
+	if (adv_network_parse(&t->net, t->task.arch, t->rows->layout.shape, t->rows->n_classes, scale, &err) !=
+		ADV_OK)
 		advpg_raise(&err, NULL);
 	adv_network_arch(&t->net, canonical);
 	t->task.arch = pstrdup(canonical);
 	if (t->net.n_params > MaxAllocSize / sizeof(float) / 2)
-		ereport(ERROR,
-				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("the network has %zu parameters, more than a model can store", t->net.n_params));
 	advpg_check_memory(t->net.n_params * sizeof(float), "the network");
 	t->params = palloc_extended(sizeof(float) * t->net.n_params, MCXT_ALLOC_HUGE);
@@ -325,31 +326,36 @@ train_spec(const AdvpgTrainTask *task)
 static void
 report(AdvpgRun *run, void *arg)
 {
-	Training   *t = arg;
+	Training *t = arg;
 	AdvTrainState *state = &run->shared->state;
-	int			done = atomic_load(&state->epochs_done);
-	uint64		examples = atomic_load(&state->examples_done);
-	AdvEpoch   *epochs = shm_toc_lookup(run->toc, ADVPG_KEY_EPOCHS, false);
+	int done = atomic_load(&state->epochs_done);
+	uint64 examples = atomic_load(&state->examples_done);
+	AdvEpoch *epochs = shm_toc_lookup(run->toc, ADVPG_KEY_EPOCHS, false);
 
 	advpg_progress_update(examples, examples ? atomic_load(&state->loss) : NAN);
 	for (; advpg_verbose && t->noticed < done; t->noticed++)
 	{
-		AdvEpoch   *e = &epochs[t->noticed];
+		AdvEpoch *e = &epochs[t->noticed];
 
 		if (isnan(e->validation_loss))
-			ereport(NOTICE, errmsg("advfair: epoch %d of %d: loss %.4f, accuracy %.4f, %.2f s", t->noticed + 1,
-								   run->shared->spec.epochs, e->loss, e->accuracy, e->seconds));
+			ereport(NOTICE,
+					errmsg("advfair: epoch %d of %d: loss %.4f, accuracy %.4f, %.2f s", t->noticed + 1,
+						   run->shared->spec.epochs, e->loss, e->accuracy, e->seconds));
 		else
-			ereport(NOTICE, errmsg("advfair: epoch %d of %d: loss %.4f, accuracy %.4f, validation loss %.4f, accuracy %.4f, "
-								   "%.2f s", t->noticed + 1, run->shared->spec.epochs, e->loss, e->accuracy,
-								   e->validation_loss, e->validation_accuracy, e->seconds));
+			ereport(
+				NOTICE,
+				errmsg(
+					"advfair: epoch %d of %d: loss %.4f, accuracy %.4f, validation loss %.4f, accuracy %.4f, "
+					"%.2f s",
+					t->noticed + 1, run->shared->spec.epochs, e->loss, e->accuracy, e->validation_loss,
+					e->validation_accuracy, e->seconds));
 	}
 }
 
 static void
 fill_run(AdvpgRun *run, Training *t, const AdvTrainSpec *spec)
 {
-	size_t		core_size = adv_train_shared_size(&t->net, spec, t->n_examples) + 64;
+	size_t core_size = adv_train_shared_size(&t->net, spec, t->n_examples) + 64;
 	AdvpgShared *shared;
 
 	advpg_run_init(run);
@@ -384,9 +390,9 @@ fill_run(AdvpgRun *run, Training *t, const AdvTrainSpec *spec)
 static bytea *
 model_bytes(Training *t)
 {
-	AdvModel	model = {0};
-	bytea	   *bytes;
-	size_t		size;
+	AdvModel model = {0};
+	bytea *bytes;
+	size_t size;
 
 	model.net = t->net;
 	model.label = advpg_cstring_text(t->task.label);
@@ -395,8 +401,7 @@ model_bytes(Training *t)
 	model.params = t->params;
 	size = adv_model_size(&model) + VARHDRSZ;
 	if (!AllocSizeIsValid(size))
-		ereport(ERROR,
-				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("the model would take %zu bytes, more than a value can", size));
 	bytes = palloc(size);
 	SET_VARSIZE(bytes, size);
@@ -407,7 +412,7 @@ model_bytes(Training *t)
 static double
 seconds_since(instr_time start)
 {
-	instr_time	now;
+	instr_time now;
 
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, start);
@@ -418,12 +423,12 @@ AdvpgTrained *
 advpg_training(const AdvpgTrainTask *task)
 {
 	AdvpgTrained *result = palloc0(sizeof(AdvpgTrained));
-	Training	t = {.task = *task};
+	Training t = {.task = *task};
 	AdvpgRowsSpec rows_spec = training_spec(task);
 	AdvTrainSpec spec = train_spec(task);
-	AdvpgRun	run;
-	instr_time	start;
-	int			slices = (spec.batch_size + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
+	AdvpgRun run;
+	instr_time start;
+	int slices = (spec.batch_size + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 
 	INSTR_TIME_SET_CURRENT(start);
 	advpg_progress_phase("reading rows", 0);

@@ -29,7 +29,7 @@ static volatile sig_atomic_t terminated = 0;
 static void
 on_sigterm(SIGNAL_ARGS)
 {
-	int			save_errno = errno;
+	int save_errno = errno;
 
 	terminated = 1;
 	SetLatch(MyLatch);
@@ -49,7 +49,7 @@ poll_server(void *arg)
 static double
 now_seconds(void)
 {
-	instr_time	now;
+	instr_time now;
 
 	INSTR_TIME_SET_CURRENT(now);
 	return INSTR_TIME_GET_DOUBLE(now);
@@ -59,7 +59,7 @@ now_seconds(void)
 static void *
 private_memory(size_t size, AdvError *err)
 {
-	void	   *memory = palloc_extended(size + 64, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	void *memory = palloc_extended(size + 64, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 
 	if (memory == NULL)
 	{
@@ -74,7 +74,7 @@ static bool
 attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
 {
 	const AdvpgSharedSet *s = &shared->sets[set];
-	uint64		base = (uint64) set * ADVPG_KEY_SET_STRIDE;
+	uint64 base = (uint64) set * ADVPG_KEY_SET_STRIDE;
 	const dsm_handle *handles = shm_toc_lookup(toc, base + ADVPG_KEY_HANDLES, false);
 	const unsigned char **chunks = palloc(sizeof(*chunks) * (s->n_chunks + 1));
 
@@ -83,7 +83,7 @@ attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
 		dsm_segment *segment = dsm_attach(handles[i]);
 
 		if (segment == NULL)
-			return false;		/* the leader is gone */
+			return false; /* the leader is gone */
 		chunks[i] = dsm_segment_address(segment);
 	}
 	memset(data, 0, sizeof(*data));
@@ -101,9 +101,9 @@ attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
 static AdvStatus
 run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 {
-	AdvTrain	t = {0};
-	AdvDataset	data;
-	AdvDataset	validation;
+	AdvTrain t = {0};
+	AdvDataset data;
+	AdvDataset validation;
 
 	if (!attach_set(toc, shared, 0, &data))
 		return ADV_ABORTED;
@@ -139,17 +139,17 @@ run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 static AdvStatus
 run_predict(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 {
-	AdvDataset	data;
-	void	   *private;
+	AdvDataset data;
+	void *private;
 
 	if (!attach_set(toc, shared, 0, &data))
 		return ADV_ABORTED;
 	private = private_memory(adv_predict_private_size(&shared->net), err);
 	if (private == NULL)
 		return ADV_LIMIT;
-	return adv_predict(&shared->net, shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false), &data, NULL, data.n_rows, team,
-					   shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false), shm_toc_lookup(toc, ADVPG_KEY_PROBA, true),
-					   NULL, private, &shared->done);
+	return adv_predict(&shared->net, shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false), &data, NULL, data.n_rows,
+					   team, shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false),
+					   shm_toc_lookup(toc, ADVPG_KEY_PROBA, true), NULL, private, &shared->done);
 }
 
 /* Join the team; false when the run ended before it began. */
@@ -187,8 +187,8 @@ report_failure(AdvpgShared *shared, AdvStatus status, const AdvError *err)
 static void
 run_core(shm_toc *toc, AdvpgShared *shared, AdvTeam *team)
 {
-	AdvStatus	status = ADV_OK;
-	AdvError	err = {0};
+	AdvStatus status = ADV_OK;
+	AdvError err = {0};
 
 	(void) adv_gemm_load_blas();
 	if (team->rank == 0)
@@ -212,18 +212,19 @@ void
 advfair_worker_main(Datum arg)
 {
 	dsm_segment *segment;
-	shm_toc    *toc;
+	shm_toc *toc;
 	AdvpgShared *shared;
-	AdvTeam		team = {0};
+	AdvTeam team = {0};
 
 	pqsignal(SIGTERM, on_sigterm);
 	BackgroundWorkerUnblockSignals();
 	CurrentResourceOwner = ResourceOwnerCreate(NULL, "advfair compute worker");
-	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "advfair compute worker", ALLOCSET_DEFAULT_SIZES);
+	CurrentMemoryContext =
+		AllocSetContextCreate(TopMemoryContext, "advfair compute worker", ALLOCSET_DEFAULT_SIZES);
 
 	segment = dsm_attach(DatumGetUInt32(arg));
 	if (segment == NULL)
-		return;					/* the leader is gone */
+		return; /* the leader is gone */
 	toc = shm_toc_attach(ADVPG_SHARED_MAGIC, dsm_segment_address(segment));
 	if (toc == NULL)
 		return;
@@ -237,8 +238,8 @@ advfair_worker_main(Datum arg)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-		AdvError	err;
+		ErrorData *error;
+		AdvError err;
 
 		MemoryContextSwitchTo(TopMemoryContext);
 		error = CopyErrorData();
