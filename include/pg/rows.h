@@ -37,6 +37,8 @@ typedef struct AdvpgRowsSpec
 	int encoding;
 	int unseen;
 	AdvShape input_shape; /* c = 0: none given */
+	double held_out;      /* share of rows, drawn by seed and key, that nothing is fitted on; 0: none */
+	uint64_t seed;
 } AdvpgRowsSpec;
 
 typedef struct AdvpgRows
@@ -64,6 +66,12 @@ typedef struct AdvpgRows
 
 	const AdvEncoder *encoder; /* the one given, or the one fitted */
 	uint32_t *canonical;       /* (n) rows in order of key; NULL when not wanted */
+
+	/* canonical order again, in two parts; only when an encoder was fitted */
+	uint32_t *fitted; /* (n_fitted) rows the encoder was fitted on */
+	size_t n_fitted;
+	uint32_t *held; /* (n_held) rows held out */
+	size_t n_held;
 } AdvpgRows;
 
 /*

@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "core/rng.h"
 #include "pg/advpg.h"
 #include "pg/reader.h"
 #include "pg/segment.h"
@@ -284,12 +285,15 @@ raw_number(Load *load, size_t row, const Feature *f, int k)
 	return f->column.reader.kind == ADV_COLUMN_ARRAY ? ((float *) place)[k] : *(double *) place;
 }
 
-/* Shift and factor of element k of a feature, over the rows in canonical order (so that sums round the same way). */
+/*
+ * Shift and factor of element k of a feature, over the rows that are not held out, in canonical order (so that sums round
+ * the same way).
+ */
 static void
 fit_number(Load *load, const Feature *f, int k, double *shift, double *factor)
 {
-	const uint32_t *order = load->rows->canonical;
-	size_t n = load->rows->n;
+	const uint32_t *order = load->rows->fitted;
+	size_t n = load->rows->n_fitted;
 	double sum = 0;
 	double squares = 0;
 	double min = INFINITY;
@@ -970,6 +974,28 @@ order_rows(AdvpgRows *rows)
 	rows->canonical = order;
 }
 
+/* Hold out rows; each one's fate follows from its key alone. */
+static void
+split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)
+{
+	rows->fitted = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
+	rows->held = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
+	for (size_t i = 0; i < rows->n; i++)
+	{
+		uint32_t row = rows->canonical[i];
+
+		if (spec->held_out > 0 &&
+			adv_uniform(spec->seed, ADV_FOR_VALIDATION, rows->key[row], 0) < spec->held_out)
+			rows->held[rows->n_held++] = row;
+		else
+			rows->fitted[rows->n_fitted++] = row;
+	}
+	if (spec->held_out > 0 && (rows->n_held == 0 || rows->n_fitted == 0))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("validation fraction %g leaves %zu rows for training and %zu for validation",
+					   spec->held_out, rows->n_fitted, rows->n_held));
+}
+
 /* Run the query read-only; a failure ends the transaction or subtransaction, which restores XactReadOnly. */
 static void
 run_query(Load *load, const char *query)
@@ -1020,6 +1046,8 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 		order_classes(&load);
 	if (!spec->encoder || spec->want_order)
 		order_rows(rows);
+	if (!spec->encoder)
+		split_rows(rows, spec);
 	if (!load.encoder)
 	{
 		set_encoder(&load, fit_encoder(&load));

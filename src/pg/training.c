@@ -43,29 +43,6 @@ seed_of(const AdvpgTrainTask *task)
 
 /* ---- rows ---- */
 
-static AdvpgRowsSpec
-training_spec(const AdvpgTrainTask *task)
-{
-	AdvpgRowsSpec spec = {0};
-
-	spec.data = task->data;
-	spec.label = task->label;
-	spec.label_required = true;
-	spec.id = task->id;
-	spec.drop_missing = task->missing == ADVPG_MISSING_DROP;
-	spec.features = task->features;
-	spec.exclude = task->exclude;
-	spec.encoding = task->encoding;
-	spec.unseen = task->unseen;
-	if (task->input_shape)
-	{
-		spec.input_shape.c = *(double *) linitial(task->input_shape);
-		spec.input_shape.h = *(double *) lsecond(task->input_shape);
-		spec.input_shape.w = *(double *) lthird(task->input_shape);
-	}
-	return spec;
-}
-
 /* A fraction when validation is a number, else 0. */
 static double
 validation_fraction(const AdvpgTrainTask *task)
@@ -85,12 +62,39 @@ validation_fraction(const AdvpgTrainTask *task)
 	return fraction;
 }
 
+static AdvpgRowsSpec
+training_spec(const AdvpgTrainTask *task)
+{
+	AdvpgRowsSpec spec = {0};
+
+	spec.data = task->data;
+	spec.label = task->label;
+	spec.label_required = true;
+	spec.id = task->id;
+	spec.drop_missing = task->missing == ADVPG_MISSING_DROP;
+	spec.features = task->features;
+	spec.exclude = task->exclude;
+	spec.encoding = task->encoding;
+	spec.unseen = task->unseen;
+	spec.held_out = validation_fraction(task);
+	spec.seed = seed_of(task);
+	if (task->input_shape)
+	{
+		spec.input_shape.c = *(double *) linitial(task->input_shape);
+		spec.input_shape.h = *(double *) lsecond(task->input_shape);
+		spec.input_shape.w = *(double *) lthird(task->input_shape);
+	}
+	return spec;
+}
+
 static void
 read_validation(Training *t)
 {
 	AdvpgRowsSpec spec = training_spec(&t->task);
 
-	if (t->task.validation == NULL || validation_fraction(&t->task) > 0)
+	t->listed = t->rows->held;
+	t->n_listed = t->rows->n_held;
+	if (t->task.validation == NULL || spec.held_out > 0)
 		return;
 	spec.data = t->task.validation;
 	spec.encoder = t->rows->encoder;
@@ -111,32 +115,6 @@ read_validation(Training *t)
 }
 
 /* ---- examples ---- */
-
-/* Hold out rows for validation; each row's fate follows from its key alone. kept receives the others. */
-static size_t
-hold_out(Training *t, uint32_t *kept)
-{
-	double fraction = validation_fraction(&t->task);
-	size_t n = 0;
-
-	if (fraction > 0)
-		t->listed = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE);
-	for (size_t i = 0; i < t->rows->n; i++)
-	{
-		uint32_t row = t->rows->canonical[i];
-
-		if (fraction > 0 &&
-			adv_uniform(seed_of(&t->task), ADV_FOR_VALIDATION, t->rows->key[row], 0) < fraction)
-			t->listed[t->n_listed++] = row;
-		else
-			kept[n++] = row;
-	}
-	if (fraction > 0 && (t->n_listed == 0 || n == 0))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("validation fraction %s leaves %zu rows for training and %zu for validation",
-					   t->task.validation, n, t->n_listed));
-	return n;
-}
 
 typedef struct Draw
 {
@@ -206,8 +184,8 @@ count_copies(Training *t, const uint32_t *kept, size_t n)
 static void
 make_examples(Training *t)
 {
-	uint32_t *kept = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE);
-	size_t n = hold_out(t, kept);
+	const uint32_t *kept = t->rows->fitted;
+	size_t n = t->rows->n_fitted;
 	uint32_t *copies = count_copies(t, kept, n);
 	size_t total = 0;
 
@@ -227,30 +205,29 @@ make_examples(Training *t)
 			t->example_row[t->n_examples] = kept[i];
 			t->example_key[t->n_examples++] = copy ? hash_combine64(key, copy) : key;
 		}
-	pfree(kept);
 	pfree(copies);
 }
 
 /* ---- network ---- */
 
-/* Mean and 1 / standard deviation of each channel of the input, over all rows in canonical order. */
+/* Mean and 1 / standard deviation of each channel of the input, over the rows examples come from. */
 static void
 fit_scaling(Training *t)
 {
 	AdvDataset data = advpg_rows_dataset(t->rows);
 	AdvShape shape = t->net.input;
 	size_t n_inputs = adv_shape_size(shape);
-	double n = (double) t->rows->n * shape.h * shape.w;
+	double n = (double) t->rows->n_fitted * shape.h * shape.w;
 	float *x = palloc_extended(sizeof(float) * n_inputs, MCXT_ALLOC_HUGE);
 	double *mean = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	double *squares = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	for (int pass = 0; pass < 2; pass++)
 	{
-		for (size_t i = 0; i < t->rows->n; i++)
+		for (size_t i = 0; i < t->rows->n_fitted; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			adv_layout_expand(&data.layout, adv_dataset_row(&data, t->rows->canonical[i]), x);
+			adv_layout_expand(&data.layout, adv_dataset_row(&data, t->rows->fitted[i]), x);
 			for (size_t k = 0; k < n_inputs; k++)
 			{
 				double d = x[k] - mean[k % shape.c];

@@ -28,6 +28,9 @@ SELECT version FROM advfair_train('v', 'people', 'income', epochs => 3, validati
 SELECT version FROM advfair_train('w', 'people', 'income', epochs => 3, validation => 'SELECT * FROM advfair_make_census(100, 3)');
 SELECT name, epoch, validation_loss > 0 AS loss, validation_accuracy BETWEEN 0.2 AND 1 AS accuracy FROM advfair_curve JOIN advfair_model USING (model_id) WHERE name IN ('v', 'w') ORDER BY 1, 2;
 SELECT name, metrics -> 'rows' AS rows, (metrics -> 'examples')::int BETWEEN 400 AND 500 AS held_out FROM advfair_model WHERE name IN ('v', 'w') ORDER BY 1;
+-- and nothing is fitted on what is held out
+SELECT abs((c -> 'shift' ->> 0)::float8 - avg(p.age)) > 1e-6 AS not_all_rows
+FROM advfair_describe(advfair_get('v')) d, jsonb_array_elements(d -> 'encoder' -> 'columns') c, people p WHERE c ->> 'name' = 'age' GROUP BY c;
 -- what the curve says is what prediction gives
 SELECT abs(c.validation_accuracy - (SELECT avg((label = prediction)::int) FROM advfair_predict('w', 'SELECT * FROM advfair_make_census(100, 3)'))) < 1e-9 AS same
 FROM advfair_curve c JOIN advfair_model USING (model_id) WHERE name = 'w' AND epoch = 3;
