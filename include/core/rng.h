@@ -18,9 +18,10 @@ typedef enum AdvPurpose
 	ADV_FOR_SHUFFLE,    /* key: example key, index: epoch */
 	ADV_FOR_OVERSAMPLE, /* key: row key, index: 0 */
 	ADV_FOR_VALIDATION, /* key: row key, index: 0 */
-	ADV_FOR_ATTACK,     /* key: row key, index: restart * inputs + input */
+	ADV_FOR_ATTACK,     /* key: row key, index: restart * (inputs + 1) + input */
 	ADV_FOR_BOOTSTRAP,  /* key: replicate, index: draw */
-	ADV_FOR_CENSUS      /* key: person, index: column */
+	ADV_FOR_CENSUS,     /* key: person, index: column */
+	ADV_FOR_LEAVE_OUT   /* key: row key, index: 0 */
 } AdvPurpose;
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */
@@ -31,5 +32,10 @@ extern uint64_t adv_random64(uint64_t seed, AdvPurpose purpose, uint64_t key, ui
 
 /* Uniform in [0, 1), with 53 random bits. */
 extern double adv_uniform(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index);
+
+/*
+ * Standard normal, by Box and Muller from the uniform numbers of index and of the far away index with its top bit set.
+ */
+extern double adv_normal(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index);
 
 #endif

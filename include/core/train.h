@@ -15,6 +15,7 @@
 #ifndef ADV_TRAIN_H
 #define ADV_TRAIN_H
 
+#include "core/ball.h"
 #include "core/dataset.h"
 #include "core/optimizer.h"
 #include "core/team.h"
@@ -22,13 +23,37 @@
 #define ADV_SLICE_ROWS 32  /* examples of a training slice */
 #define ADV_EVAL_ROWS  128 /* rows of an evaluation piece */
 
+/* How examples are made adversarial while training. */
+typedef enum AdvMethod
+{
+	ADV_METHOD_NONE = 0, /* not at all: standard training, also on examples crafted before (twins) */
+	ADV_METHOD_PGD, /* each minibatch replaced by its PGD examples against the current weights (Madry et al. 2018) */
+	ADV_METHOD_TRADES, /* cross-entropy + beta * mean KL(F(x) || F(x')) (Zhang et al. 2019) */
+	ADV_METHOD_FAST /* random start, one step; stops when overfitting turns catastrophic (Wong et al. 2020) */
+} AdvMethod;
+
+typedef struct AdvRobust
+{
+	int32_t method; /* AdvMethod */
+	AdvBall ball;   /* ball.unit lies in memory that all members share */
+	double eps;     /* in units of the ball */
+	double alpha;
+	int32_t steps;
+	bool random_start; /* pgd; trades always starts from x + 0.001 unit N(0, 1), fast from U(-eps, eps) */
+	double beta;       /* trades: 6 */
+} AdvRobust;
+
 typedef struct AdvTrainSpec
 {
 	AdvOptimizer optimizer;
 	int32_t epochs;
 	int32_t batch_size;
 	uint64_t seed;
+	AdvRobust robust; /* zero: standard training */
 } AdvTrainSpec;
+
+#define ADV_PROBE_ROWS 512 /* fast: validation rows whose PGD-5 accuracy is watched, the first ones */
+#define ADV_PROBE_FALL 0.2 /* fast: a fall of it within an epoch that ends the training */
 
 /* What one epoch gave. Loss and accuracy are means over the epoch's minibatches as they were trained on. */
 typedef struct AdvEpoch
@@ -48,6 +73,11 @@ typedef struct AdvTrainState
 	_Atomic double loss;         /* of the last minibatch */
 	int32_t failed_epoch;        /* with ADV_DIVERGED: where, counted from 1 */
 	int32_t failed_batch;
+	int32_t
+		overfitted_epoch; /* fast: the epoch, from 1, in which accuracy under attack collapsed; 0: none. Training ended there,
+							   * epochs_done counts it, and the parameters are those from before it. */
+	double probe_before; /* fast: PGD-5 accuracy of the probe before and after that epoch */
+	double probe_after;
 } AdvTrainState;
 
 /* One training as a member sees it: every pointer is to memory of this process's address space. */
@@ -55,9 +85,10 @@ typedef struct AdvTrain
 {
 	const AdvNetwork *net;
 	const AdvTrainSpec *spec;
-	const AdvDataset *data; /* labelled */
+	const AdvDataset *data;  /* labelled */
+	const AdvDataset *twins; /* adversarial twins of data's rows, in the same order, unlabelled; or NULL */
 	size_t n_examples;
-	const uint32_t *example_row;  /* (n_examples) row of data */
+	const uint32_t *example_row;  /* (n_examples) row r of data, or data->n_rows + r for the twin of row r */
 	const uint64_t *example_key;  /* (n_examples) */
 	const AdvDataset *validation; /* labelled, or NULL */
 	size_t n_validation;

@@ -2,6 +2,8 @@
  * rng.c
  *		Philox4x32-10, and how (seed, purpose, key, index) becomes its key and counter.
  */
+#include <math.h>
+
 #include "core/rng.h"
 
 void
@@ -45,4 +47,13 @@ double
 adv_uniform(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index)
 {
 	return (double) (adv_random64(seed, purpose, key, index) >> 11) * 0x1p-53;
+}
+
+double
+adv_normal(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index)
+{
+	double radius = sqrt(-2 * log(1 - adv_uniform(seed, purpose, key, index)));
+
+	return radius *
+		   cos(2 * 3.14159265358979323846 * adv_uniform(seed, purpose, key, index | (uint64_t) 1 << 63));
 }

@@ -1,0 +1,145 @@
+/*
+ * attack.h
+ *		Attacks on many rows by a team: projected gradient descent (Madry et al. 2018) and the least eps that breaks a row.
+ *
+ * Rows are cut into fixed pieces that members take as they get free. Within a piece a batch of slots is worked on; a row
+ * that is through leaves its slot to the next one, so batches stay full although rows need different numbers of steps.
+ * What happens to a row is decided by the row, its key and its piece alone: any team gives the same bits.
+ *
+ * A row's outcome. Success is judged at every iterate of every restart. With early_stop the first misclassified iterate
+ * is kept, and a row misclassified to begin with is left as it is; without, all steps are taken and the misclassified iterate of the
+ * highest loss is kept. When no iterate is misclassified, the one of highest loss is. With a grid (feasible examples), the iterate
+ * after the last step of each restart is rounded to the grid within the ball, and only that is judged. eps = 0 gives x.
+ */
+#ifndef ADV_ATTACK_H
+#define ADV_ATTACK_H
+
+#include "core/ball.h"
+#include "core/dataset.h"
+#include "core/team.h"
+
+typedef enum AdvGridKind
+{
+	ADV_GRID_FREE = 0, /* any value */
+	ADV_GRID_WHOLE,    /* raw = x / factor + shift is a whole number between min and max */
+	ADV_GRID_ONEHOT /* the first of count inputs of which one is 1 and the others 0; the others are ADV_GRID_FREE */
+} AdvGridKind;
+
+/* Which values of one input stand for something real. What a row had to begin with is always allowed. */
+typedef struct AdvGrid
+{
+	int32_t kind; /* AdvGridKind */
+	int32_t count;
+	double shift; /* x = (raw - shift) * factor */
+	double factor;
+	double min;
+	double max;
+} AdvGrid;
+
+typedef struct AdvAttack
+{
+	AdvBall ball;
+	double eps;   /* in units of the ball */
+	double alpha; /* step, in units */
+	int32_t steps;
+	int32_t restarts;
+	bool random_start;
+	bool early_stop;
+	int32_t target; /* class to be reached by descending its loss; -1: any but the label */
+	uint64_t seed;
+	const AdvGrid *grid; /* (inputs), channels last, or NULL */
+} AdvAttack;
+
+/* How the least eps of a row is searched; the attack's eps is not used and its alpha is that for eps = eps_max. */
+typedef enum AdvSearchMode
+{
+	ADV_SEARCH_GRID = 0, /* eps = step, 2 step, ... as long as it is <= eps_max */
+	ADV_SEARCH_BISECT    /* double from eps_max / 256, then bisect until the bracket is no wider than tol */
+} AdvSearchMode;
+
+typedef struct AdvSearch
+{
+	int32_t mode; /* AdvSearchMode */
+	double eps_max;
+	double step;
+	double tol;
+} AdvSearch;
+
+/* What is known of a row beside numbers. */
+#define ADV_ATTACK_SUCCESS 1 /* x' is misclassified (or classified as the target) */
+#define ADV_ATTACK_EXEMPT  2 /* its label is the target: not attacked */
+#define ADV_ATTACK_NEAR_TIE                                                                                  \
+	4 /* the two largest logits of x' agree to about 1e-4: another kernel may decide otherwise */
+#define ADV_ATTACK_NO_SLOPE                                                                                  \
+	8 /* it withstood, and at some step its gradient was zero in every input that may move */
+#define ADV_ATTACK_CENSORED 16 /* least eps: never broken up to eps_max */
+#define ADV_ATTACK_OUTSIDE  32 /* x' is not within (1 + 1e-6) eps or the clip range: must not happen */
+#define ADV_ATTACK_OVERFLOW 64 /* the logits are not finite: nothing else is said about the row */
+
+/* Floats of many rows, in chunks of shared memory like a data set's. */
+typedef struct AdvInputs
+{
+	size_t rows_per_chunk;
+	float *const
+		*chunks; /* row r: chunks[r / rows_per_chunk] + (r % rows_per_chunk) * inputs, channels last */
+} AdvInputs;
+
+/* Results, element i for the i-th attacked row; arrays may be NULL where not wanted, but for flags. */
+typedef struct AdvAttackResult
+{
+	int32_t *prediction;  /* clean class */
+	int32_t *adversarial; /* class of x' */
+	uint8_t *flags;
+	float *linf; /* |x' - x|_inf and |x' - x|_2 in plain input values */
+	float *l2;
+	float *loss;        /* cross-entropy of x' for the label (nats) */
+	double *eps;        /* least eps, in units; eps_max when censored */
+	const AdvInputs *x; /* x' */
+} AdvAttackResult;
+
+/* Counters of a run, in shared memory. */
+typedef struct AdvAttackState
+{
+	atomic_ullong rows_done;
+	atomic_ullong gradients; /* rows times steps computed */
+} AdvAttackState;
+
+/* One attack as a member sees it. */
+typedef struct AdvAttackRun
+{
+	const AdvNetwork *net;
+	const float *params;
+	const AdvDataset *data; /* labelled, all labels classes */
+	const uint64_t *key;    /* (data->n_rows) of data's rows */
+	const uint32_t *rows;   /* (n) rows of data that are attacked, or NULL for the first n */
+	size_t n;
+	const AdvAttack *attack;
+	const AdvSearch *search; /* NULL: one attack at attack->eps; else the least eps */
+	AdvAttackResult result;
+	AdvAttackState *state;
+	void *private; /* adv_attack_private_size bytes, 64-byte aligned */
+} AdvAttackRun;
+
+extern size_t adv_attack_private_size(const AdvNetwork *net);
+
+/*
+ * Attack; run by every member; pieces are taken dynamically (the caller rewinds the team's piece counter before). ADV_ABORTED when
+ * the team stops.
+ */
+extern AdvStatus adv_attack(const AdvAttackRun *run, AdvTeam *team);
+
+/*
+ * Score examples crafted elsewhere (transfer): run->net and run->params are the model that is scored, run->result.x the examples,
+ * which are read. Fills prediction, adversarial, loss and the flags SUCCESS, NEAR_TIE, OVERFLOW (EXEMPT and OUTSIDE are kept as
+ * they are); linf and l2 are not touched. Pieces as in adv_attack.
+ */
+extern AdvStatus adv_attack_score(const AdvAttackRun *run, AdvTeam *team);
+
+/* Number of pieces of n rows: more members than that are of no use. */
+extern size_t adv_attack_pieces(size_t n);
+
+/* Round x (inputs) to the grid within the ball, in place: the first thing that is done to judge a feasible example. */
+extern void adv_grid_round(const AdvGrid *grid, const AdvBall *ball, size_t n, const float *x0, double eps,
+						   const float *low, const float *high, float *x);
+
+#endif

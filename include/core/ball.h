@@ -1,0 +1,58 @@
+/*
+ * ball.h
+ *		The set of perturbed inputs an attack may visit: an eps-ball around x, in units of each input, within a clip range.
+ *
+ * A perturbation d = x' - x is measured in units: u_i = d_i / unit_i, and |u|_inf or |u|_2 is at most eps. An input whose unit is 0
+ * does not move at all. Values outside of the clip range to begin with may stay where they are. All results are float32 values
+ * that keep to the ball as they stand: bounds are computed in double precision and rounded towards x.
+ */
+#ifndef ADV_BALL_H
+#define ADV_BALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum AdvNorm
+{
+	ADV_NORM_LINF = 0,
+	ADV_NORM_L2
+} AdvNorm;
+
+typedef struct AdvBall
+{
+	int32_t norm;      /* AdvNorm */
+	const float *unit; /* (inputs), channels last, >= 0; NULL: 1 everywhere */
+	double low;        /* clip range; -INFINITY, INFINITY: none */
+	double high;
+} AdvBall;
+
+/*
+ * What each of the n values of x' may be: low, high (n). L-infinity: the eps-box within the clip range; L2: the clip range alone.
+ * Inputs with unit 0 have low = high = x0.
+ */
+extern void adv_ball_bounds(const AdvBall *ball, size_t n, const float *x0, double eps, float *low,
+							float *high);
+
+/*
+ * x = a random point of the ball around x0, drawn from (seed, ADV_FOR_ATTACK, key, restart): L-infinity: uniform in the box; L2:
+ * uniform in the ball, then clipped. low and high as adv_ball_bounds gives them for this eps.
+ */
+extern void adv_ball_random(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
+							const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);
+
+/*
+ * One ascent step of size alpha (units) along gradient (n), then projection and clipping, in place (Madry et al. 2018).
+ * L-infinity: x + alpha unit sign(g), sign(0) = 0. L2: in units, x + alpha g / (|g|_2 + 1e-12), scaled back onto the ball.
+ * Descent: a negative alpha.
+ */
+extern void adv_ball_step(const AdvBall *ball, size_t n, const float *x0, double eps, double alpha,
+						  const float *low, const float *high, const float *gradient, float *x);
+
+/* Bring any x into the ball and the clip range, in place. */
+extern void adv_ball_project(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
+							 const float *high, float *x);
+
+/* |x - x0| in the ball's norm and units; INFINITY when an input of unit 0 differs. */
+extern double adv_ball_distance(const AdvBall *ball, size_t n, const float *x0, const float *x);
+
+#endif
