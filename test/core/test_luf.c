@@ -1,0 +1,631 @@
+/*
+ * test_luf.c
+ *		Leave-one-out runs: the same bits for any team and after an interruption, and as if trained by hand on rows without
+ *		the one left out.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "core/gemm.h"
+#include "core/luf.h"
+#include "core/loss.h"
+#include "tap.h"
+#include "training.h"
+
+#define TABULAR  "dense 12, tanh, dense 7, relu"
+#define IMAGE    "conv 3x3, maxpool 2, relu, dense 6, tanh"
+#define N_ROWS   70
+#define N_EVAL   300 /* three pieces */
+#define N_TWICE  20  /* rows that occur twice */
+#define N_LEFT   9
+#define N_MODELS (N_LEFT + 3)
+#define UNUSED   (N_ROWS - 1) /* no example is this row */
+#define CLASSES  3
+
+/* A run and all of its memory. */
+typedef struct Problem
+{
+	Training t; /* N_ROWS rows to train on, followed by N_EVAL others */
+	AdvTrain train;
+	AdvDataset eval;
+	const unsigned char *eval_chunk;
+	uint32_t row[N_ROWS + N_TWICE];
+	uint64_t key[N_ROWS + N_TWICE];
+	float *initial;
+	AdvLuf luf;
+	AdvLufState state;
+	AdvLufModel model[N_MODELS];
+	float change[N_MODELS][N_EVAL];
+	float proba[N_EVAL][CLASSES];
+	int32_t prediction[N_EVAL];
+	AdvTeamShared team;
+	void (*poll)(void *arg);
+	int without_memory; /* rank of a member whose allocator has nothing; -1: none */
+	atomic_int n_done;
+	int stop_after; /* models */
+	AdvStatus status[MAX_TEAM];
+	AdvError error[MAX_TEAM];
+} Problem;
+
+typedef struct Member
+{
+	Problem *p;
+	AdvTeam team;
+	void *memory;
+} Member;
+
+/* ---- running ---- */
+
+/* Memory is aligned for any type and not for more, and holds anything. */
+static void *
+member_alloc(void *arg, unsigned long size)
+{
+	Member *m = arg;
+
+	if (m->memory || m->team.rank == m->p->without_memory)
+		return NULL;
+	m->memory = zeros(size + 16);
+	memset(m->memory, 0xff, size + 16);
+	return (char *) m->memory + 16;
+}
+
+static void
+count_model(void *arg, size_t model)
+{
+	Problem *p = arg;
+
+	if (!atomic_load(&p->model[model].done) || atomic_fetch_add(&p->n_done, 1) + 1 == p->stop_after)
+		atomic_store(&p->team.abort, 1);
+}
+
+static void *
+run_member(void *arg)
+{
+	Member *m = arg;
+	AdvLuf luf = m->p->luf;
+
+	luf.allocator = (AdvAllocator){member_alloc, m};
+	m->p->status[m->team.rank] = adv_luf(&luf, &m->team, &m->p->error[m->team.rank]);
+	return NULL;
+}
+
+/* Run with the initial parameters as they are. Models marked as done stay so. */
+static void
+problem_run(Problem *p, int members)
+{
+	Member member[MAX_TEAM];
+	pthread_t thread[MAX_TEAM];
+
+	memcpy(p->t.params, p->initial, sizeof(float) * p->t.net.n_params);
+	memset(p->train.shared, 0, adv_train_shared_size(&p->t.net, &p->t.spec, p->train.n_examples));
+	memset(&p->t.state, 0, sizeof(p->t.state));
+	memset(&p->state, 0, sizeof(p->state));
+	memset(p->error, 0, sizeof(p->error));
+	atomic_store(&p->n_done, 0);
+	adv_team_init(&p->team);
+	for (int i = 0; i < members; i++)
+	{
+		member[i] = (Member){p, {i, members, &p->team, p->poll, p}, NULL};
+		if (pthread_create(&thread[i], NULL, run_member, &member[i]) != 0)
+			bail_out("could not start a thread");
+	}
+	for (int i = 0; i < members; i++)
+	{
+		pthread_join(thread[i], NULL);
+		free(member[i].memory);
+	}
+}
+
+/* ---- problems ---- */
+
+static void
+make_examples(Problem *p)
+{
+	size_t n = 0;
+
+	for (uint32_t r = 0; r < N_ROWS; r++)
+		if (r != UNUSED)
+		{
+			p->row[n] = r;
+			p->key[n++] = 1000 + r;
+		}
+	for (uint32_t r = 0; r < N_TWICE; r++)
+	{
+		p->row[n] = r;
+		p->key[n++] = 2000 + r;
+	}
+	p->train.n_examples = n;
+	p->train.example_row = p->row;
+	p->train.example_key = p->key;
+}
+
+/* Rows 0, 7, 14, ... left out, two other seeds, and the base's. */
+static void
+make_models(Problem *p)
+{
+	for (int m = 0; m < N_MODELS; m++)
+	{
+		p->model[m].left_row = m < N_LEFT ? 7 * m : -1;
+		p->model[m].seed = p->t.spec.seed;
+	}
+	p->model[N_LEFT].seed = 77;
+	p->model[N_LEFT + 1].seed = 78;
+	p->luf.models = p->model;
+	p->luf.n_models = N_MODELS;
+}
+
+static void
+forget_models(Problem *p)
+{
+	for (int m = 0; m < N_MODELS; m++)
+		p->model[m].done = 0;
+	memset(p->change, 0xff, sizeof(p->change));
+}
+
+static Problem *
+problem_make(const char *arch, AdvShape shape)
+{
+	Problem *p = zeros(sizeof(Problem));
+	Training *t = &p->t;
+	AdvError err;
+
+	training_make(t, arch, shape, CLASSES, N_ROWS + N_EVAL);
+	t->data.n_rows = N_ROWS;
+	t->spec.epochs = 3;
+	t->spec.batch_size = 20;
+	t->spec.optimizer.learning_rate = 0.01;
+	p->eval = t->data;
+	p->eval_chunk = t->chunk + N_ROWS * t->data.layout.row_bytes;
+	p->eval.chunks = &p->eval_chunk;
+	p->eval.label = NULL;
+	p->eval.n_rows = N_EVAL;
+
+	adv_network_parse(&t->net, arch, shape, CLASSES, true, &err);
+	free(t->params);
+	t->params = zeros(sizeof(float) * t->net.n_params);
+	p->initial = zeros(sizeof(float) * t->net.n_params);
+	adv_network_init(&t->net, p->initial, t->spec.seed, ADV_INIT_HE);
+	p->initial[0] = 0.25f;
+	p->initial[shape.c] = 2;
+
+	make_examples(p);
+	make_models(p);
+	forget_models(p);
+	t->epochs = zeros(sizeof(AdvEpoch) * (size_t) t->spec.epochs);
+	p->train.net = &t->net;
+	p->train.spec = &t->spec;
+	p->train.data = &t->data;
+	p->train.params = t->params;
+	p->train.state = &t->state;
+	p->train.epochs = t->epochs;
+	p->train.shared = zeros(adv_train_shared_size(&t->net, &t->spec, p->train.n_examples));
+	p->train.now = seconds_now;
+	p->luf.train = &p->train;
+	p->luf.initial = p->initial;
+	p->luf.init = ADV_INIT_HE;
+	p->luf.eval = &p->eval;
+	p->luf.change = p->change[0];
+	p->luf.base_proba = p->proba[0];
+	p->luf.base_prediction = p->prediction;
+	p->luf.state = &p->state;
+	p->luf.model_done = count_model;
+	p->luf.model_done_arg = p;
+	p->without_memory = -1;
+	return p;
+}
+
+static void
+problem_free(Problem *p)
+{
+	free(p->initial);
+	free(p->train.shared);
+	training_free(&p->t);
+	free(p);
+}
+
+static int
+n_done(const Problem *p)
+{
+	int n = 0;
+
+	for (size_t m = 0; m < p->luf.n_models; m++)
+		n += p->model[m].done;
+	return n;
+}
+
+static bool
+all_zero(const float *change)
+{
+	static const float nothing[N_EVAL];
+
+	return memcmp(change, nothing, sizeof(nothing)) == 0;
+}
+
+static size_t
+n_flips(const float *change, size_t n, size_t stride)
+{
+	size_t flips = 0;
+
+	for (size_t i = 0; i < n; i++)
+		flips += signbit(change[i * stride]) != 0;
+	return flips;
+}
+
+/* ---- what a model should be ---- */
+
+/* The rows and examples that are left, as a data set of its own whose rows have other numbers. */
+static void
+remove_row(const Problem *p, size_t left_row, Training *t, uint32_t *row, uint64_t *key, AdvTrain *train)
+{
+	size_t bytes = p->t.data.layout.row_bytes;
+
+	t->data.n_rows--;
+	memmove((char *) t->x + left_row * bytes, (char *) t->x + (left_row + 1) * bytes,
+			(N_ROWS - 1 - left_row) * bytes);
+	memmove(t->label + left_row, t->label + left_row + 1, (N_ROWS - 1 - left_row) * sizeof(int32_t));
+	train->n_examples = 0;
+	for (size_t i = 0; i < p->train.n_examples; i++)
+		if (p->row[i] != left_row)
+		{
+			row[train->n_examples] = p->row[i] - (p->row[i] > left_row);
+			key[train->n_examples++] = p->key[i];
+		}
+}
+
+/* Train a model by hand and compare it with the base model's predictions, which the run has left. */
+static void
+change_by_hand(const Problem *p, const char *arch, const AdvLufModel *model, float *change)
+{
+	Training t;
+	AdvTeamShared shared;
+	AdvTeam team = {0, 1, &shared, NULL, NULL};
+	uint32_t row[N_ROWS + N_TWICE];
+	uint64_t key[N_ROWS + N_TWICE];
+	static float proba[N_EVAL][CLASSES];
+	static int32_t prediction[N_EVAL];
+	AdvTrain train = p->train;
+	void *predict_memory = zeros(adv_predict_private_size(&p->t.net));
+
+	training_make(&t, arch, p->t.net.input, CLASSES, N_ROWS);
+	memcpy(t.x, p->t.x, N_ROWS * p->t.data.layout.row_bytes);
+	t.spec = p->t.spec;
+	t.spec.seed = model->seed;
+	t.net = p->t.net;
+	free(t.params);
+	t.params = zeros(sizeof(float) * t.net.n_params);
+	adv_network_init(&t.net, t.params, model->seed, ADV_INIT_HE);
+	memcpy(t.params, p->initial, sizeof(float) * t.net.first_trained);
+	t.epochs = zeros(sizeof(AdvEpoch) * (size_t) t.spec.epochs);
+	if (model->left_row >= 0)
+	{
+		remove_row(p, (size_t) model->left_row, &t, row, key, &train);
+		train.example_row = row;
+		train.example_key = key;
+	}
+
+	train.spec = &t.spec;
+	train.data = &t.data;
+	train.params = t.params;
+	train.state = &t.state;
+	train.epochs = t.epochs;
+	train.shared = zeros(adv_train_shared_size(&t.net, &t.spec, train.n_examples));
+	train.private = zeros(adv_train_private_size(&t.net, &t.spec));
+	adv_team_init(&shared);
+	if (adv_train(&train, &team, NULL) != ADV_OK ||
+		adv_predict(&t.net, t.params, &p->eval, NULL, N_EVAL, &team, prediction, proba[0], NULL,
+					predict_memory, NULL) != ADV_OK)
+		bail_out("training by hand failed");
+	for (size_t x = 0; x < N_EVAL; x++)
+	{
+		change[x] = 0;
+		for (int y = 0; y < CLASSES; y++)
+			change[x] = fmaxf(change[x], fabsf(proba[x][y] - p->proba[x][y]));
+		if (adv_argmax(CLASSES, proba[x]) != adv_argmax(CLASSES, p->proba[x]))
+			change[x] = -change[x];
+	}
+	free(train.shared);
+	free(train.private);
+	free(predict_memory);
+	training_free(&t);
+}
+
+/* ---- tests ---- */
+
+static void
+test_team_sizes(const char *arch, AdvShape shape)
+{
+	Problem *p = problem_make(arch, shape);
+	static float change[N_MODELS][N_EVAL], proba[N_EVAL][CLASSES];
+
+	for (int members = 1; members <= 4; members++)
+	{
+		bool all = true;
+
+		forget_models(p);
+		problem_run(p, members);
+		for (int i = 0; i < members; i++)
+			all = all && p->status[i] == ADV_OK;
+		okf(all && n_done(p) == N_MODELS && p->n_done == N_MODELS, "%s: %d members train all models",
+			adv_gemm_name(), members);
+		if (members == 1)
+		{
+			memcpy(change, p->change, sizeof(change));
+			memcpy(proba, p->proba, sizeof(proba));
+			continue;
+		}
+		okf(memcmp(change, p->change, sizeof(change)) == 0 && memcmp(proba, p->proba, sizeof(proba)) == 0,
+			"%d members find the same changes", members);
+	}
+	problem_free(p);
+}
+
+/* Changes, flips and progress are what trainings by hand give. */
+static void
+test_by_hand(const char *arch, AdvShape shape)
+{
+	Problem *p = problem_make(arch, shape);
+	float change[N_EVAL];
+	bool left = true, seeds = true;
+	size_t over_models = 0, over_rows = 0;
+	unsigned long long examples = 0;
+
+	problem_run(p, 2);
+	for (int m = 0; m < N_MODELS; m++)
+	{
+		bool same;
+
+		change_by_hand(p, arch, &p->model[m], change);
+		same = memcmp(change, p->change[m], sizeof(change)) == 0;
+		if (m < N_LEFT)
+			left = left && same && !all_zero(change);
+		else
+			seeds = seeds && same && all_zero(change) == (p->model[m].seed == p->t.spec.seed);
+		examples += (p->train.n_examples - (m < N_LEFT) - (m < N_LEFT && 7 * m < N_TWICE)) *
+					(unsigned long long) p->t.spec.epochs;
+		over_models += n_flips(p->change[m], N_EVAL, 1);
+	}
+	okf(left, "%s: leaving out a row is training on rows without it", adv_gemm_name());
+	ok(seeds, "another seed starts elsewhere, the same one ends where the base model does");
+	ok(p->state.examples_done == examples && p->t.state.examples_done == 3 * p->train.n_examples,
+	   "progress is complete");
+
+	for (size_t x = 0; x < N_EVAL; x++)
+		over_rows += n_flips(&p->change[0][x], N_MODELS, N_EVAL);
+	okf(over_rows == over_models && over_rows > 0, "LUF_l |L| = LUF_t |X| = %zu", over_rows);
+	problem_free(p);
+}
+
+/* Nobody misses a row that is in no example, or one that was not even left out. */
+static void
+test_identity(void)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+
+	p->luf.n_models = 3;
+	p->model[0].left_row = UNUSED;
+	p->model[1].left_row = -1;
+	p->model[2].left_row = 3;
+	problem_run(p, 2);
+	ok(all_zero(p->change[0]), "a row that is in no example is not missed");
+	ok(all_zero(p->change[1]), "nothing left out changes nothing");
+	ok(!all_zero(p->change[2]), "a row with examples is missed");
+	problem_free(p);
+}
+
+/* All seeds start from another model's parameters. */
+static void
+test_warm(void)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+	float cold[N_EVAL];
+
+	problem_run(p, 1);
+	memcpy(cold, p->change[N_LEFT], sizeof(cold));
+	forget_models(p);
+	p->luf.warm = true;
+	p->t.spec.epochs = 0;
+	problem_run(p, 1);
+	ok(n_done(p) == N_MODELS && all_zero(p->change[0]) && all_zero(p->change[N_LEFT]),
+	   "before training all warm models are one");
+	p->t.spec.epochs = 3;
+	forget_models(p);
+	problem_run(p, 1);
+	ok(!all_zero(p->change[N_LEFT]) && memcmp(cold, p->change[N_LEFT], sizeof(cold)) != 0,
+	   "then the order of examples tells them apart");
+	problem_free(p);
+}
+
+static void
+test_done_before(void)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+	static float change[N_MODELS][N_EVAL];
+	float mark[N_EVAL];
+	bool kept = true, same = true;
+
+	problem_run(p, 1);
+	memcpy(change, p->change, sizeof(change));
+	forget_models(p);
+	memcpy(mark, p->change[0], sizeof(mark));
+	for (int m = 0; m < N_MODELS; m += 3)
+		p->model[m].done = 1;
+	problem_run(p, 2);
+	for (int m = 0; m < N_MODELS; m++)
+		if (m % 3 == 0)
+			kept = kept && memcmp(p->change[m], mark, sizeof(mark)) == 0;
+		else
+			same = same && memcmp(p->change[m], change[m], sizeof(mark)) == 0;
+	ok(kept && p->n_done == N_MODELS - N_MODELS / 3, "models done beforehand are left alone");
+	ok(same && n_done(p) == N_MODELS, "the others are what they are without them");
+
+	problem_run(p, 3);
+	ok(p->status[0] == ADV_OK && p->n_done == 0 && p->state.examples_done == 0,
+	   "with all of them done there is nothing to do");
+	p->luf.n_models = 0;
+	problem_run(p, 2);
+	ok(p->status[0] == ADV_OK && p->status[1] == ADV_OK, "nor with none");
+	problem_free(p);
+}
+
+static void
+test_interruption(int members)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+	static float change[N_MODELS][N_EVAL];
+	bool stopped = true, same = true;
+	int done;
+
+	problem_run(p, 1);
+	memcpy(change, p->change, sizeof(change));
+	forget_models(p);
+	p->stop_after = 4;
+	problem_run(p, members);
+	for (int i = 0; i < members; i++)
+		stopped = stopped && p->status[i] == ADV_ABORTED;
+	for (int m = 0; m < N_MODELS; m++)
+		if (p->model[m].done)
+			same = same && memcmp(p->change[m], change[m], sizeof(change[m])) == 0;
+	done = n_done(p);
+	okf(stopped && done >= 4 && done < 4 + members, "%d members stop after %d models", members, done);
+	ok(same && p->state.failed_model == 0, "which are complete");
+
+	p->stop_after = 0;
+	problem_run(p, members);
+	ok(p->n_done == N_MODELS - done && memcmp(change, p->change, sizeof(change)) == 0,
+	   "a second run trains the others, to the same bits");
+	problem_free(p);
+}
+
+/* Cancelled as soon as a model has trained on its first minibatch. */
+static void
+stop_within_model(void *arg)
+{
+	Problem *p = arg;
+
+	if (p->state.examples_done > 0)
+		atomic_store(&p->team.abort, 1);
+}
+
+static void
+test_cancelling(int members)
+{
+	Problem *p = problem_make(IMAGE, (AdvShape){2, 6, 6});
+	bool stopped = true;
+
+	p->poll = stop_within_model;
+	problem_run(p, members);
+	for (int i = 0; i < members; i++)
+		stopped = stopped && p->status[i] == ADV_ABORTED;
+	okf(stopped && n_done(p) == 0, "%d members are stopped within their models", members);
+	okf(p->state.examples_done <= 40 * (unsigned long long) members, "after %llu examples",
+		(unsigned long long) p->state.examples_done);
+	is_string(p->error[members - 1].message, "training was stopped", "and say so");
+	problem_free(p);
+}
+
+/* The base model and other seeds are fine, but models that start from initial are not. */
+static void
+test_divergence(void)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+	float *fine = p->initial;
+	float *bad = memcpy(zeros(sizeof(float) * p->t.net.n_params), fine, sizeof(float) * p->t.net.n_params);
+	float change[N_EVAL];
+	int diverged = 0, aborted = 0;
+
+	for (size_t i = p->t.net.first_trained; i < p->t.net.n_params; i++)
+		bad[i] = 3e38f;
+	p->luf.initial = bad;
+	p->luf.n_models = 4;
+	p->model[0] = (AdvLufModel){-1, 77, 0};
+	p->model[1].left_row = 5;
+	problem_run(p, 1);
+	ok(p->status[0] == ADV_DIVERGED && n_done(p) == 1 && p->model[0].done && p->state.failed_model == 2,
+	   "a model that diverges ends the run");
+	is_string(p->error[0].message, "training diverged in epoch 1, minibatch 1: the loss is not finite",
+			  "the message says where");
+	is_string(p->error[0].detail, "Row number 5 was left out.", "and without which row");
+	change_by_hand(p, TABULAR, &p->model[0], change);
+	ok(memcmp(change, p->change[0], sizeof(change)) == 0, "the model before it is complete");
+
+	p->model[0].done = 0;
+	p->luf.n_models = N_MODELS;
+	problem_run(p, 4);
+	for (int i = 0; i < 4; i++)
+	{
+		diverged += p->status[i] == ADV_DIVERGED;
+		aborted += p->status[i] == ADV_ABORTED;
+	}
+	ok(diverged == 1 && aborted == 3, "one member of many tells why, the others stop");
+	free(bad);
+
+	p->luf.initial = fine;
+	p->t.spec.optimizer.learning_rate = 1e30;
+	forget_models(p);
+	problem_run(p, 2);
+	ok(p->status[0] == ADV_DIVERGED && p->status[1] == ADV_ABORTED && p->state.failed_model == 0 &&
+		   p->error[0].detail[0] == '\0',
+	   "when the base model diverges no row was left out");
+	problem_free(p);
+}
+
+static void
+test_not_finite(void)
+{
+	Problem *p = problem_make("", (AdvShape){6, 1, 1});
+
+	for (size_t i = 0; i < 6; i++)
+		p->t.x[6 * (N_ROWS + 200) + i] = i % 2 ? 3e38f : -3e38f;
+	problem_run(p, 3);
+	ok(p->status[0] == ADV_DIVERGED && p->status[1] == ADV_ABORTED && p->status[2] == ADV_ABORTED &&
+		   n_done(p) == 0,
+	   "predictions that are not finite are not compared");
+	is_string(p->error[0].message, "compared row 201: the output of the network is not finite",
+			  "the row is named");
+	problem_free(p);
+}
+
+static void
+test_other_failures(void)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+
+	p->without_memory = 1;
+	problem_run(p, 3);
+	ok(p->status[0] == ADV_ABORTED && p->status[1] == ADV_LIMIT && p->status[2] == ADV_ABORTED,
+	   "a member without memory stops the team");
+	p->without_memory = -1;
+
+	p->train.n_examples = 1;
+	problem_run(p, 1);
+	ok(p->status[0] == ADV_INVALID && p->state.failed_model == 1, "the only example cannot be left out");
+	is_string(p->error[0].message, "there are no examples to train on", "and the message says so");
+	problem_free(p);
+}
+
+int
+main(void)
+{
+	test_team_sizes(TABULAR, (AdvShape){6, 1, 1});
+	test_team_sizes(IMAGE, (AdvShape){2, 6, 6});
+	test_by_hand(TABULAR, (AdvShape){6, 1, 1});
+	test_by_hand(IMAGE, (AdvShape){2, 6, 6});
+	test_identity();
+	test_warm();
+	test_done_before();
+	test_interruption(1);
+	test_interruption(3);
+	test_cancelling(1);
+	test_cancelling(3);
+	test_divergence();
+	test_not_finite();
+	test_other_failures();
+	if (adv_gemm_load_blas())
+	{
+		test_team_sizes(TABULAR, (AdvShape){6, 1, 1});
+		test_by_hand(TABULAR, (AdvShape){6, 1, 1});
+		test_by_hand(IMAGE, (AdvShape){2, 6, 6});
+	}
+	done_testing();
+	return 0;
+}
