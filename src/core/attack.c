@@ -23,14 +23,8 @@
 #define MOST_PIECE    512
 #define PIECES        32                 /* of data large enough */
 #define SLOT_FLOATS   ((size_t) 1 << 20) /* of activations of all slots, about */
-#ifdef TRY_SLOTS
-#define LEAST_SLOTS TRY_SLOTS
-#define MOST_SLOTS TRY_SLOTS
-#else
-
 #define LEAST_SLOTS   16
 #define MOST_SLOTS    128
-#endif
 #define SLOT_ARRAYS   5
 #define EPS_TOLERANCE 1e-6
 
