@@ -18,6 +18,14 @@ extern void adv_softmax(int rows, int classes, const float *logits, float *proba
 extern double adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *label, float scale,
 								float *loss_rows, float *d_logits, int64_t *correct);
 
+/*
+ * Log-odds of one row against its label, log((1 - p) / p): the cross-entropy is log(1 + exp(odds)), so both rise together, but
+ * odds still tell rows apart where p rounds to 1. d_odds (classes), may be NULL, receives the gradient with respect to the logits: the softmax
+ * of the other classes, and -1 for the label. That is the cross-entropy's gradient over (1 - p): the same direction, never
+ * rounded to zero by a network that is very sure.
+ */
+extern double adv_log_odds(int classes, const float *logits, int32_t label, float *d_odds);
+
 /* Index of the first largest of n values. */
 extern int adv_argmax(int n, const float *values);
 

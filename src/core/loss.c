@@ -73,3 +73,20 @@ adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *lab
 	}
 	return total;
 }
+
+double
+adv_log_odds(int classes, const float *logits, int32_t label, float *d_odds)
+{
+	float m = logits[label == 0]; /* the largest logit of the others */
+	double sum = 0;
+
+	for (int j = 0; j < classes; j++)
+		if (j != label && logits[j] > m)
+			m = logits[j];
+	for (int j = 0; j < classes; j++)
+		if (j != label)
+			sum += exp((double) logits[j] - m);
+	for (int j = 0; d_odds && j < classes; j++)
+		d_odds[j] = j == label ? -1 : (float) (exp((double) logits[j] - m) / sum);
+	return m + log(sum) - logits[label];
+}

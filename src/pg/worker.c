@@ -102,14 +102,23 @@ static AdvStatus
 run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 {
 	AdvTrain t = {0};
+	AdvTrainSpec spec = shared->spec;
 	AdvDataset data;
 	AdvDataset validation;
+	AdvDataset twins;
 
-	if (!attach_set(toc, shared, 0, &data))
+	if (!attach_set(toc, shared, ADVPG_SET_DATA, &data))
 		return ADV_ABORTED;
+	spec.robust.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
 	t.net = &shared->net;
-	t.spec = &shared->spec;
+	t.spec = &spec;
 	t.data = &data;
+	if (shared->sets[ADVPG_SET_PERTURBED].n_rows > 0)
+	{
+		if (!attach_set(toc, shared, ADVPG_SET_PERTURBED, &twins))
+			return ADV_ABORTED;
+		t.twins = &twins;
+	}
 	t.n_examples = shared->n_examples;
 	t.example_row = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_ROW, false);
 	t.example_key = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_KEY, false);
@@ -142,7 +151,7 @@ run_predict(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	AdvDataset data;
 	void *private;
 
-	if (!attach_set(toc, shared, 0, &data))
+	if (!attach_set(toc, shared, ADVPG_SET_DATA, &data))
 		return ADV_ABORTED;
 	private = private_memory(adv_predict_private_size(&shared->net), err);
 	if (private == NULL)
@@ -150,6 +159,84 @@ run_predict(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	return adv_predict(&shared->net, shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false), &data, NULL, data.n_rows,
 					   team, shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false),
 					   shm_toc_lookup(toc, ADVPG_KEY_PROBA, true), NULL, private, &shared->done);
+}
+
+/* The attack with its arrays at their place in this process. */
+static AdvAttack
+attach_attack(shm_toc *toc, const AdvpgShared *shared)
+{
+	AdvAttack attack = shared->attack;
+
+	attack.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
+	attack.grid = shm_toc_lookup(toc, ADVPG_KEY_GRID, true);
+	return attack;
+}
+
+/* Perturbed inputs as the core writes them. */
+static bool
+attach_inputs(shm_toc *toc, const AdvpgShared *shared, AdvInputs *inputs)
+{
+	AdvDataset set;
+
+	if (!attach_set(toc, shared, ADVPG_SET_PERTURBED, &set))
+		return false;
+	inputs->rows_per_chunk = set.rows_per_chunk;
+	inputs->chunks = (float *const *) set.chunks;
+	return true;
+}
+
+/* Craft, and with a model to transfer to, score. */
+static AdvStatus
+run_attack(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+{
+	AdvAttack attack = attach_attack(toc, shared);
+	AdvAttackRun run = {0};
+	AdvDataset data;
+	AdvInputs x;
+	size_t size = adv_attack_private_size(&shared->net);
+	AdvStatus status;
+
+	if (!attach_set(toc, shared, ADVPG_SET_DATA, &data))
+		return ADV_ABORTED;
+	if (shared->sets[ADVPG_SET_PERTURBED].n_rows > 0)
+	{
+		if (!attach_inputs(toc, shared, &x))
+			return ADV_ABORTED;
+		run.result.x = &x;
+	}
+	if (shared->transfer)
+		size = Max(size, adv_attack_private_size(&shared->scored));
+	run.net = &shared->net;
+	run.params = shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false);
+	run.data = &data;
+	run.key = shm_toc_lookup(toc, ADVPG_KEY_ROW_KEY, false);
+	run.n = data.n_rows;
+	run.attack = &attack;
+	run.search = shared->searching ? &shared->search : NULL;
+	run.result.prediction = shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false);
+	run.result.adversarial = shm_toc_lookup(toc, ADVPG_KEY_ADVERSARIAL, false);
+	run.result.flags = shm_toc_lookup(toc, ADVPG_KEY_FLAGS, false);
+	run.result.linf = shm_toc_lookup(toc, ADVPG_KEY_LINF, false);
+	run.result.l2 = shm_toc_lookup(toc, ADVPG_KEY_L2, false);
+	run.result.loss = shm_toc_lookup(toc, ADVPG_KEY_LOSS, false);
+	run.result.eps = shm_toc_lookup(toc, ADVPG_KEY_LEAST_EPS, true);
+	run.state = &shared->attack_state;
+	run.private = private_memory(size, err);
+	if (run.private == NULL)
+		return ADV_LIMIT;
+
+	status = adv_attack(&run, team);
+	if (status != ADV_OK || !shared->transfer)
+		return status;
+	if (adv_team_barrier(team) != ADV_OK)
+		return ADV_ABORTED;
+	if (team->rank == 0)
+		adv_team_rewind(team);
+	if (adv_team_barrier(team) != ADV_OK)
+		return ADV_ABORTED;
+	run.net = &shared->scored;
+	run.params = shm_toc_lookup(toc, ADVPG_KEY_SCORED, false);
+	return adv_attack_score(&run, team);
 }
 
 /* Join the team; false when the run ended before it began. */
@@ -200,6 +287,9 @@ run_core(shm_toc *toc, AdvpgShared *shared, AdvTeam *team)
 			break;
 		case ADVPG_RUN_PREDICT:
 			status = run_predict(toc, shared, team, &err);
+			break;
+		case ADVPG_RUN_ATTACK:
+			status = run_attack(toc, shared, team, &err);
 			break;
 		default:
 			break;
