@@ -345,6 +345,71 @@ COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8
 	float8, float8, boolean, bigint, int)
 	IS 'class-wise robustness unfairness: largest difference between two classes in success rate at eps (CRU_s), or without eps in mean least eps (CRU_eps)';
 
+-- Leaving rows out -------------------------------------------------------------------------------------------------------
+
+/* Results of models that are trained while a run is not through yet. The run deletes them when it is. */
+CREATE TABLE advfair_luf_part (
+	digest text NOT NULL,
+	part bigint NOT NULL,
+	owner name NOT NULL DEFAULT current_user,
+	kept_at timestamptz NOT NULL DEFAULT now(),
+	change bytea NOT NULL,
+	PRIMARY KEY (digest, part, owner)
+);
+COMMENT ON TABLE advfair_luf_part IS 'what a leave-one-out run that was cancelled or failed has done; the same call again goes on from there';
+COMMENT ON COLUMN advfair_luf_part.digest IS 'SHA-256 of the training task and of all rows: the run';
+COMMENT ON COLUMN advfair_luf_part.part IS 'key of the row left out, or the seed';
+COMMENT ON COLUMN advfair_luf_part.owner IS 'role that ran it';
+COMMENT ON COLUMN advfair_luf_part.kept_at IS 'when the model was kept; old rows that nobody will go on from may be deleted';
+COMMENT ON COLUMN advfair_luf_part.change IS 'float32 for each evaluation row: largest change of a probability, negative if the prediction changed';
+ALTER TABLE advfair_luf_part ENABLE ROW LEVEL SECURITY;
+CREATE POLICY advfair_luf_part_owner ON advfair_luf_part USING (advfair_owns(owner)) WITH CHECK (advfair_owns(owner));
+COMMENT ON POLICY advfair_luf_part_owner ON advfair_luf_part IS 'a run is its owner''s and the owner''s members''';
+GRANT SELECT, INSERT, DELETE ON advfair_luf_part TO PUBLIC;
+
+CREATE FUNCTION advfair_luf_rows(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, prediction text, luf float8, changed bigint, left_out bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE FUNCTION advfair_luf_rows(model text, data text, key anyelement, leave_out int DEFAULT NULL,
+		leave_out_ids text[] DEFAULT NULL, vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL,
+		seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, prediction text, luf float8, changed bigint, left_out bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_luf_rows(text, text, int, text[], boolean, boolean, bigint, int)
+	IS 'for each row: largest change of a probability over models trained without one row each, and how many of them change the prediction';
+COMMENT ON FUNCTION advfair_luf_rows(text, text, anyelement, int, text[], boolean, boolean, bigint, int)
+	IS 'for each row: largest change of a probability over models trained without one row each, and how many of them change the prediction; id has the type of key';
+
+CREATE FUNCTION advfair_luf(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS float8
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	RETURN (SELECT pg_catalog.avg(r.luf)
+		FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, vary_seed, regenerate, seed, workers) r);
+COMMENT ON FUNCTION advfair_luf(text, text, int, text[], boolean, boolean, bigint, int)
+	IS 'leave-one-out unfairness: mean over rows of the largest change of a probability when one training row is left out; with vary_seed, when only the seed changes';
+
+/* LUF_t = mean over rows of changed; LUF_l = mean over rows left out of the predictions that change: LUF_l left_out = LUF_t n. */
+CREATE FUNCTION advfair_luf_summary(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+		baseline boolean DEFAULT true, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (luf float8, luf_t float8, luf_l float8, seed_luf float8, seed_luf_t float8, seed_luf_l float8,
+		excess_luf float8, left_out bigint, n bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+	BEGIN ATOMIC
+		SELECT l.luf, l.luf_t, l.luf_l, b.luf, b.luf_t, b.luf_l, l.luf - b.luf, l.left_out, l.n
+		FROM (SELECT pg_catalog.avg(r.luf) AS luf, pg_catalog.avg(r.changed)::float8 AS luf_t,
+				pg_catalog.sum(r.changed)::float8 / pg_catalog.max(r.left_out) AS luf_l, pg_catalog.max(r.left_out) AS left_out,
+				pg_catalog.count(*) AS n
+			FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, false, regenerate, seed, workers) r) l,
+			(SELECT pg_catalog.avg(r.luf) AS luf, pg_catalog.avg(r.changed)::float8 AS luf_t,
+				pg_catalog.sum(r.changed)::float8 / pg_catalog.max(r.left_out) AS luf_l
+			FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, true, regenerate, seed, workers) r
+			WHERE baseline) b;
+	END;
+COMMENT ON FUNCTION advfair_luf_summary(text, text, int, text[], boolean, boolean, bigint, int)
+	IS 'leave-one-out unfairness LUF, LUF_t and LUF_l, beside the same for models that differ in the seed alone (baseline)';
+
 -- The same scores over any join -----------------------------------------------------------------------------------------
 
 CREATE FUNCTION advfair_gap_add(state bytea, value float8, grp text) RETURNS bytea

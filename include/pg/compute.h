@@ -17,6 +17,7 @@
 
 #include "core/attack.h"
 #include "core/cpu.h"
+#include "core/luf.h"
 #include "core/train.h"
 #include "pg/rows.h"
 
@@ -25,7 +26,8 @@ typedef enum AdvpgRunKind
 	ADVPG_RUN_PROBE, /* only load BLAS and say which */
 	ADVPG_RUN_TRAIN,
 	ADVPG_RUN_PREDICT,
-	ADVPG_RUN_ATTACK
+	ADVPG_RUN_ATTACK,
+	ADVPG_RUN_LUF
 } AdvpgRunKind;
 
 /* The data sets of a run. */
@@ -33,6 +35,7 @@ typedef enum AdvpgSet
 {
 	ADVPG_SET_DATA = 0,
 	ADVPG_SET_VALIDATION, /* rows from elsewhere */
+	ADVPG_SET_EVAL,       /* rows whose predictions are compared */
 	ADVPG_SET_PERTURBED, /* perturbed inputs of the data's rows: an attack writes them, merged training reads them */
 	ADVPG_MAX_SETS
 } AdvpgSet;
@@ -81,6 +84,13 @@ typedef struct AdvpgShared
 	bool transfer;     /* examples are scored by another model */
 	AdvNetwork scored; /* that one */
 	AdvAttackState attack_state;
+
+	/* leave-one-out: training as above, and */
+	uint64 n_models;
+	int init; /* AdvInit */
+	bool warm;
+	AdvLufState luf_state;
+	atomic_int keeper; /* AdvpgKeeper: what the keeper shall do, see keeper.h */
 } AdvpgShared;
 
 /* Keys of the table of contents; those of data sets are offset by 16 times the number of the set. */
@@ -105,6 +115,11 @@ enum
 	ADVPG_KEY_L2,             /* float (n) */
 	ADVPG_KEY_LOSS,           /* float (n) */
 	ADVPG_KEY_LEAST_EPS,      /* double (n), if searching */
+	ADVPG_KEY_INITIAL,        /* float (n_params) parameters before training */
+	ADVPG_KEY_MODELS,         /* AdvLufModel (n_models) */
+	ADVPG_KEY_CHANGE,         /* float (n_models, rows of the evaluation set) */
+	ADVPG_KEY_PARTS,          /* int64 (n_models) names of the models' results */
+	ADVPG_KEY_KEEPER,         /* AdvpgKeeperRun */
 	ADVPG_KEY_SET = 32,
 	ADVPG_KEY_FIELDS = ADVPG_KEY_SET, /* AdvField (n_fields) */
 	ADVPG_KEY_HANDLES,                /* dsm_handle (n_chunks) */

@@ -21,6 +21,7 @@
 #include "utils/wait_event.h"
 
 #include "core/gemm.h"
+#include "pg/advpg.h"
 
 PGDLLEXPORT void advfair_worker_main(Datum arg);
 
@@ -98,51 +99,95 @@ attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
 	return true;
 }
 
-static AdvStatus
-run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+/* A training and the data sets it points to. */
+typedef struct Training
 {
-	AdvTrain t = {0};
-	AdvTrainSpec spec = shared->spec;
+	AdvTrain train;
+	AdvTrainSpec spec;
 	AdvDataset data;
 	AdvDataset validation;
 	AdvDataset twins;
+} Training;
 
-	if (!attach_set(toc, shared, ADVPG_SET_DATA, &data))
-		return ADV_ABORTED;
-	spec.robust.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
-	t.net = &shared->net;
-	t.spec = &spec;
-	t.data = &data;
+/* Rebuild a training, all but its private memory; false when the leader is gone. */
+static bool
+attach_training(shm_toc *toc, AdvpgShared *shared, Training *training)
+{
+	AdvTrain *t = &training->train;
+
+	memset(training, 0, sizeof(*training));
+	training->spec = shared->spec;
+	training->spec.robust.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
+	if (!attach_set(toc, shared, ADVPG_SET_DATA, &training->data))
+		return false;
+	t->net = &shared->net;
+	t->spec = &training->spec;
+	t->data = &training->data;
 	if (shared->sets[ADVPG_SET_PERTURBED].n_rows > 0)
 	{
-		if (!attach_set(toc, shared, ADVPG_SET_PERTURBED, &twins))
-			return ADV_ABORTED;
-		t.twins = &twins;
+		if (!attach_set(toc, shared, ADVPG_SET_PERTURBED, &training->twins))
+			return false;
+		t->twins = &training->twins;
 	}
-	t.n_examples = shared->n_examples;
-	t.example_row = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_ROW, false);
-	t.example_key = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_KEY, false);
+	t->n_examples = shared->n_examples;
+	t->example_row = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_ROW, false);
+	t->example_key = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_KEY, false);
 	if (shared->n_validation > 0)
 	{
-		t.n_validation = shared->n_validation;
-		t.validation_row = shm_toc_lookup(toc, ADVPG_KEY_VALIDATION_ROW, false);
-		t.validation = &data;
-		if (shared->validation_set > 0)
+		t->n_validation = shared->n_validation;
+		t->validation_row = shm_toc_lookup(toc, ADVPG_KEY_VALIDATION_ROW, false);
+		t->validation = &training->data;
+		if (shared->validation_set == ADVPG_SET_VALIDATION)
 		{
-			if (!attach_set(toc, shared, shared->validation_set, &validation))
-				return ADV_ABORTED;
-			t.validation = &validation;
+			if (!attach_set(toc, shared, ADVPG_SET_VALIDATION, &training->validation))
+				return false;
+			t->validation = &training->validation;
 		}
 	}
-	t.params = shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false);
-	t.state = &shared->state;
-	t.epochs = shm_toc_lookup(toc, ADVPG_KEY_EPOCHS, false);
-	t.shared = ADVPG_ALIGN64(shm_toc_lookup(toc, ADVPG_KEY_TRAIN, false));
-	t.private = private_memory(adv_train_private_size(t.net, t.spec), err);
-	t.now = now_seconds;
-	if (t.private == NULL)
+	t->params = shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false);
+	t->state = &shared->state;
+	t->epochs = shm_toc_lookup(toc, ADVPG_KEY_EPOCHS, false);
+	t->shared = ADVPG_ALIGN64(shm_toc_lookup(toc, ADVPG_KEY_TRAIN, false));
+	t->now = now_seconds;
+	return true;
+}
+
+static AdvStatus
+run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+{
+	Training training;
+	AdvTrain *t = &training.train;
+
+	if (!attach_training(toc, shared, &training))
+		return ADV_ABORTED;
+	t->private = private_memory(adv_train_private_size(t->net, t->spec), err);
+	if (t->private == NULL)
 		return ADV_LIMIT;
-	return adv_train(&t, team, err);
+	return adv_train(t, team, err);
+}
+
+static AdvStatus
+run_luf(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+{
+	Training training;
+	AdvDataset eval;
+	AdvLuf luf = {0};
+
+	if (!attach_training(toc, shared, &training) || !attach_set(toc, shared, ADVPG_SET_EVAL, &eval))
+		return ADV_ABORTED;
+	luf.train = &training.train;
+	luf.initial = shm_toc_lookup(toc, ADVPG_KEY_INITIAL, false);
+	luf.init = shared->init;
+	luf.warm = shared->warm;
+	luf.eval = &eval;
+	luf.n_models = shared->n_models;
+	luf.models = shm_toc_lookup(toc, ADVPG_KEY_MODELS, false);
+	luf.change = shm_toc_lookup(toc, ADVPG_KEY_CHANGE, false);
+	luf.base_proba = shm_toc_lookup(toc, ADVPG_KEY_PROBA, false);
+	luf.base_prediction = shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false);
+	luf.state = &shared->luf_state;
+	luf.allocator = advpg_allocator(CurrentMemoryContext);
+	return adv_luf(&luf, team, err);
 }
 
 static AdvStatus
@@ -290,6 +335,9 @@ run_core(shm_toc *toc, AdvpgShared *shared, AdvTeam *team)
 			break;
 		case ADVPG_RUN_ATTACK:
 			status = run_attack(toc, shared, team, &err);
+			break;
+		case ADVPG_RUN_LUF:
+			status = run_luf(toc, shared, team, &err);
 			break;
 		default:
 			break;
