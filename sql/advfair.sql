@@ -194,8 +194,10 @@ COMMENT ON FUNCTION advfair_predict(text, text, anyelement, int)
 -- Attacks ------------------------------------------------------------------------------------------------------------
 
 /*
- * eps is a number, an array with one for each column, or an object with one for some columns: the others stay as they are. As with
- * advfair_predict, each function comes without and with key.
+ * eps is a number, an array with one for each column, or an object with one for some columns: the others stay as they are.
+ *
+ * As with advfair_predict, each function comes without and with key. PostgreSQL finds the type of the ids by the place at which key
+ * stands in a call, even where it is named, so key must be written right after the arguments that are required.
  */
 CREATE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,

@@ -184,25 +184,6 @@ advpg_call_task(FunctionCallInfo fcinfo, const char *kind)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-/*
- * PostgreSQL (15 to 17 at least) takes the type of a polymorphic result from the argument that stands in key's place as the call is
- * written, not from the one that is named key. Say so before all the work is done.
- */
-static void
-check_key_place(FunctionCallInfo fcinfo, Oid type)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	if (rsinfo && IsA(rsinfo, ReturnSetInfo) && rsinfo->expectedDesc && rsinfo->expectedDesc->natts > 0 &&
-		TupleDescAttr(rsinfo->expectedDesc, 0)->atttypid != type)
-		ereport(
-			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("key must come before the arguments that have defaults"),
-			errdetail("PostgreSQL takes the type of the ids from the argument in the place of key, whatever "
-					  "its name."),
-			errhint("Write key right after model and data (and eps)."));
-}
-
 Oid
 advpg_call_id_type(FunctionCallInfo fcinfo)
 {
@@ -217,6 +198,5 @@ advpg_call_id_type(FunctionCallInfo fcinfo)
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (strcmp(names[i], KEY_ARGUMENT) == 0)
 			result = get_fn_expr_argtype(fcinfo->flinfo, i);
-	check_key_place(fcinfo, result);
 	return result;
 }
