@@ -22,8 +22,8 @@
 #define LEAST_PIECE   128 /* rows of a piece */
 #define MOST_PIECE    512
 #define PIECES        32                 /* of data large enough */
-#define SLOT_FLOATS   ((size_t) 1 << 20) /* of activations of all slots, about */
-#define LEAST_SLOTS   16
+#define SLOT_FLOATS   ((size_t) 1 << 22) /* of activations of all slots, about */
+#define LEAST_SLOTS   8
 #define MOST_SLOTS    128
 #define SLOT_ARRAYS   5
 #define EPS_TOLERANCE 1e-6
@@ -98,7 +98,7 @@ adv_attack_pieces(size_t n)
 	return (n + piece_rows(n) - 1) / piece_rows(n);
 }
 
-/* Many slots make large matrix products, but their activations should stay near the processor. */
+/* From some 50 slots on matrix products hardly get faster; small networks gain a little from more. */
 static int
 slots_of(const AdvNetwork *net)
 {
