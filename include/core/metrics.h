@@ -32,9 +32,16 @@ typedef struct AdvBootstrap
  * For n rows with group (n; -1: takes no part) of n_groups and value (n_models arrays of n; NaN: takes no part, in all models alike):
  * mean (n_models, n_groups) of each group, n_rows (n_groups) that took part, gap (n_models) between the largest and the smallest mean
  * of the groups with rows (NaN without any). With n_models > 1, d_mean (n_models, n_groups) and d_gap (n_models) are each model's
- * difference from the first. Any output but mean and gap may be NULL. A replicate draws as many rows as a group has from that group;
- * rows within a group are numbered in the order given, and draws come from (seed, ADV_FOR_BOOTSTRAP, replicate, draw).
- * ADV_ABORTED when told to stop, ADV_LIMIT without memory.
+ * difference from the first. Any output may be NULL; the replicates of means take memory (replicates * n_models * n_groups
+ * doubles) only when mean or d_mean is wanted.
+ *
+ * A replicate draws as many rows as a group has from that group, with replacement; rows within a group are numbered in the order
+ * given, and draws come from (seed, ADV_FOR_BOOTSTRAP, replicate, draw / 4). Draws are numbered group after group; each group's
+ * begin at a multiple of 4. Limits of an interval are the (1 - level) / 2 and (1 + level) / 2 quantiles of the replicates, linear
+ * between order statistics (type 7 of Hyndman and Fan 1996). The numbers are the same on every machine.
+ *
+ * ADV_INVALID: replicates or level out of range, no model, an unknown group. ADV_DATA: values that are infinite or too large to be
+ * summed. ADV_ABORTED when told to stop, ADV_LIMIT without memory or with 2^32 rows and more.
  */
 extern AdvStatus adv_bootstrap_groups(const AdvBootstrap *spec, size_t n, const int32_t *group, int n_groups,
 									  int n_models, const double *const *value, AdvInterval *mean,

@@ -19,7 +19,7 @@ typedef enum AdvPurpose
 	ADV_FOR_OVERSAMPLE, /* key: row key, index: 0 */
 	ADV_FOR_VALIDATION, /* key: row key, index: 0 */
 	ADV_FOR_ATTACK,     /* key: row key, index: restart * (inputs + 1) + input */
-	ADV_FOR_BOOTSTRAP,  /* key: replicate, index: draw */
+	ADV_FOR_BOOTSTRAP,  /* key: replicate, index: draw / 4 */
 	ADV_FOR_CENSUS,     /* key: person, index: column */
 	ADV_FOR_LEAVE_OUT   /* key: row key, index: 0 */
 } AdvPurpose;
@@ -27,7 +27,10 @@ typedef enum AdvPurpose
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */
 extern void adv_philox(const uint32_t key[2], const uint32_t ctr[4], uint32_t out[4]);
 
-/* 64 random bits for (seed, purpose, key, index). */
+/* 128 random bits for (seed, purpose, key, index): for those who need many. */
+extern void adv_random128(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index, uint32_t out[4]);
+
+/* 64 random bits for (seed, purpose, key, index): the first half of the same. */
 extern uint64_t adv_random64(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index);
 
 /* Uniform in [0, 1), with 53 random bits. */

@@ -31,15 +31,22 @@ adv_philox(const uint32_t key[2], const uint32_t ctr[4], uint32_t out[4])
 }
 
 /* The counter holds key and index; the purpose moves the seed far away, to another of the 2^64 streams. */
-uint64_t
-adv_random64(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index)
+void
+adv_random128(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index, uint32_t out[4])
 {
 	uint64_t stream = seed ^ (uint64_t) purpose * 0x9E3779B97F4A7C15u;
 	uint32_t k[2] = {(uint32_t) stream, (uint32_t) (stream >> 32)};
 	uint32_t ctr[4] = {(uint32_t) index, (uint32_t) (index >> 32), (uint32_t) key, (uint32_t) (key >> 32)};
-	uint32_t out[4];
 
 	adv_philox(k, ctr, out);
+}
+
+uint64_t
+adv_random64(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index)
+{
+	uint32_t out[4];
+
+	adv_random128(seed, purpose, key, index, out);
 	return (uint64_t) out[1] << 32 | out[0];
 }
 

@@ -31,6 +31,7 @@ static void
 test_streams(void)
 {
 	uint64_t x = adv_random64(1, ADV_FOR_SHUFFLE, 2, 3);
+	uint32_t words[4];
 
 	ok(x == adv_random64(1, ADV_FOR_SHUFFLE, 2, 3), "the same arguments give the same number");
 	ok(x != adv_random64(2, ADV_FOR_SHUFFLE, 2, 3), "another seed gives another");
@@ -40,6 +41,8 @@ test_streams(void)
 	ok(adv_random64(1, ADV_FOR_SHUFFLE, 2 + ((uint64_t) 1 << 40), 3) != x, "the upper half of a key counts");
 	ok(adv_random64(1, ADV_FOR_SHUFFLE, 2, 3 + ((uint64_t) 1 << 40)) != x,
 	   "the upper half of an index counts");
+	adv_random128(1, ADV_FOR_SHUFFLE, 2, 3, words);
+	ok(((uint64_t) words[1] << 32 | words[0]) == x, "128 bits begin with the 64");
 }
 
 /* Numbers must stay what they are: models are reproduced from their seed. */
@@ -72,7 +75,7 @@ test_uniform(void)
 int
 main(void)
 {
-	plan(13);
+	plan(14);
 	test_known_answers();
 	test_streams();
 	test_stability();
