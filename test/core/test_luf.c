@@ -510,6 +510,22 @@ problem_source(Problem *p, bool warm)
 	p->luf.key = p->t.key;
 }
 
+/* Merged adversarial training: each example has a twin. */
+static void
+problem_merge(Problem *p, bool warm)
+{
+	problem_source(p, warm);
+	for (size_t i = 0; i < N_CLEAN; i++)
+	{
+		p->row[N_CLEAN + i] = N_ROWS + p->row[i];
+		p->key[N_CLEAN + i] = p->key[i] + 10000;
+	}
+	p->train.n_examples = 2 * N_CLEAN;
+	p->train.twins = &p->twins;
+	free(p->train.shared);
+	p->train.shared = zeros(adv_train_shared_size(&p->t.net, &p->t.spec, p->train.n_examples));
+}
+
 /* ---- tests ---- */
 
 static void
@@ -784,6 +800,25 @@ test_other_failures(void)
 	problem_free(p);
 }
 
+/* A row's twin is left out with it. Everything else stays, the other twins too. */
+static void
+test_twins(void)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+	float change[N_EVAL];
+	bool same = true;
+
+	problem_merge(p, false);
+	problem_run(p, 2);
+	for (int m = 0; m < N_MODELS; m++)
+	{
+		change_by_hand(p, &p->model[m], change);
+		same = same && memcmp(change, p->change[m], sizeof(change)) == 0;
+	}
+	ok(same && n_done(p) == N_MODELS, "a row is left out with its twin");
+	problem_free(p);
+}
+
 static void
 test_regenerate(const char *arch, AdvShape shape, bool warm)
 {
@@ -792,7 +827,7 @@ test_regenerate(const char *arch, AdvShape shape, bool warm)
 	size_t n_left = 0, twice;
 	bool same = true, different = true;
 
-	problem_source(p, warm);
+	problem_merge(p, warm);
 	twice = p->train.n_examples / N_CLEAN;
 	p->model[1].left_row = UNUSED;
 	problem_run(p, 2);
@@ -889,7 +924,8 @@ main(void)
 	test_divergence();
 	test_not_finite();
 	test_other_failures();
-	test_regenerate(TABULAR, (AdvShape){6, 1, 1}, true);
+	test_twins();
+	test_regenerate(TABULAR, (AdvShape){6, 1, 1}, false);
 	test_regenerate(IMAGE, (AdvShape){2, 6, 6}, true);
 	test_regenerate_failures();
 	if (adv_gemm_load_blas())
