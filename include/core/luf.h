@@ -12,6 +12,7 @@
 #ifndef ADV_LUF_H
 #define ADV_LUF_H
 
+#include "core/attack.h"
 #include "core/train.h"
 
 /* Model m of a run: trained without a row, or with another seed (the seed-noise baseline). */
@@ -25,7 +26,7 @@ typedef struct AdvLufModel
 /* Progress and outcome, in shared memory, zeroed. */
 typedef struct AdvLufState
 {
-	atomic_ullong examples_done; /* over all models; the base model's are in train->state */
+	atomic_ullong examples_done; /* over all models and their sources; the base model's are in train->state */
 	atomic_ullong failed_model;  /* 1 + number of the model that ended the run by failing; 0: none did */
 } AdvLufState;
 
@@ -35,16 +36,23 @@ typedef struct AdvLufState
  * train says what to train; its params, state, epochs, shared and validation are those of the base model, its private is not used.
  * Models of other seeds start from parameters drawn by init, but for the scaling layer, which is that of initial.
  *
+ * regenerate, for merged adversarial training: the twins are crafted again for each model, just as the base model's were. A source model
+ * is trained as source_spec says, on the examples that are not twins and from parameters drawn from its seed, and all rows are
+ * attacked (the row left out too, but its twin is not trained on). Models of other seeds use other seeds here as well.
+ *
  * change is the largest difference between the two models, max over classes y of |F(x)_y - F'(x)_y|. Its sign bit is set when the
  * argmax differs too (so it may be -0.0).
  */
 typedef struct AdvLuf
 {
 	const AdvTrain *train;
-	const float *initial;   /* (n_params) parameters before training, for the base seed */
-	int32_t init;           /* AdvInit */
-	bool warm;              /* initial comes from another model: all seeds start from it */
-	const AdvDataset *eval; /* rows whose predictions are compared */
+	const float *initial; /* (n_params) parameters before training, for the base seed */
+	int32_t init;         /* AdvInit */
+	bool warm;            /* initial are the source model's trained ones: every model starts from them */
+	const AdvAttack *regenerate;     /* how twins are crafted again; NULL: they stay as they are */
+	const AdvTrainSpec *source_spec; /* with regenerate */
+	const uint64_t *key;             /* (train->data->n_rows) of rows, with regenerate */
+	const AdvDataset *eval;          /* rows whose predictions are compared */
 	size_t n_models;
 	AdvLufModel *models;      /* (n_models) */
 	float *change;            /* (n_models, eval->n_rows) out */
@@ -56,13 +64,13 @@ typedef struct AdvLuf
 	AdvAllocator allocator; /* of the member: asked once, for adv_luf_private_size bytes */
 } AdvLuf;
 
-/* Bytes that each member has of its own: one training and its predictions. */
+/* Bytes that each member has of its own: one training, its predictions and, with regenerate, twins of all rows. */
 extern size_t adv_luf_private_size(const AdvLuf *luf);
 
 /*
  * Run; by every member. The first to fail stops the others, which return ADV_ABORTED; models that are done stay so.
  * ADV_DIVERGED: a training did, or a model has predictions that are not finite; when it was not the base model, failed_model tells
- * which, and the error's detail the number of the row left out. ADV_LIMIT when the allocator has nothing left.
+ * which, and the error's detail the number of the row left out (messages count from 1). ADV_LIMIT when the allocator has nothing left.
  */
 extern AdvStatus adv_luf(const AdvLuf *luf, AdvTeam *team, AdvError *err);
 

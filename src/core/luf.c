@@ -15,11 +15,13 @@ typedef struct Memory
 	float *params;         /* (n_params) */
 	AdvEpoch *epochs;      /* (epochs) */
 	void *shared;          /* of adv_train */
-	void *private;         /* of adv_train and adv_predict in turn */
+	void *private;         /* of adv_train, adv_predict and adv_attack in turn */
 	uint32_t *example_row; /* (n_examples) those without the row left out */
 	uint64_t *example_key;
 	float *proba; /* (eval->n_rows, classes) */
 	int32_t *prediction;
+	float *twin;    /* (data->n_rows, inputs) crafted again */
+	uint8_t *flags; /* (data->n_rows) of the attack */
 	size_t bytes;
 } Memory;
 
@@ -30,6 +32,9 @@ typedef struct Member
 	AdvTeam alone; /* the team of one that trains the other models */
 	AdvTeamShared alone_shared;
 	Memory memory;
+	AdvField twin_field;
+	const unsigned char *twin_chunk;
+	AdvDataset twins;            /* memory->twin */
 	AdvTrainState state;         /* of the training under way */
 	unsigned long long reported; /* of its examples, in luf->state */
 } Member;
@@ -42,23 +47,33 @@ larger(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
+/* What serves for several things in turn is as large as the largest. */
 static Memory
 carve_memory(const AdvLuf *luf, void *memory)
 {
 	AdvCarver carver = {memory, 0};
 	const AdvTrain *t = luf->train;
+	const AdvTrainSpec *source = luf->regenerate ? luf->source_spec : t->spec;
+	size_t n_twins = luf->regenerate ? t->data->n_rows : 0;
 	size_t n_eval = luf->eval->n_rows;
+	size_t shared = larger(adv_train_shared_size(t->net, t->spec, t->n_examples),
+						   adv_train_shared_size(t->net, source, t->n_examples));
+	size_t private = larger(adv_train_private_size(t->net, t->spec), adv_train_private_size(t->net, source));
 	Memory m;
 
+	private = larger(private, adv_predict_private_size(t->net));
+	private = larger(private, luf->regenerate ? adv_attack_private_size(t->net) : 0);
 	m.params = adv_carve_floats(&carver, t->net->n_params);
-	m.epochs = adv_carve(&carver, (size_t) t->spec->epochs, sizeof(AdvEpoch));
-	m.shared = adv_carve(&carver, adv_train_shared_size(t->net, t->spec, t->n_examples), 1);
-	m.private = adv_carve(
-		&carver, larger(adv_train_private_size(t->net, t->spec), adv_predict_private_size(t->net)), 1);
+	m.epochs =
+		adv_carve(&carver, larger((size_t) t->spec->epochs, (size_t) source->epochs), sizeof(AdvEpoch));
+	m.shared = adv_carve(&carver, shared, 1);
+	m.private = adv_carve(&carver, private, 1);
 	m.example_row = adv_carve(&carver, t->n_examples, sizeof(uint32_t));
 	m.example_key = adv_carve(&carver, t->n_examples, sizeof(uint64_t));
 	m.proba = adv_carve_floats(&carver, n_eval * (size_t) t->net->classes);
 	m.prediction = adv_carve(&carver, n_eval, sizeof(int32_t));
+	m.twin = adv_carve_floats(&carver, n_twins * adv_shape_size(t->net->input));
+	m.flags = adv_carve(&carver, n_twins, sizeof(uint8_t));
 	m.bytes = carver.used;
 	return m;
 }
@@ -68,6 +83,23 @@ size_t
 adv_luf_private_size(const AdvLuf *luf)
 {
 	return carve_memory(luf, NULL).bytes + ADV_ALIGN;
+}
+
+/* Twins as a data set, like the base model's. */
+static void
+place_twins(Member *m)
+{
+	AdvShape shape = m->luf->train->net->input;
+	size_t n_rows = m->luf->train->data->n_rows;
+
+	m->twin_field = (AdvField){ADV_FIELD_FLOAT, (int32_t) adv_shape_size(shape)};
+	m->twin_chunk = (const unsigned char *) m->memory.twin;
+	m->twins = (AdvDataset){
+		.layout = {&m->twin_field, 1, shape, adv_layout_row_bytes(&m->twin_field, 1)},
+		.n_rows = n_rows,
+		.rows_per_chunk = n_rows,
+		.chunks = &m->twin_chunk,
+	};
 }
 
 static AdvStatus
@@ -81,6 +113,8 @@ get_memory(Member *m, AdvError *err)
 		return adv_fail(err, ADV_LIMIT, "could not allocate %zu bytes for a training", size);
 	memory += (ADV_ALIGN - (uintptr_t) memory % ADV_ALIGN) % ADV_ALIGN;
 	m->memory = carve_memory(m->luf, memory);
+	if (m->luf->regenerate)
+		place_twins(m);
 	return ADV_OK;
 }
 
@@ -115,6 +149,8 @@ train_alone(Member *m, const AdvTrainSpec *spec, size_t n_examples, AdvError *er
 	AdvStatus status;
 
 	t.spec = spec;
+	if (m->luf->regenerate)
+		t.twins = &m->twins;
 	t.n_examples = n_examples;
 	t.example_row = m->memory.example_row;
 	t.example_key = m->memory.example_key;
@@ -138,9 +174,17 @@ train_alone(Member *m, const AdvTrainSpec *spec, size_t n_examples, AdvError *er
 
 /* ---- one model ---- */
 
+static AdvStatus
+not_finite(AdvError *err, const char *which, size_t row)
+{
+	adv_fail(err, ADV_DIVERGED, "%s %zu: the output of the network is not finite", which, row + 1);
+	adv_hint(err, "The row is far outside of what the model can have been trained on.");
+	return ADV_DIVERGED;
+}
+
 /* Collect the examples that do not come from left_row (-1: all), neither as themselves nor as twins. Returns their number. */
 static size_t
-select_examples(Member *m, int64_t left_row)
+select_examples(Member *m, int64_t left_row, bool with_twins)
 {
 	const AdvTrain *t = m->luf->train;
 	size_t n = 0;
@@ -148,8 +192,9 @@ select_examples(Member *m, int64_t left_row)
 	for (size_t i = 0; i < t->n_examples; i++)
 	{
 		size_t row = t->example_row[i];
+		bool twin = row >= t->data->n_rows;
 
-		if ((int64_t) (row < t->data->n_rows ? row : row - t->data->n_rows) == left_row)
+		if ((twin && !with_twins) || (int64_t) (twin ? row - t->data->n_rows : row) == left_row)
 			continue;
 		m->memory.example_row[n] = t->example_row[i];
 		m->memory.example_key[n++] = t->example_key[i];
@@ -157,20 +202,73 @@ select_examples(Member *m, int64_t left_row)
 	return n;
 }
 
-/* Parameters before training. The scaling layer belongs to the data, not to the seed. */
+/* The scaling layer belongs to the data, not to the seed. */
+static void
+draw_params(Member *m, uint64_t seed)
+{
+	const AdvNetwork *net = m->luf->train->net;
+
+	adv_network_init(net, m->memory.params, seed, (AdvInit) m->luf->init);
+	memcpy(m->memory.params, m->luf->initial, sizeof(float) * net->first_trained);
+}
+
+/* Parameters before training. A model crafted with is in their place already. */
 static void
 start_params(Member *m, uint64_t seed)
 {
 	const AdvLuf *luf = m->luf;
-	const AdvNetwork *net = luf->train->net;
-	size_t copied = net->n_params;
 
-	if (seed != luf->train->spec->seed && !luf->warm)
-	{
-		adv_network_init(net, m->memory.params, seed, (AdvInit) luf->init);
-		copied = net->first_trained;
-	}
-	memcpy(m->memory.params, luf->initial, sizeof(float) * copied);
+	if (luf->warm && luf->regenerate)
+		return;
+	if (luf->warm || seed == luf->train->spec->seed)
+		memcpy(m->memory.params, luf->initial, sizeof(float) * luf->train->net->n_params);
+	else
+		draw_params(m, seed);
+}
+
+/* Attack all rows with the model in memory->params. */
+static AdvStatus
+craft_twins(Member *m, const AdvAttack *attack, AdvError *err)
+{
+	const AdvDataset *data = m->luf->train->data;
+	AdvInputs twins = {data->n_rows, &m->memory.twin};
+	AdvAttackState state = {0};
+	AdvAttackRun run = {
+		.net = m->luf->train->net,
+		.params = m->memory.params,
+		.data = data,
+		.key = m->luf->key,
+		.n = data->n_rows,
+		.attack = attack,
+		.result = {.flags = m->memory.flags, .x = &twins},
+		.state = &state,
+		.private = m->memory.private,
+	};
+
+	adv_team_rewind(&m->alone);
+	if (adv_attack(&run, &m->alone) != ADV_OK)
+		return ADV_ABORTED;
+	for (size_t r = 0; r < data->n_rows; r++)
+		if (m->memory.flags[r] & ADV_ATTACK_OVERFLOW)
+			return not_finite(err, "row", r);
+	return ADV_OK;
+}
+
+/* Train the source model and craft its twins. Seeds differ from those of the base as much as the model's does. */
+static AdvStatus
+regenerate(Member *m, const AdvLufModel *model, AdvError *err)
+{
+	const AdvLuf *luf = m->luf;
+	uint64_t other = model->seed ^ luf->train->spec->seed;
+	AdvTrainSpec source = *luf->source_spec;
+	AdvAttack attack = *luf->regenerate;
+	AdvStatus status;
+
+	source.seed ^= other;
+	attack.seed ^= other;
+	draw_params(m, source.seed);
+	status = train_alone(m, &source, select_examples(m, model->left_row, false), err);
+	return status == ADV_OK ? craft_twins(m, &attack, err) : status;
 }
 
 /* Class probabilities of a row are all NaN when its logits are not finite. */
@@ -179,11 +277,7 @@ check_finite(const AdvLuf *luf, const float *proba, AdvError *err)
 {
 	for (size_t x = 0; x < luf->eval->n_rows; x++)
 		if (isnan(proba[x * (size_t) luf->train->net->classes]))
-		{
-			adv_fail(err, ADV_DIVERGED, "compared row %zu: the output of the network is not finite", x + 1);
-			adv_hint(err, "The row is far outside of what the model can have been trained on.");
-			return ADV_DIVERGED;
-		}
+			return not_finite(err, "compared row", x);
 	return ADV_OK;
 }
 
@@ -213,9 +307,11 @@ run_model(Member *m, size_t number, AdvError *err)
 	AdvTrainSpec spec = *luf->train->spec;
 	AdvStatus status;
 
+	if (luf->regenerate && (status = regenerate(m, model, err)) != ADV_OK)
+		return status;
 	spec.seed = model->seed;
 	start_params(m, model->seed);
-	status = train_alone(m, &spec, select_examples(m, model->left_row), err);
+	status = train_alone(m, &spec, select_examples(m, model->left_row, true), err);
 	if (status != ADV_OK)
 		return status;
 
@@ -274,7 +370,7 @@ model_failed(Member *m, size_t number, AdvStatus status, AdvError *err)
 		!atomic_compare_exchange_strong(&m->luf->state->failed_model, &none, number + 1))
 		return ADV_ABORTED;
 	if (model->left_row >= 0)
-		adv_detail(err, "Row number %lld was left out.", (long long) model->left_row);
+		adv_detail(err, "Row %lld was left out.", (long long) model->left_row + 1);
 	else
 		adv_detail(err, "The seed was %llu.", (unsigned long long) model->seed);
 	return status;

@@ -19,8 +19,10 @@
 #define N_TWICE  20  /* rows that occur twice */
 #define N_LEFT   9
 #define N_MODELS (N_LEFT + 3)
-#define UNUSED   (N_ROWS - 1) /* no example is this row */
+#define UNUSED   (N_ROWS - 1)           /* no example is this row */
+#define N_CLEAN  (N_ROWS - 1 + N_TWICE) /* examples that are not twins */
 #define CLASSES  3
+#define N_MOST   (2 * N_CLEAN) /* with a twin of each */
 
 /* A run and all of its memory. */
 typedef struct Problem
@@ -29,8 +31,13 @@ typedef struct Problem
 	AdvTrain train;
 	AdvDataset eval;
 	const unsigned char *eval_chunk;
-	uint32_t row[N_ROWS + N_TWICE];
-	uint64_t key[N_ROWS + N_TWICE];
+	uint32_t row[N_MOST];
+	uint64_t key[N_MOST];
+	float *twin; /* NULL unless merged */
+	const unsigned char *twin_chunk;
+	AdvDataset twins;
+	AdvTrainSpec source_spec;
+	AdvAttack attack;
 	float *initial;
 	AdvLuf luf;
 	AdvLufState state;
@@ -218,6 +225,7 @@ static void
 problem_free(Problem *p)
 {
 	free(p->initial);
+	free(p->twin);
 	free(p->train.shared);
 	training_free(&p->t);
 	free(p);
@@ -253,68 +261,70 @@ n_flips(const float *change, size_t n, size_t stride)
 
 /* ---- what a model should be ---- */
 
-/* The rows and examples that are left, as a data set of its own whose rows have other numbers. */
+/* Train params, which are initial ones, by a team of one. */
 static void
-remove_row(const Problem *p, size_t left_row, Training *t, uint32_t *row, uint64_t *key, AdvTrain *train)
+train_by_hand(const AdvTrain *what, const AdvTrainSpec *spec, float *params)
 {
-	size_t bytes = p->t.data.layout.row_bytes;
-
-	t->data.n_rows--;
-	memmove((char *) t->x + left_row * bytes, (char *) t->x + (left_row + 1) * bytes,
-			(N_ROWS - 1 - left_row) * bytes);
-	memmove(t->label + left_row, t->label + left_row + 1, (N_ROWS - 1 - left_row) * sizeof(int32_t));
-	train->n_examples = 0;
-	for (size_t i = 0; i < p->train.n_examples; i++)
-		if (p->row[i] != left_row)
-		{
-			row[train->n_examples] = p->row[i] - (p->row[i] > left_row);
-			key[train->n_examples++] = p->key[i];
-		}
-}
-
-/* Train a model by hand and compare it with the base model's predictions, which the run has left. */
-static void
-change_by_hand(const Problem *p, const char *arch, const AdvLufModel *model, float *change)
-{
-	Training t;
+	AdvTrain t = *what;
+	AdvTrainState state = {0};
 	AdvTeamShared shared;
 	AdvTeam team = {0, 1, &shared, NULL, NULL};
-	uint32_t row[N_ROWS + N_TWICE];
-	uint64_t key[N_ROWS + N_TWICE];
+
+	adv_team_init(&shared);
+	t.spec = spec;
+	t.params = params;
+	t.state = &state;
+	t.epochs = zeros(sizeof(AdvEpoch) * (size_t) spec->epochs);
+	t.shared = zeros(adv_train_shared_size(t.net, spec, t.n_examples));
+	t.private = zeros(adv_train_private_size(t.net, spec));
+	if (adv_train(&t, &team, NULL) != ADV_OK)
+		bail_out("training by hand failed");
+	free(t.epochs);
+	free(t.shared);
+	free(t.private);
+}
+
+/* Attack all rows with a model. */
+static void
+craft_by_hand(const Problem *p, const AdvAttack *attack, const float *params, float *twin)
+{
+	uint8_t flags[N_ROWS];
+	AdvInputs x = {N_ROWS, &twin};
+	AdvAttackState state = {0};
+	AdvTeamShared shared;
+	AdvTeam team = {0, 1, &shared, NULL, NULL};
+	AdvAttackRun run = {
+		.net = &p->t.net,
+		.params = params,
+		.data = &p->t.data,
+		.key = p->t.key,
+		.n = N_ROWS,
+		.attack = attack,
+		.result = {.flags = flags, .x = &x},
+		.state = &state,
+		.private = zeros(adv_attack_private_size(&p->t.net)),
+	};
+
+	adv_team_init(&shared);
+	if (adv_attack(&run, &team) != ADV_OK)
+		bail_out("attack by hand failed");
+	free(run.private);
+}
+
+/* Compare a model with the base model's predictions, which the run has left. */
+static void
+compare_by_hand(const Problem *p, const float *params, float *change)
+{
 	static float proba[N_EVAL][CLASSES];
 	static int32_t prediction[N_EVAL];
-	AdvTrain train = p->train;
-	void *predict_memory = zeros(adv_predict_private_size(&p->t.net));
+	AdvTeamShared shared;
+	AdvTeam team = {0, 1, &shared, NULL, NULL};
+	void *private = zeros(adv_predict_private_size(&p->t.net));
 
-	training_make(&t, arch, p->t.net.input, CLASSES, N_ROWS);
-	memcpy(t.x, p->t.x, N_ROWS * p->t.data.layout.row_bytes);
-	t.spec = p->t.spec;
-	t.spec.seed = model->seed;
-	t.net = p->t.net;
-	free(t.params);
-	t.params = zeros(sizeof(float) * t.net.n_params);
-	adv_network_init(&t.net, t.params, model->seed, ADV_INIT_HE);
-	memcpy(t.params, p->initial, sizeof(float) * t.net.first_trained);
-	t.epochs = zeros(sizeof(AdvEpoch) * (size_t) t.spec.epochs);
-	if (model->left_row >= 0)
-	{
-		remove_row(p, (size_t) model->left_row, &t, row, key, &train);
-		train.example_row = row;
-		train.example_key = key;
-	}
-
-	train.spec = &t.spec;
-	train.data = &t.data;
-	train.params = t.params;
-	train.state = &t.state;
-	train.epochs = t.epochs;
-	train.shared = zeros(adv_train_shared_size(&t.net, &t.spec, train.n_examples));
-	train.private = zeros(adv_train_private_size(&t.net, &t.spec));
 	adv_team_init(&shared);
-	if (adv_train(&train, &team, NULL) != ADV_OK ||
-		adv_predict(&t.net, t.params, &p->eval, NULL, N_EVAL, &team, prediction, proba[0], NULL,
-					predict_memory, NULL) != ADV_OK)
-		bail_out("training by hand failed");
+	if (adv_predict(&p->t.net, params, &p->eval, NULL, N_EVAL, &team, prediction, proba[0], NULL, private,
+					NULL) != ADV_OK)
+		bail_out("prediction by hand failed");
 	for (size_t x = 0; x < N_EVAL; x++)
 	{
 		change[x] = 0;
@@ -323,10 +333,197 @@ change_by_hand(const Problem *p, const char *arch, const AdvLufModel *model, flo
 		if (adv_argmax(CLASSES, proba[x]) != adv_argmax(CLASSES, p->proba[x]))
 			change[x] = -change[x];
 	}
-	free(train.shared);
-	free(train.private);
-	free(predict_memory);
-	training_free(&t);
+	free(private);
+}
+
+static float *
+initial_by_hand(const Problem *p, uint64_t seed)
+{
+	float *params = zeros(sizeof(float) * p->t.net.n_params);
+
+	adv_network_init(&p->t.net, params, seed, ADV_INIT_HE);
+	return memcpy(params, p->initial, sizeof(float) * p->t.net.first_trained);
+}
+
+/* Values of all rows but one, which then have other numbers. */
+static void *
+without_row(const void *values, size_t bytes, size_t left_row)
+{
+	char *rest = zeros(N_ROWS * bytes);
+
+	memcpy(rest, values, left_row * bytes);
+	memcpy(rest + left_row * bytes, (const char *) values + (left_row + 1) * bytes,
+		   (N_ROWS - 1 - left_row) * bytes);
+	return rest;
+}
+
+/* The examples without those of a row; other rows have the numbers they have without it. */
+static size_t
+examples_without(const Problem *p, size_t left_row, uint32_t *row, uint64_t *key)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->train.n_examples; i++)
+	{
+		size_t of = p->row[i] % N_ROWS;
+
+		if (of == left_row)
+			continue;
+		row[n] = (uint32_t) (of - (of > left_row) + p->row[i] / N_ROWS * (N_ROWS - 1));
+		key[n++] = p->key[i];
+	}
+	return n;
+}
+
+/* A model as if there never had been the row it leaves out: other rows, other twins, other examples. */
+static void
+change_by_hand(const Problem *p, const AdvLufModel *model, float *change)
+{
+	size_t bytes = p->t.data.layout.row_bytes;
+	size_t inputs = adv_shape_size(p->t.net.input);
+	size_t left_row = (size_t) model->left_row;
+	uint32_t row[N_MOST];
+	uint64_t key[N_MOST];
+	AdvTrain train = p->train;
+	AdvDataset data = p->t.data;
+	AdvDataset twins = p->twins;
+	AdvTrainSpec spec = p->t.spec;
+	const unsigned char *chunk, *twin_chunk = NULL;
+	int32_t *label;
+	float *params = initial_by_hand(p, model->seed);
+
+	spec.seed = model->seed;
+	if (model->left_row < 0)
+	{
+		train_by_hand(&train, &spec, params);
+		compare_by_hand(p, params, change);
+		free(params);
+		return;
+	}
+	chunk = without_row(p->t.x, bytes, left_row);
+	data.label = label = without_row(p->t.label, sizeof(int32_t), left_row);
+	data.chunks = &chunk;
+	data.n_rows = N_ROWS - 1;
+	if (p->twin)
+		twin_chunk = without_row(p->twin, sizeof(float) * inputs, left_row);
+	twins.chunks = &twin_chunk;
+	twins.n_rows = N_ROWS - 1;
+	train.data = &data;
+	train.twins = p->twin ? &twins : NULL;
+	train.n_examples = examples_without(p, left_row, row, key);
+	train.example_row = row;
+	train.example_key = key;
+	train_by_hand(&train, &spec, params);
+	compare_by_hand(p, params, change);
+	free((void *) chunk);
+	free((void *) twin_chunk);
+	free(label);
+	free(params);
+}
+
+/* The examples without those of a row (-1: of none), and perhaps without twins; the numbers of rows stay. */
+static void
+select_by_hand(const Problem *p, int64_t left_row, bool with_twins, uint32_t *row, uint64_t *key, AdvTrain *t)
+{
+	t->n_examples = 0;
+	t->example_row = row;
+	t->example_key = key;
+	for (size_t i = 0; i < p->train.n_examples; i++)
+		if (p->row[i] % N_ROWS != (uint64_t) left_row && (with_twins || p->row[i] < N_ROWS))
+		{
+			row[t->n_examples] = p->row[i];
+			key[t->n_examples++] = p->key[i];
+		}
+}
+
+/* A model with a source and twins of its own. */
+static void
+change_regenerated(const Problem *p, const AdvLufModel *model, float *change)
+{
+	uint32_t row[N_MOST];
+	uint64_t key[N_MOST];
+	AdvTrain train = p->train;
+	AdvTrainSpec source_spec = p->source_spec;
+	AdvTrainSpec spec = p->t.spec;
+	AdvAttack attack = p->attack;
+	AdvDataset twins = p->twins;
+	float *twin = zeros(sizeof(float) * N_ROWS * adv_shape_size(p->t.net.input));
+	const unsigned char *chunk = (const unsigned char *) twin;
+	float *source, *params;
+
+	spec.seed = model->seed;
+	source_spec.seed ^= model->seed ^ p->t.spec.seed;
+	attack.seed ^= model->seed ^ p->t.spec.seed;
+	twins.chunks = &chunk;
+	train.twins = &twins;
+
+	source = initial_by_hand(p, source_spec.seed);
+	select_by_hand(p, model->left_row, false, row, key, &train);
+	train_by_hand(&train, &source_spec, source);
+	craft_by_hand(p, &attack, source, twin);
+
+	params = p->luf.warm ? source : initial_by_hand(p, model->seed);
+	select_by_hand(p, model->left_row, true, row, key, &train);
+	train_by_hand(&train, &spec, params);
+	compare_by_hand(p, params, change);
+	if (params != source)
+		free(source);
+	free(params);
+	free(twin);
+}
+
+/* Have a source model, and twins crafted on it. warm: the base model starts from it. */
+static void
+problem_source(Problem *p, bool warm)
+{
+	size_t inputs = adv_shape_size(p->t.net.input);
+	float *source;
+
+	p->source_spec = p->t.spec;
+	p->source_spec.seed = 31;
+	p->source_spec.epochs = 4;
+	p->attack = (AdvAttack){
+		.ball = {.norm = ADV_NORM_LINF, .low = -2, .high = 2},
+		.eps = 0.3,
+		.alpha = 0.1,
+		.steps = 4,
+		.restarts = 1,
+		.random_start = true,
+		.target = -1,
+		.seed = 9,
+	};
+	source = initial_by_hand(p, p->source_spec.seed);
+	p->twin = zeros(sizeof(float) * N_ROWS * inputs);
+	train_by_hand(&p->train, &p->source_spec, source);
+	craft_by_hand(p, &p->attack, source, p->twin);
+	if (warm)
+		memcpy(p->initial, source, sizeof(float) * p->t.net.n_params);
+	free(source);
+
+	p->twin_chunk = (const unsigned char *) p->twin;
+	p->twins = p->t.data;
+	p->twins.chunks = &p->twin_chunk;
+	p->twins.label = NULL;
+	p->twins.rows_per_chunk = p->twins.n_rows;
+	p->luf.warm = warm;
+	p->luf.source_spec = &p->source_spec;
+	p->luf.key = p->t.key;
+}
+
+/* Merged adversarial training: each example has a twin. */
+static void
+problem_merge(Problem *p, bool warm)
+{
+	problem_source(p, warm);
+	for (size_t i = 0; i < N_CLEAN; i++)
+	{
+		p->row[N_CLEAN + i] = N_ROWS + p->row[i];
+		p->key[N_CLEAN + i] = p->key[i] + 10000;
+	}
+	p->train.n_examples = 2 * N_CLEAN;
+	p->train.twins = &p->twins;
+	free(p->train.shared);
+	p->train.shared = zeros(adv_train_shared_size(&p->t.net, &p->t.spec, p->train.n_examples));
 }
 
 /* ---- tests ---- */
@@ -374,7 +571,7 @@ test_by_hand(const char *arch, AdvShape shape)
 	{
 		bool same;
 
-		change_by_hand(p, arch, &p->model[m], change);
+		change_by_hand(p, &p->model[m], change);
 		same = memcmp(change, p->change[m], sizeof(change)) == 0;
 		if (m < N_LEFT)
 			left = left && same && !all_zero(change);
@@ -544,8 +741,8 @@ test_divergence(void)
 	   "a model that diverges ends the run");
 	is_string(p->error[0].message, "training diverged in epoch 1, minibatch 1: the loss is not finite",
 			  "the message says where");
-	is_string(p->error[0].detail, "Row number 5 was left out.", "and without which row");
-	change_by_hand(p, TABULAR, &p->model[0], change);
+	is_string(p->error[0].detail, "Row 6 was left out.", "and without which row");
+	change_by_hand(p, &p->model[0], change);
 	ok(memcmp(change, p->change[0], sizeof(change)) == 0, "the model before it is complete");
 
 	p->model[0].done = 0;
@@ -603,6 +800,113 @@ test_other_failures(void)
 	problem_free(p);
 }
 
+/* A row's twin is left out with it. Everything else stays, the other twins too. */
+static void
+test_twins(void)
+{
+	Problem *p = problem_make(TABULAR, (AdvShape){6, 1, 1});
+	float change[N_EVAL];
+	bool same = true;
+
+	problem_merge(p, false);
+	problem_run(p, 2);
+	for (int m = 0; m < N_MODELS; m++)
+	{
+		change_by_hand(p, &p->model[m], change);
+		same = same && memcmp(change, p->change[m], sizeof(change)) == 0;
+	}
+	ok(same && n_done(p) == N_MODELS, "a row is left out with its twin");
+	problem_free(p);
+}
+
+static void
+test_regenerate(const char *arch, AdvShape shape, bool warm)
+{
+	Problem *p = problem_make(arch, shape);
+	static float change[N_MODELS][N_EVAL], kept[N_MODELS][N_EVAL];
+	size_t n_left = 0, twice;
+	bool same = true, different = true;
+
+	problem_merge(p, warm);
+	twice = p->train.n_examples / N_CLEAN;
+	p->model[1].left_row = UNUSED;
+	problem_run(p, 2);
+	memcpy(kept, p->change, sizeof(kept));
+	forget_models(p);
+	p->luf.regenerate = &p->attack;
+	problem_run(p, 1);
+	memcpy(change, p->change, sizeof(change));
+	for (int m = 0; m < N_MODELS; m++)
+	{
+		float expected[N_EVAL];
+		int64_t left_row = p->model[m].left_row;
+
+		change_regenerated(p, &p->model[m], expected);
+		same = same && memcmp(expected, change[m], sizeof(expected)) == 0;
+		if (left_row != UNUSED && m != N_MODELS - 1)
+			different = different && memcmp(kept[m], change[m], sizeof(change[m])) != 0;
+		if (left_row >= 0 && left_row != UNUSED)
+			n_left += 1 + (left_row < N_TWICE);
+	}
+	okf(same, "%s: each model%s has a source and twins of its own", adv_gemm_name(),
+		warm ? ", started warm," : "");
+	ok(different, "which makes a difference");
+	ok(all_zero(change[1]) && all_zero(change[N_MODELS - 1]),
+	   "they are the base model's if no example is left out");
+	ok(p->state.examples_done == (N_MODELS * N_CLEAN - n_left) * (4 + twice * 3),
+	   "progress includes the sources");
+
+	forget_models(p);
+	problem_run(p, 3);
+	ok(memcmp(change, p->change, sizeof(change)) == 0, "3 members craft the same twins");
+	problem_free(p);
+}
+
+/* Cancelled when a source model is trained and its twins are being crafted, which would take forever. */
+static void
+stop_within_attack(void *arg)
+{
+	Problem *p = arg;
+
+	if (p->state.examples_done == N_CLEAN * (unsigned long long) p->source_spec.epochs)
+		atomic_store(&p->team.abort, 1);
+}
+
+static void
+test_regenerate_failures(void)
+{
+	Problem *p = problem_make("", (AdvShape){6, 1, 1});
+
+	problem_source(p, false);
+	p->luf.regenerate = &p->attack;
+	p->luf.n_models = 1;
+	p->model[0].left_row = -1;
+	p->attack.steps = 1 << 30;
+	p->poll = stop_within_attack;
+	problem_run(p, 2);
+	ok(p->status[0] == ADV_ABORTED || p->status[1] == ADV_ABORTED, "crafting can be cancelled");
+	ok(n_done(p) == 0, "and leaves no model");
+	p->poll = NULL;
+
+	p->attack.steps = 4;
+	p->attack.eps = 3e38;
+	p->attack.ball.low = -INFINITY;
+	p->attack.ball.high = INFINITY;
+	problem_run(p, 1);
+	ok(p->status[0] == ADV_DIVERGED && p->state.failed_model == 1,
+	   "twins that overflow the source end the run");
+	ok(strstr(p->error[0].message, ": the output of the network is not finite") != NULL,
+	   "the message says so");
+
+	p->source_spec.optimizer.learning_rate = 1e30;
+	p->model[0].left_row = 3;
+	problem_run(p, 1);
+	ok(p->status[0] == ADV_DIVERGED && p->state.failed_model == 1 &&
+		   strcmp(p->error[0].detail, "Row 4 was left out.") == 0,
+	   "so does a source that diverges");
+	problem_free(p);
+}
+
 int
 main(void)
 {
@@ -620,11 +924,16 @@ main(void)
 	test_divergence();
 	test_not_finite();
 	test_other_failures();
+	test_twins();
+	test_regenerate(TABULAR, (AdvShape){6, 1, 1}, false);
+	test_regenerate(IMAGE, (AdvShape){2, 6, 6}, true);
+	test_regenerate_failures();
 	if (adv_gemm_load_blas())
 	{
 		test_team_sizes(TABULAR, (AdvShape){6, 1, 1});
 		test_by_hand(TABULAR, (AdvShape){6, 1, 1});
 		test_by_hand(IMAGE, (AdvShape){2, 6, 6});
+		test_regenerate(TABULAR, (AdvShape){6, 1, 1}, true);
 	}
 	done_testing();
 	return 0;
