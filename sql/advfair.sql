@@ -439,6 +439,17 @@ COMMENT ON AGGREGATE advfair_cau("any", "any")
 COMMENT ON AGGREGATE advfair_eou(float8, text)
 	IS 'equalized-odds unfairness of confidences: largest minus smallest mean over the values of an attribute';
 
+/*
+ * A value and its interval need all rows at hand, so this takes arrays: SELECT i.* FROM (SELECT array_agg(value) AS v,
+ * array_agg(grp) AS g FROM ...) a, advfair_gap_interval(v, g) i.
+ */
+CREATE FUNCTION advfair_gap_interval(value float8[], grp text[], level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
+		seed bigint DEFAULT 0)
+	RETURNS TABLE (gap float8, ci_low float8, ci_high float8, n bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1 COST 1000000;
+COMMENT ON FUNCTION advfair_gap_interval(float8[], text[], float8, int, bigint)
+	IS 'largest minus smallest group mean with a percentile bootstrap interval, stratified by group; rows with a NULL take no part';
+
 -- The running system ----------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION advfair_version() RETURNS jsonb

@@ -68,6 +68,8 @@ INSERT INTO contract VALUES
 	('advfair_gap', 'value double precision, grp text', 'double precision'),
 	('advfair_cau', 'label "any", prediction "any"', 'double precision'),
 	('advfair_eou', 'confidence double precision, attribute text', 'double precision'),
+	('advfair_gap_interval', 'value double precision[], grp text[], level double precision, replicates integer, seed bigint',
+	 'TABLE(gap double precision, ci_low double precision, ci_high double precision, n bigint)'),
 	('advfair_make_census', 'n integer, seed bigint',
 	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),
 	('advfair_version', '', 'jsonb');
@@ -76,7 +78,8 @@ SELECT is_empty($$ SELECT * FROM contract EXCEPT
 				'functions have the arguments and results that users rely on');
 SELECT results_eq($$ SELECT proname::text COLLATE "C", pronargs::int, pronargdefaults::int FROM pg_proc JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = pg_proc.oid
 					 WHERE pronargdefaults > 0 ORDER BY 1, 2 $$,
-				  $$ VALUES ('advfair_cau' COLLATE "C", 3, 1), ('advfair_class_accuracy', 3, 1), ('advfair_eou', 6, 2), ('advfair_group_confidence', 6, 2),
+				  $$ VALUES ('advfair_cau' COLLATE "C", 3, 1), ('advfair_class_accuracy', 3, 1), ('advfair_eou', 6, 2), ('advfair_gap_interval', 5, 3),
+					 ('advfair_group_confidence', 6, 2),
 					 ('advfair_make_census', 2, 1), ('advfair_predict', 3, 1), ('advfair_predict', 4, 1), ('advfair_train', 23, 20) $$, 'arguments that may be left out');
 SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) ORDER BY attnum)::text FROM pg_attribute
 		   WHERE attrelid = 'advfair_trained'::regclass AND attnum > 0),
