@@ -89,6 +89,8 @@ typedef struct AdvpgShared
 	uint64 n_models;
 	int init; /* AdvInit */
 	bool warm;
+	bool regenerate; /* twins are crafted again, as attack says, on a source trained as source_spec says */
+	AdvTrainSpec source_spec;
 	AdvLufState luf_state;
 	atomic_int keeper; /* AdvpgKeeper: what the keeper shall do, see keeper.h */
 } AdvpgShared;

@@ -203,7 +203,7 @@ report(AdvpgRun *run, void *arg)
 }
 
 static void
-create_run(AdvpgRun *run, const AdvpgPlan *plan, const AdvpgRows *eval, const Models *models,
+create_run(AdvpgRun *run, const AdvpgPlan *plan, const AdvpgRows *eval, const Models *models, bool regenerate,
 		   AdvpgKeeperRun *keeper)
 {
 	size_t n = eval->n;
@@ -219,6 +219,14 @@ create_run(AdvpgRun *run, const AdvpgPlan *plan, const AdvpgRows *eval, const Mo
 	advpg_run_estimate(run, n, sizeof(int32_t));
 	advpg_run_estimate(run, models->n, sizeof(int64));
 	advpg_run_estimate(run, 1, sizeof(AdvpgKeeperRun));
+	if (regenerate)
+	{
+		size_t inputs = adv_shape_size(plan->net.input);
+
+		advpg_run_estimate(run, inputs, sizeof(float));
+		advpg_run_estimate(run, inputs, sizeof(AdvGrid));
+		advpg_run_estimate(run, plan->rows->n, sizeof(uint64_t));
+	}
 
 	advpg_run_create(run, ADVPG_RUN_LUF, "the leave-one-out run");
 	advpg_plan_put(run, plan);
@@ -226,6 +234,19 @@ create_run(AdvpgRun *run, const AdvpgPlan *plan, const AdvpgRows *eval, const Mo
 	run->shared->n_models = models->n;
 	run->shared->init = plan->task.init;
 	run->shared->warm = plan->task.warm > 0;
+	run->shared->regenerate = regenerate;
+	if (regenerate)
+	{
+		size_t inputs = adv_shape_size(plan->net.input);
+
+		run->shared->attack = plan->craft;
+		run->shared->source_spec = plan->source_spec;
+		if (plan->craft.ball.unit)
+			advpg_run_put(run, ADVPG_KEY_UNIT, plan->craft.ball.unit, inputs, sizeof(float));
+		if (plan->craft.grid)
+			advpg_run_put(run, ADVPG_KEY_GRID, plan->craft.grid, inputs, sizeof(AdvGrid));
+		advpg_run_put(run, ADVPG_KEY_ROW_KEY, plan->rows->key, plan->rows->n, sizeof(uint64_t));
+	}
 	advpg_run_put(run, ADVPG_KEY_INITIAL, plan->params, plan->net.n_params, sizeof(float));
 	advpg_run_put(run, ADVPG_KEY_MODELS, models->model, models->n, sizeof(AdvLufModel));
 	advpg_run_put(run, ADVPG_KEY_CHANGE, NULL, models->n * n, sizeof(float));
@@ -274,6 +295,21 @@ collect(AdvpgLeft *left, AdvpgRun *run)
 		}
 }
 
+/* Crafting again takes a source that is trained again, without the row. */
+static void
+check_regenerate(const AdvpgPlan *plan)
+{
+	if (plan->twins == NULL)
+		advpg_task_invalid("regenerate", "is for models of adv_train with method merged");
+	if (!plan->own_source)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("regenerate needs a model that trained its source itself"),
+				errdetail("This one's adversarial examples were crafted on \"%s\".", plan->task.source),
+				errhint("Train it without source."));
+	advpg_check_memory(mul_size(advpg_wanted_workers(0), plan->twins->bytes),
+					   "crafting again in each worker");
+}
+
 static void
 leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
 {
@@ -287,13 +323,15 @@ leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
 	advpg_train_task_read(entry->task, true, &train_task);
 	train_task.workers = task->workers;
 	plan = advpg_plan(&train_task, schema);
+	if (task->regenerate > 0)
+		check_regenerate(plan);
 	models = choose_models(plan, task);
 	left->rows = read_eval(plan, task, id_type);
 	left->classes = plan->rows->labels.texts;
 	left->n_models = models.n;
 	strlcpy(keeper.digest, digest_run(plan, left->rows, task), sizeof(keeper.digest));
 
-	create_run(&run, plan, left->rows, &models, &keeper);
+	create_run(&run, plan, left->rows, &models, task->regenerate > 0, &keeper);
 	left->resumed = advpg_keeper_load(&run, left->rows->n);
 	if (left->resumed > 0)
 		ereport(NOTICE, errmsg("going on with a run of which %d of " INT64_FORMAT " models are trained",

@@ -166,11 +166,23 @@ run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	return adv_train(t, team, err);
 }
 
+/* The attack with its arrays at their place in this process. */
+static AdvAttack
+attach_attack(shm_toc *toc, const AdvpgShared *shared)
+{
+	AdvAttack attack = shared->attack;
+
+	attack.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
+	attack.grid = shm_toc_lookup(toc, ADVPG_KEY_GRID, true);
+	return attack;
+}
+
 static AdvStatus
 run_luf(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 {
 	Training training;
 	AdvDataset eval;
+	AdvAttack craft;
 	AdvLuf luf = {0};
 
 	if (!attach_training(toc, shared, &training) || !attach_set(toc, shared, ADVPG_SET_EVAL, &eval))
@@ -186,6 +198,13 @@ run_luf(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	luf.base_proba = shm_toc_lookup(toc, ADVPG_KEY_PROBA, false);
 	luf.base_prediction = shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false);
 	luf.state = &shared->luf_state;
+	if (shared->regenerate)
+	{
+		craft = attach_attack(toc, shared);
+		luf.regenerate = &craft;
+		luf.source_spec = &shared->source_spec;
+		luf.key = shm_toc_lookup(toc, ADVPG_KEY_ROW_KEY, false);
+	}
 	luf.allocator = advpg_allocator(CurrentMemoryContext);
 	return adv_luf(&luf, team, err);
 }
@@ -204,17 +223,6 @@ run_predict(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	return adv_predict(&shared->net, shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false), &data, NULL, data.n_rows,
 					   team, shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false),
 					   shm_toc_lookup(toc, ADVPG_KEY_PROBA, true), NULL, private, &shared->done);
-}
-
-/* The attack with its arrays at their place in this process. */
-static AdvAttack
-attach_attack(shm_toc *toc, const AdvpgShared *shared)
-{
-	AdvAttack attack = shared->attack;
-
-	attack.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
-	attack.grid = shm_toc_lookup(toc, ADVPG_KEY_GRID, true);
-	return attack;
 }
 
 /* Perturbed inputs as the core writes them. */
