@@ -24,7 +24,7 @@
 #define PIECES        32                 /* of data large enough */
 #define SLOT_FLOATS   ((size_t) 1 << 22) /* of activations of all slots, about */
 #define LEAST_SLOTS   8
-#define MOST_SLOTS    128
+#define MOST_SLOTS    64
 #define SLOT_ARRAYS   5
 #define EPS_TOLERANCE 1e-6
 
@@ -98,7 +98,7 @@ adv_attack_pieces(size_t n)
 	return (n + piece_rows(n) - 1) / piece_rows(n);
 }
 
-/* From some 50 slots on matrix products hardly get faster; small networks gain a little from more. */
+/* From some 50 slots on matrix products hardly get faster, and fewer rows are left to refill them from. */
 static int
 slots_of(const AdvNetwork *net)
 {

@@ -159,11 +159,11 @@ test_golden(const char *file, const char *arch, AdvShape shape, int classes, Adv
 
 /* ---- balls in single precision ---- */
 
-/* Inputs of all sizes: bytes, raw weights whose float32 values are 0.06 or 8 apart, zeros, very small ones. */
+/* Inputs of all sizes: bytes, raw weights whose float32 values are 0.06 or 8 apart, negative zeros, very small ones. */
 static void
 make_inputs(float *x0)
 {
-	const float scale[] = {0.3f, 1e6f, 1e8f, 0, 1e-6f, -1e6f, 255, -1};
+	const float scale[] = {0.3f, 1e6f, 1e8f, -0.0f, 1e-6f, -1e6f, 255, -1};
 
 	for (size_t i = 0; i < N; i++)
 		x0[i] = scale[i % 8] * (float) (1 + adv_uniform(1, ADV_FOR_ATTACK, 0, i));
