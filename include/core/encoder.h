@@ -84,6 +84,20 @@ extern int adv_text_find(const AdvText *values, int n, AdvText text);
 extern AdvStatus adv_encoder_store(const AdvEncoder *enc, int column, const AdvValue *value,
 								   unsigned char *field, AdvError *err);
 
+/*
+ * The way back, from what the network's input layer sees. adv_encoder_number: the number, element of an array or image byte that
+ * encodes to x. A whole number, if one encodes to x or to a float32 next to x (so close, x is meant to be that number); else the
+ * number of fewest decimal digits that encodes to exactly x (x / factor + shift where no double does). ADV_DATA when that is
+ * not finite (x is NaN, or the column's factor 0).
+ */
+extern AdvStatus adv_encoder_number(const AdvEncoder *enc, int column, size_t element, float x,
+									double *number, AdvError *err);
+
+/* Code of an encoded category: x holds n_values floats when it is one-hot, else one. */
+#define ADV_CODE_NONE  (-1) /* all zeros; ordinal: -1 */
+#define ADV_CODE_MIXED (-2) /* anything else that encodes no category */
+extern int adv_encoder_code(const AdvEncoder *enc, int column, const float *x);
+
 /* Name of an encoding ("standard", "minmax", "ordinal"), and back (0: unknown). */
 extern const char *adv_encoding_name(int encoding);
 extern int adv_encoding_from_name(const char *name);

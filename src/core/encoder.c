@@ -1,6 +1,6 @@
 /*
  * encoder.c
- *		From a row's column values to a stored row.
+ *		From a row's column values to a stored row, and from what the network sees back to column values.
  *
  * Every number is scaled in double and rounded once, to the float32 the network reads. A field is written in
  * the machine's own byte order: stored rows live in shared memory and never leave it.
@@ -9,6 +9,8 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SHOWN_BYTES 100 /* of a name or value in a message */
@@ -206,6 +208,88 @@ adv_encoder_store(const AdvEncoder *enc, int column, const AdvValue *value, unsi
 			return store_image(enc, col, value, field, err);
 	}
 	return adv_fail(err, ADV_INVALID, "column %d has the unknown kind %d", column + 1, (int) col->kind);
+}
+
+/* ---- and back ---- */
+
+static double
+decoded(const AdvColumn *col, size_t element, float x)
+{
+	return col->kind == ADV_COLUMN_IMAGE ? x * 255.0 : x / col->factor[element] + col->shift[element];
+}
+
+static float
+encoded(const AdvColumn *col, size_t element, double number)
+{
+	if (col->kind == ADV_COLUMN_IMAGE)
+		return (float) (number / 255);
+	return (float) ((number - col->shift[element]) * col->factor[element]);
+}
+
+/*
+ * The decimal of fewest digits that encodes to x, near raw. One tries from the coarsest spacing that cannot miss a shorter decimal:
+ * the last power of ten above the distance of raw to its neighbours.
+ */
+static double
+shortest_decimal(const AdvColumn *col, size_t element, float x, double raw)
+{
+	double resolution = fabs(decoded(col, element, nextafterf(x, 0)) - raw);
+	double digits = floor(log10(fabs(raw) / resolution)) - 1;
+
+	for (int n = digits >= 1 && digits <= DBL_DECIMAL_DIG ? (int) digits : 1; n <= DBL_DECIMAL_DIG; n++)
+	{
+		char text[40];
+		double number;
+
+		snprintf(text, sizeof(text), "%.*e", n - 1, raw);
+		number = strtod(text, NULL);
+		if (encoded(col, element, number) == x)
+			return number;
+	}
+	return raw;
+}
+
+AdvStatus
+adv_encoder_number(const AdvEncoder *enc, int column, size_t element, float x, double *number, AdvError *err)
+{
+	const AdvColumn *col = &enc->columns[column];
+	double raw = decoded(col, element, x);
+	double whole = rint(raw) + 0.0; /* no negative zero */
+	float of_whole;
+
+	if (!isfinite(raw))
+	{
+		adv_fail(err, ADV_DATA, "the encoded value %g of column \"%.*s%s\" cannot be decoded", x,
+				 SHOWN(col->name));
+		adv_detail(err, "It stands for no finite number.");
+		return ADV_DATA;
+	}
+	of_whole = encoded(col, element, whole);
+	if (of_whole >= nextafterf(x, -INFINITY) && of_whole <= nextafterf(x, INFINITY))
+		*number = whole;
+	else
+		*number = shortest_decimal(col, element, x, raw);
+	return ADV_OK;
+}
+
+int
+adv_encoder_code(const AdvEncoder *enc, int column, const float *x)
+{
+	const AdvColumn *col = &enc->columns[column];
+	int code = ADV_CODE_NONE;
+
+	if (!is_one_hot(enc, col))
+		return x[0] >= ADV_CODE_NONE && x[0] < col->n_values && x[0] == rintf(x[0]) ? (int) x[0]
+																					: ADV_CODE_MIXED;
+	for (int i = 0; i < col->n_values; i++)
+	{
+		if (x[i] == 0)
+			continue;
+		if (x[i] != 1 || code != ADV_CODE_NONE)
+			return ADV_CODE_MIXED;
+		code = i;
+	}
+	return code;
 }
 
 static const char *const encoding_names[] = {

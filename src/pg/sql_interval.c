@@ -37,10 +37,33 @@ advpg_check_interval(double level, int replicates)
 				errmsg("replicates is %d, but must be between 1 and %d", replicates, ADVPG_MAX_REPLICATES));
 }
 
+/* What an interrupt led to, kept until the core has returned. */
+typedef struct Interruption
+{
+	MemoryContext context;
+	ErrorData *error;
+} Interruption;
+
+/* Handle what is pending. An error of it must not jump through the core: it is caught here and raised again later. */
 static int
 interrupted(void *arg)
 {
-	return INTERRUPTS_PENDING_CONDITION() && INTERRUPTS_CAN_BE_PROCESSED();
+	Interruption *interruption = arg;
+
+	if (!INTERRUPTS_PENDING_CONDITION())
+		return 0;
+	PG_TRY();
+	{
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(interruption->context);
+		interruption->error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return interruption->error != NULL;
 }
 
 void
@@ -48,20 +71,18 @@ advpg_bootstrap(double level, int replicates, uint64 seed, size_t n, const int32
 				int n_models, const double *const *value, AdvInterval *mean, AdvInterval *gap,
 				AdvInterval *d_mean, AdvInterval *d_gap, int64_t *n_rows)
 {
+	Interruption interruption = {CurrentMemoryContext, NULL};
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "advfair bootstrap", ALLOCSET_DEFAULT_SIZES);
 	AdvAllocator allocator = advpg_allocator(context);
-	AdvBootstrap spec = {replicates, level, seed, interrupted, NULL};
+	AdvBootstrap spec = {replicates, level, seed, interrupted, &interruption};
 	AdvStatus status;
 	AdvError err;
 
-	/* an interrupt need not be a cancellation: when it only wanted attention, start again */
-	while ((status = adv_bootstrap_groups(&spec, n, group, n_groups, n_models, value, mean, gap, d_mean,
-										  d_gap, n_rows, &allocator, &err)) == ADV_ABORTED)
-	{
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextReset(context);
-	}
+	status = adv_bootstrap_groups(&spec, n, group, n_groups, n_models, value, mean, gap, d_mean, d_gap,
+								  n_rows, &allocator, &err);
+	if (interruption.error)
+		ReThrowError(interruption.error);
 	if (status != ADV_OK)
 		advpg_raise(&err, NULL);
 	MemoryContextDelete(context);

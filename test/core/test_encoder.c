@@ -1,12 +1,13 @@
 /*
  * test_encoder.c
- *		Column values to stored rows: known answers for every kind of column, and every message.
+ *		Column values to stored rows and back: known answers for every kind of column, and every message.
  */
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/encoder.h"
+#include "core/rng.h"
 #include "tap.h"
 
 #define TEXT(s) ((AdvText){s, sizeof(s) - 1})
@@ -289,10 +290,153 @@ test_expand(void)
 	ok(memcmp(x, expected, sizeof(x)) == 0, "and expand to the network's input");
 }
 
+/* ---- and back ---- */
+
+/* The number that a column's element encodes to x, NaN for an error. */
+static double
+number(const AdvEncoder *enc, int column, size_t element, float x)
+{
+	double found = NAN;
+
+	return adv_encoder_number(enc, column, element, x, &found, &err) == ADV_OK ? found : NAN;
+}
+
+static float
+stored_number(const AdvEncoder *enc, double x)
+{
+	unsigned char field[4];
+	AdvValue value = {.number = x};
+
+	return adv_encoder_store(enc, 0, &value, field, NULL) == ADV_OK ? float_at(field) : NAN;
+}
+
+/* Digits of the shortest decimal near raw that encodes to x, by trying all; 0 when there is none. */
+static int
+fewest_digits(const AdvEncoder *enc, double raw, float x)
+{
+	for (int n = 1; n <= 17; n++)
+	{
+		char text[40];
+
+		snprintf(text, sizeof(text), "%.*e", n - 1, raw);
+		if (stored_number(enc, strtod(text, NULL)) == x)
+			return n;
+	}
+	return 0;
+}
+
+static void
+test_decoding_numbers(void)
+{
+	/* scales as columns have them: a person's age, a large sum, a share, a year, raw units */
+	const double shifts[] = {38.6, 189778.37, 0.07, 1997, 0};
+	const double factors[] = {1 / 13.64, 1 / 105549.98, 1 / 0.004, 1 / 2.5, 1};
+	AdvEncoder enc = table_encoder(ADV_ENCODING_STANDARD, ADV_UNSEEN_ERROR);
+	bool whole = true, decimals = true, again = true, neighbours = true, shortest = true;
+
+	for (int s = 0; s < 5; s++)
+	{
+		age_shift[0] = shifts[s];
+		age_factor[0] = factors[s];
+		for (int i = -300; i <= 300; i++)
+		{
+			double tenths = floor(shifts[s]) + i / 10.0;
+			float x = stored_number(&enc, i);
+
+			whole = whole && number(&enc, 0, 0, x) == i && !signbit(number(&enc, 0, 0, x)) == (i >= 0);
+			neighbours = neighbours && number(&enc, 0, 0, nextafterf(x, INFINITY)) == i;
+			decimals =
+				decimals && (s == 1 || fabs(number(&enc, 0, 0, stored_number(&enc, tenths)) - tenths) < 1e-9);
+		}
+		for (uint64_t i = 0; i < 2000; i++)
+		{
+			float x = (float) adv_normal(s, ADV_FOR_CENSUS, i, 0);
+
+			double back = number(&enc, 0, 0, x);
+			float y = stored_number(&enc, back);
+
+			again = again && (y == x || (back == rint(back) && nextafterf(x, y) == y));
+			shortest = shortest &&
+					   (back == rint(back) ||
+						fewest_digits(&enc, back, x) == fewest_digits(&enc, x / factors[s] + shifts[s], x));
+		}
+	}
+	ok(whole, "whole numbers come back as they were");
+	ok(neighbours, "also from the float32 beside theirs");
+	ok(decimals, "so do short decimals");
+	ok(again,
+	   "any number encodes to what it was decoded from, whole ones to no more than the float32 beside it");
+	ok(shortest, "with as few digits as can be");
+	age_shift[0] = 0;
+	age_factor[0] = 1;
+	ok(number(&enc, 0, 0, 0.1F) == 0.1 && number(&enc, 0, 0, 1.0F / 3) == 0.33333334 &&
+		   number(&enc, 0, 0, 1.5e-30F) == 1.5e-30,
+	   "as one would write them");
+	ok(number(&enc, 0, 0, FLT_MAX) == (double) FLT_MAX && number(&enc, 0, 0, -0.0F) == 0,
+	   "up to the largest float");
+	ok(isnan(number(&enc, 0, 0, NAN)) && err.status == ADV_DATA, "NaN is an error");
+	age_factor[0] = 0;
+	ok(isnan(number(&enc, 0, 0, 0)) && err.status == ADV_DATA, "so is a factor of 0");
+	is_string(err.message, "the encoded value 0 of column \"age\" cannot be decoded",
+			  "the message names value and column");
+	age_factor[0] = 1e-300;
+	ok(isnan(number(&enc, 0, 0, 1e30F)), "and a number that is too large");
+	age_shift[0] = 40;
+	age_factor[0] = 0.1;
+	ok(number(&enc, 2, 0, 2) == 5 && number(&enc, 2, 1, 27) == 7,
+	   "elements of an array have their own scale");
+}
+
+static void
+test_decoding_images(void)
+{
+	AdvEncoder enc = image_encoder();
+	AdvField field;
+	AdvLayout layout = {.fields = &field, .n_fields = 1, .shape = enc.shape};
+	bool bytes = true;
+
+	adv_encoder_fields(&enc, &field);
+	layout.row_bytes = adv_layout_row_bytes(&field, 1);
+	for (int b = 0; b < 256; b++)
+	{
+		unsigned char stored[8] = {(unsigned char) b};
+		float x[6];
+
+		adv_layout_expand(&layout, stored, x);
+		bytes = bytes && number(&enc, 0, 0, x[0]) == b;
+	}
+	ok(bytes, "every byte of an image comes back");
+	ok(fabs(number(&enc, 0, 5, 0.25F) - 63.75) < 1e-5, "between bytes there are fractions");
+}
+
+static void
+test_decoding_categories(void)
+{
+	AdvEncoder enc = table_encoder(ADV_ENCODING_STANDARD, ADV_UNSEEN_IGNORE);
+
+	ok(adv_encoder_code(&enc, 1, (float[]){0, 0, 1}) == 2 &&
+		   adv_encoder_code(&enc, 1, (float[]){1, 0, -0.0F}) == 0,
+	   "a vertex is its category");
+	ok(adv_encoder_code(&enc, 1, (float[]){0, 0, 0}) == ADV_CODE_NONE, "all zeros are none");
+	ok(adv_encoder_code(&enc, 1, (float[]){1, 0, 1}) == ADV_CODE_MIXED &&
+		   adv_encoder_code(&enc, 1, (float[]){0, 0.5F, 0}) == ADV_CODE_MIXED &&
+		   adv_encoder_code(&enc, 1, (float[]){0, 1, 1e-30F}) == ADV_CODE_MIXED,
+	   "everything else is a mixture");
+	enc.encoding = ADV_ENCODING_ORDINAL;
+	ok(adv_encoder_code(&enc, 1, (float[]){2}) == 2 && adv_encoder_code(&enc, 1, (float[]){0}) == 0,
+	   "ordinal: a code");
+	ok(adv_encoder_code(&enc, 1, (float[]){-1}) == ADV_CODE_NONE, "ordinal: -1 is none");
+	ok(adv_encoder_code(&enc, 1, (float[]){3}) == ADV_CODE_MIXED &&
+		   adv_encoder_code(&enc, 1, (float[]){-2}) == ADV_CODE_MIXED &&
+		   adv_encoder_code(&enc, 1, (float[]){0.5F}) == ADV_CODE_MIXED &&
+		   adv_encoder_code(&enc, 1, (float[]){-1e30F}) == ADV_CODE_MIXED,
+	   "ordinal: other numbers are no code");
+}
+
 int
 main(void)
 {
-	plan(44);
+	plan(64);
 	test_texts();
 	test_names();
 	test_fields();
@@ -302,5 +446,8 @@ main(void)
 	test_images();
 	test_long_texts();
 	test_expand();
+	test_decoding_numbers();
+	test_decoding_images();
+	test_decoding_categories();
 	return 0;
 }

@@ -99,4 +99,20 @@ diag(sprintf 'cancel latency, from starting psql to cancel until client and work
 cmp_ok($worst, '<', 2, 'cancelling takes no time to speak of');
 nothing_left('20 cancels');
 
+# ---- intervals, which the backend computes itself: interrupts that cancel nothing (one comes every 100 ms, see above) disturb nothing ----
+
+my $interval = q{SELECT i.* FROM (SELECT array_agg(sin(n)) AS v, array_agg((n % 3)::text) AS g FROM generate_series(1, 20000) n) a,
+	advfair_gap_interval(v, g, replicates => 10000) i};
+my $psql = start_psql($node, "CREATE TABLE disturbed AS $interval", \$stderr);
+my $disturbances = 0;
+for (1 .. 10)
+{
+	usleep(50_000);
+	$disturbances += $node->safe_psql('postgres', q{SELECT count(pg_log_backend_memory_contexts(pid)) FROM pg_stat_activity
+		WHERE query LIKE 'CREATE TABLE disturbed%' AND backend_type = 'client backend'});
+}
+$psql->finish;
+cmp_ok($disturbances, '>', 0, 'an interval is disturbed');
+is($node->safe_psql('postgres', "SELECT (SELECT d::text FROM disturbed d) = i::text FROM ($interval) i"), 't', 'and is the same');
+
 done_testing();
