@@ -1,6 +1,7 @@
 /*
  * core.c
- *		Training speed of the core alone: samples per second of adv_train for the paper's two networks.
+ *		Speed of the core alone for the paper's two networks: samples per second of adv_train, and steps of one row per
+ *		second of adv_attack (PGD, all steps taken).
  *
  * Usage: core [seconds per measurement, default 3] [most members, default 2] [portable]
  * Build: make, then gcc -O2 -Iinclude -o build/bench-core bench/core.c src/core/[a-z]*.o -ldl -lm -lpthread
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/attack.h"
 #include "core/cpu.h"
 #include "core/gemm.h"
 #include "core/train.h"
@@ -104,7 +106,88 @@ train(const AdvNetwork *net, const AdvDataset *data, int epochs, int members)
 	return seconds;
 }
 
-/* A data set of random rows, trained on for about the given time. */
+/* ---- attacks ---- */
+
+typedef struct Attacker
+{
+	AdvAttackRun run;
+	AdvTeam team;
+	pthread_t thread;
+} Attacker;
+
+static void *
+run_attacker(void *arg)
+{
+	Attacker *a = arg;
+
+	if (adv_attack(&a->run, &a->team) != ADV_OK)
+		fprintf(stderr, "the attack stopped\n");
+	return NULL;
+}
+
+/* Attack all rows; returns the seconds. */
+static double
+attack(AdvAttackRun run, int members)
+{
+	AdvTeamShared shared;
+	AdvAttackState state = {0};
+	Attacker attacker[MAX_MEMBERS];
+	double start = now();
+
+	adv_team_init(&shared);
+	run.state = &state;
+	for (int i = 0; i < members; i++)
+	{
+		attacker[i].run = run;
+		attacker[i].run.private = aligned(adv_attack_private_size(run.net));
+		attacker[i].team = (AdvTeam){i, members, &shared, NULL, NULL};
+		pthread_create(&attacker[i].thread, NULL, run_attacker, &attacker[i]);
+	}
+	for (int i = 0; i < members; i++)
+	{
+		pthread_join(attacker[i].thread, NULL);
+		free(attacker[i].run.private);
+	}
+	return now() - start;
+}
+
+/* 20 steps for each row, as often as fits the given time. */
+static void
+measure_attack(const char *name, const AdvNetwork *net, const AdvDataset *data, AdvNorm norm, double seconds,
+			   int members)
+{
+	AdvAttack pgd = {.ball = {norm, NULL, 0, 1},
+					 .eps = 0.03,
+					 .alpha = 0.00375,
+					 .steps = 20,
+					 .restarts = 1,
+					 .random_start = true,
+					 .target = -1,
+					 .seed = 1};
+	AdvAttackRun run = {.net = net, .data = data, .n = data->n_rows, .attack = &pgd};
+	float *params = aligned(sizeof(float) * net->n_params);
+	uint64_t *key = aligned(sizeof(uint64_t) * data->n_rows);
+	double spent = 0;
+	int times = 0;
+
+	for (size_t i = 0; i < data->n_rows; i++)
+		key[i] = i;
+	adv_network_init(net, params, 1, ADV_INIT_GLOROT);
+	run.params = params;
+	run.key = key;
+	run.result.flags = aligned(data->n_rows);
+	for (; spent < seconds; times++)
+		spent += attack(run, members);
+	printf("%s-pgd-%s members=%d %.0f\n", name, norm == ADV_NORM_L2 ? "l2" : "linf", members,
+		   (double) pgd.steps * (double) data->n_rows * times / spent);
+	free(params);
+	free(key);
+	free(run.result.flags);
+}
+
+/* ---- measurements ---- */
+
+/* A data set of random rows, trained on for about the given time, and attacked. */
 static void
 measure(const char *name, const char *arch, AdvShape shape, int classes, size_t n_rows, double seconds,
 		int members)
@@ -142,6 +225,8 @@ measure(const char *name, const char *arch, AdvShape shape, int classes, size_t 
 	}
 	else
 		printf("%s-train members=%d %.0f\n", name, members, (double) n_rows / first);
+	measure_attack(name, &net, &data, ADV_NORM_LINF, seconds, members);
+	measure_attack(name, &net, &data, ADV_NORM_L2, seconds, members);
 	fflush(stdout);
 	free(rows);
 	free(label);

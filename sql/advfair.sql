@@ -100,6 +100,22 @@ COMMENT ON FUNCTION advfair_train(text, text, text, text[], text[], text, text, 
 	float8, float8, float8, text, int, int, text, bigint, int)
 	IS 'train a classifier on a relation or query and store it as a new version of a model';
 
+CREATE FUNCTION advfair_adv_train(model text, data text, label text, source text DEFAULT NULL, method text DEFAULT NULL,
+		norm text DEFAULT NULL, eps anycompatible DEFAULT NULL::float8, alpha float8 DEFAULT NULL, steps int DEFAULT NULL,
+		restarts int DEFAULT NULL, random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL,
+		feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL,
+		beta float8 DEFAULT NULL, warm boolean DEFAULT NULL, features text[] DEFAULT NULL, exclude text[] DEFAULT NULL,
+		id text DEFAULT NULL, arch text DEFAULT NULL, input_shape int[] DEFAULT NULL, encoding text DEFAULT NULL,
+		scale boolean DEFAULT NULL, oversample text DEFAULT NULL, missing text DEFAULT NULL, unseen text DEFAULT NULL,
+		optimizer text DEFAULT NULL, learning_rate float8 DEFAULT NULL, momentum float8 DEFAULT NULL,
+		weight_decay float8 DEFAULT NULL, init text DEFAULT NULL, epochs int DEFAULT NULL, batch_size int DEFAULT NULL,
+		validation text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS advfair_trained
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advfair_adv_train(text, text, text, text, text, text, anycompatible, float8, int, int, boolean, text[],
+	boolean, text, float8, float8, float8, boolean, text[], text[], text, text, int[], text, boolean, text, text, text, text,
+	float8, float8, float8, text, int, int, text, bigint, int)
+	IS 'train a robust classifier: method merged (the paper''s), pgd, trades or fast; store it as a new version of a model';
+
 CREATE FUNCTION advfair_fit(task jsonb) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_fit(jsonb) IS 'train as a task says and return the model itself, without the registry';
@@ -180,6 +196,71 @@ COMMENT ON FUNCTION advfair_predict(text, text, int)
 COMMENT ON FUNCTION advfair_predict(text, text, anyelement, int)
 	IS 'prediction, confidence in it and all probabilities for each row of a relation or query; id has the type of key';
 
+-- Attacks ------------------------------------------------------------------------------------------------------------
+
+/*
+ * eps is a number, an array with one for each column, or an object with one for some columns: the others stay as they are.
+ *
+ * As with advfair_predict, each function comes without and with key. PostgreSQL finds the type of the ids by the place at which key
+ * stands in a call, even where it is named, so key must be written right after the arguments that are required.
+ */
+CREATE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean,
+		linf float8, l2 float8, loss float8, x real[])
+	AS 'MODULE_PATHNAME', 'advfair_pgd' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE FUNCTION advfair_pgd(model text, data text, eps anycompatible, key anyelement, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, prediction text, adversarial text, success boolean,
+		linf float8, l2 float8, loss float8, x real[])
+	AS 'MODULE_PATHNAME', 'advfair_pgd' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_pgd(text, text, anycompatible, float8, int, int, text, boolean, text, text, text[], boolean, text,
+	float8, float8, boolean, bigint, int)
+	IS 'adversarial examples by projected gradient descent, one for each row, and what the model makes of them';
+COMMENT ON FUNCTION advfair_pgd(text, text, anycompatible, anyelement, float8, int, int, text, boolean, text, text, text[], boolean, text,
+	float8, float8, boolean, bigint, int)
+	IS 'adversarial examples by projected gradient descent, one for each row, and what the model makes of them; id has the type of key';
+
+CREATE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean,
+		linf float8, l2 float8, loss float8, x real[])
+	AS 'MODULE_PATHNAME', 'advfair_fgsm' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, key anyelement, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, prediction text, adversarial text, success boolean,
+		linf float8, l2 float8, loss float8, x real[])
+	AS 'MODULE_PATHNAME', 'advfair_fgsm' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, text, text, text, text[], boolean, text, float8, float8, int)
+	IS 'adversarial examples by one gradient step of size eps, one for each row, and what the model makes of them';
+COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, anyelement, text, text, text, text[], boolean, text, float8, float8, int)
+	IS 'adversarial examples by one gradient step of size eps, one for each row, and what the model makes of them; id has the type of key';
+
+CREATE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
+		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, eps float8, censored boolean)
+	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, key anyelement, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
+		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, eps float8, censored boolean)
+	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
+	float8, float8, bigint, int)
+	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to eps_max';
+COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, anyelement, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
+	float8, float8, bigint, int)
+	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to eps_max; id has the type of key';
+
 -- Scores ------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION advfair_class_accuracy(model text, data text, workers int DEFAULT NULL)
@@ -226,6 +307,115 @@ CREATE FUNCTION advfair_cau(model text, data advfair_data, workers int DEFAULT N
 		FROM advfair_class_accuracy(model, data::text, workers) a);
 COMMENT ON FUNCTION advfair_cau(text, advfair_data, int)
 	IS 'class-wise accuracy unfairness: largest difference between the accuracies of two classes';
+
+CREATE TYPE advfair_class_success AS (eps float8, class text, success_rate float8, accuracy float8, n bigint);
+COMMENT ON TYPE advfair_class_success IS 'what advfair_class_robustness returns';
+COMMENT ON COLUMN advfair_class_success.eps IS 'bound of the perturbation';
+COMMENT ON COLUMN advfair_class_success.class IS 'the class';
+COMMENT ON COLUMN advfair_class_success.success_rate IS 'share of its rows on which the attack succeeds, those misclassified anyway included';
+COMMENT ON COLUMN advfair_class_success.accuracy IS 'share of its rows classified correctly under attack';
+COMMENT ON COLUMN advfair_class_success.n IS 'its rows';
+
+CREATE FUNCTION advfair_class_robustness(model text, data text, eps float8[], denominator text DEFAULT NULL, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS SETOF advfair_class_success
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000;
+COMMENT ON FUNCTION advfair_class_robustness(text, text, float8[], text, float8, int, int, text, boolean, text, text, text[], boolean, text,
+	float8, float8, boolean, bigint, int)
+	IS 'success rate of an attack on each class at each eps, over all rows or, with denominator => ''correct'', those correct when clean';
+
+CREATE FUNCTION advfair_class_least_eps(model text, data text, eps_max anycompatible DEFAULT NULL::float8, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
+		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (class text, least_eps float8, censored bigint, n bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000;
+COMMENT ON FUNCTION advfair_class_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
+	float8, float8, bigint, int)
+	IS 'mean least eps of each class; censored rows, which withstood up to eps_max, count with eps_max';
+
+/* With eps CRU_s at eps, without CRU_eps: eps_max, mode, step and tol are for the latter, denominator, alpha, craft_on and early_stop for the former. */
+CREATE FUNCTION advfair_cru(model text, data text, eps float8 DEFAULT NULL, eps_max float8 DEFAULT NULL, mode text DEFAULT NULL,
+		step float8 DEFAULT NULL, tol float8 DEFAULT NULL, denominator text DEFAULT NULL, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS float8
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	RETURN CASE WHEN eps IS NOT NULL
+		THEN (SELECT pg_catalog.max(r.success_rate) - pg_catalog.min(r.success_rate)
+			FROM advfair_class_robustness(model, data, ARRAY[eps], denominator, alpha, steps, restarts, norm, random_start, targeted, craft_on, mutable, feasible, eps_unit, clip_min, clip_max, early_stop, seed, workers) r)
+		ELSE (SELECT pg_catalog.max(r.least_eps) - pg_catalog.min(r.least_eps)
+			FROM advfair_class_least_eps(model, data, eps_max, mode, step, tol, steps, restarts, norm, random_start, targeted, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers) r) END;
+COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8, text, float8, int, int, text, boolean, text, text, text[], boolean, text,
+	float8, float8, boolean, bigint, int)
+	IS 'class-wise robustness unfairness: largest difference between two classes in success rate at eps (CRU_s), or without eps in mean least eps (CRU_eps)';
+
+-- Leaving rows out -------------------------------------------------------------------------------------------------------
+
+/* Results of models that are trained while a run is not through yet. The run deletes them when it is. */
+CREATE TABLE advfair_luf_part (
+	digest text NOT NULL,
+	part bigint NOT NULL,
+	owner name NOT NULL DEFAULT current_user,
+	kept_at timestamptz NOT NULL DEFAULT now(),
+	change bytea NOT NULL,
+	PRIMARY KEY (digest, part, owner)
+);
+COMMENT ON TABLE advfair_luf_part IS 'what a leave-one-out run that was cancelled or failed has done; the same call again goes on from there';
+COMMENT ON COLUMN advfair_luf_part.digest IS 'SHA-256 of the training task and of all rows: the run';
+COMMENT ON COLUMN advfair_luf_part.part IS 'key of the row left out, or the seed';
+COMMENT ON COLUMN advfair_luf_part.owner IS 'role that ran it';
+COMMENT ON COLUMN advfair_luf_part.kept_at IS 'when the model was kept; old rows that nobody will go on from may be deleted';
+COMMENT ON COLUMN advfair_luf_part.change IS 'float32 for each evaluation row: largest change of a probability, negative if the prediction changed';
+ALTER TABLE advfair_luf_part ENABLE ROW LEVEL SECURITY;
+CREATE POLICY advfair_luf_part_owner ON advfair_luf_part USING (advfair_owns(owner)) WITH CHECK (advfair_owns(owner));
+COMMENT ON POLICY advfair_luf_part_owner ON advfair_luf_part IS 'a run is its owner''s and the owner''s members''';
+GRANT SELECT, INSERT, DELETE ON advfair_luf_part TO PUBLIC;
+
+CREATE FUNCTION advfair_luf_rows(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, prediction text, luf float8, changed bigint, left_out bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE FUNCTION advfair_luf_rows(model text, data text, key anyelement, leave_out int DEFAULT NULL,
+		leave_out_ids text[] DEFAULT NULL, vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL,
+		seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, prediction text, luf float8, changed bigint, left_out bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_luf_rows(text, text, int, text[], boolean, boolean, bigint, int)
+	IS 'for each row: largest change of a probability over models trained without one row each, and how many of them change the prediction';
+COMMENT ON FUNCTION advfair_luf_rows(text, text, anyelement, int, text[], boolean, boolean, bigint, int)
+	IS 'for each row: largest change of a probability over models trained without one row each, and how many of them change the prediction; id has the type of key';
+
+CREATE FUNCTION advfair_luf(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS float8
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	RETURN (SELECT pg_catalog.avg(r.luf)
+		FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, vary_seed, regenerate, seed, workers) r);
+COMMENT ON FUNCTION advfair_luf(text, text, int, text[], boolean, boolean, bigint, int)
+	IS 'leave-one-out unfairness: mean over rows of the largest change of a probability when one training row is left out; with vary_seed, when only the seed changes';
+
+/* LUF_t = mean over rows of changed; LUF_l = mean over rows left out of the predictions that change: LUF_l left_out = LUF_t n. */
+CREATE FUNCTION advfair_luf_summary(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+		baseline boolean DEFAULT true, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (luf float8, luf_t float8, luf_l float8, seed_luf float8, seed_luf_t float8, seed_luf_l float8,
+		excess_luf float8, left_out bigint, n bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+	BEGIN ATOMIC
+		SELECT l.luf, l.luf_t, l.luf_l, b.luf, b.luf_t, b.luf_l, l.luf - b.luf, l.left_out, l.n
+		FROM (SELECT pg_catalog.avg(r.luf) AS luf, pg_catalog.avg(r.changed)::float8 AS luf_t,
+				pg_catalog.sum(r.changed)::float8 / pg_catalog.max(r.left_out) AS luf_l, pg_catalog.max(r.left_out) AS left_out,
+				pg_catalog.count(*) AS n
+			FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, false, regenerate, seed, workers) r) l,
+			(SELECT pg_catalog.avg(r.luf) AS luf, pg_catalog.avg(r.changed)::float8 AS luf_t,
+				pg_catalog.sum(r.changed)::float8 / pg_catalog.max(r.left_out) AS luf_l
+			FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, true, regenerate, seed, workers) r
+			WHERE baseline) b;
+	END;
+COMMENT ON FUNCTION advfair_luf_summary(text, text, int, text[], boolean, boolean, bigint, int)
+	IS 'leave-one-out unfairness LUF, LUF_t and LUF_l, beside the same for models that differ in the seed alone (baseline)';
 
 -- The same scores over any join -----------------------------------------------------------------------------------------
 
@@ -279,9 +469,9 @@ CREATE VIEW advfair_progress AS SELECT * FROM advfair_progress_rows();
 GRANT SELECT ON advfair_progress TO PUBLIC;
 COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other roles'' operations are NULL unless one may read all statistics';
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
-COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, predict';
+COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, predict, pgd, fgsm, least_eps, class_robustness, class_least_eps, luf';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
-COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, computing, or storing';
+COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, training the source, crafting, computing, attacking, searching, or storing';
 COMMENT ON COLUMN advfair_progress.done IS 'rows done in this phase; training counts every example of every epoch';
 COMMENT ON COLUMN advfair_progress.total IS 'rows to be done in this phase, NULL while unknown';
 COMMENT ON COLUMN advfair_progress.loss IS 'loss of the last minibatch, NULL before the first';

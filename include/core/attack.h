@@ -6,10 +6,16 @@
  * that is through leaves its slot to the next one, so batches stay full although rows need different numbers of steps.
  * What happens to a row is decided by the row, its key and its piece alone: any team gives the same bits.
  *
- * A row's outcome. Success is judged at every iterate of every restart. With early_stop the first misclassified iterate
- * is kept, and a row misclassified to begin with is left as it is; without, all steps are taken and the misclassified iterate of the
- * highest loss is kept. When no iterate is misclassified, the one of highest loss is. With a grid (feasible examples), the iterate
- * after the last step of each restart is rounded to the grid within the ball, and only that is judged. eps = 0 gives x.
+ * A row's outcome. Success (misclassified, or classified as the target) is judged at every iterate of every restart, x and random
+ * starts included. With early_stop the first success is kept, and a row that is one to begin with is left as it is; without, all
+ * steps are taken and the success of the highest loss is kept (of the lowest loss for the target). When there is none, so is the
+ * iterate of highest loss. Logits within a margin of about 1e-4 are no first success, because another matrix kernel may decide
+ * otherwise, but do count when nothing better is found; they are flagged. With a grid (feasible examples), the iterate after the
+ * last step of each restart is rounded to the grid within the ball, and only that (and x) is judged. eps = 0 gives x.
+ *
+ * Gradients are those of the log-odds (loss.h), whose direction is the cross-entropy's but does not vanish when the network is very
+ * sure. Searches stop each try at its first success, whatever early_stop says. Those by bisection start a try from the best example so
+ * far (further restarts are random); those by multiples of a step are attacks of their own, as if made at that eps alone.
  */
 #ifndef ADV_ATTACK_H
 #define ADV_ATTACK_H
@@ -50,7 +56,10 @@ typedef struct AdvAttack
 	const AdvGrid *grid; /* (inputs), channels last, or NULL */
 } AdvAttack;
 
-/* How the least eps of a row is searched; the attack's eps is not used and its alpha is that for eps = eps_max. */
+/*
+ * How the least eps of a row is searched; the attack's eps is not used and its alpha is that for eps = eps_max. Multiples of a step
+ * give the first that breaks the row, bisection the distance of the example it ends with.
+ */
 typedef enum AdvSearchMode
 {
 	ADV_SEARCH_GRID = 0, /* eps = step, 2 step, ... as long as it is <= eps_max */
@@ -74,7 +83,8 @@ typedef struct AdvSearch
 	8 /* it withstood, and at some step its gradient was zero in every input that may move */
 #define ADV_ATTACK_CENSORED 16 /* least eps: never broken up to eps_max */
 #define ADV_ATTACK_OUTSIDE  32 /* x' is not within (1 + 1e-6) eps or the clip range: must not happen */
-#define ADV_ATTACK_OVERFLOW 64 /* the logits are not finite: nothing else is said about the row */
+#define ADV_ATTACK_OVERFLOW                                                                                  \
+	64 /* logits or gradient are not finite: x' = x, nothing else is said about the row */
 
 /* Floats of many rows, in chunks of shared memory like a data set's. */
 typedef struct AdvInputs
@@ -84,16 +94,19 @@ typedef struct AdvInputs
 		*chunks; /* row r: chunks[r / rows_per_chunk] + (r % rows_per_chunk) * inputs, channels last */
 } AdvInputs;
 
-/* Results, element i for the i-th attacked row; arrays may be NULL where not wanted, but for flags. */
+/*
+ * Results, element i for the i-th attacked row; arrays may be NULL where not wanted, but for flags. eps is the least eps: eps_max when
+ * censored, NaN for exempt and overflown rows; without a search it is the attack's.
+ */
 typedef struct AdvAttackResult
 {
-	int32_t *prediction;  /* clean class */
-	int32_t *adversarial; /* class of x' */
+	int32_t *prediction;  /* clean class; -1: its logits are not finite */
+	int32_t *adversarial; /* class of x'; -1: ADV_ATTACK_OVERFLOW */
 	uint8_t *flags;
 	float *linf; /* |x' - x|_inf and |x' - x|_2 in plain input values */
 	float *l2;
 	float *loss;        /* cross-entropy of x' for the label (nats) */
-	double *eps;        /* least eps, in units; eps_max when censored */
+	double *eps;        /* in units */
 	const AdvInputs *x; /* x' */
 } AdvAttackResult;
 
@@ -130,8 +143,8 @@ extern AdvStatus adv_attack(const AdvAttackRun *run, AdvTeam *team);
 
 /*
  * Score examples crafted elsewhere (transfer): run->net and run->params are the model that is scored, run->result.x the examples,
- * which are read. Fills prediction, adversarial, loss and the flags SUCCESS, NEAR_TIE, OVERFLOW (EXEMPT and OUTSIDE are kept as
- * they are); linf and l2 are not touched. Pieces as in adv_attack.
+ * which are read. Fills prediction, adversarial, loss and the flags SUCCESS and NEAR_TIE, and adds OVERFLOW (rows that have it, and
+ * exempt rows, are no success); other flags, linf and l2 are not touched. Pieces are taken as in adv_attack.
  */
 extern AdvStatus adv_attack_score(const AdvAttackRun *run, AdvTeam *team);
 

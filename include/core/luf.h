@@ -18,40 +18,59 @@
 /* Model m of a run: trained without a row, or with another seed (the seed-noise baseline). */
 typedef struct AdvLufModel
 {
-	int64_t left_row; /* row of train->data; -1: none */
+	int64_t left_row; /* row of train->data, counted from 0; -1: none */
 	uint64_t seed;    /* of initial parameters, order and random starts */
 	atomic_int done;  /* 1: its result is complete. Set beforehand, the model is not trained again */
 } AdvLufModel;
 
-/* One run as a member sees it. Shared unless it says otherwise. */
-typedef struct AdvLuf
+/* Progress and outcome, in shared memory, zeroed. */
+typedef struct AdvLufState
 {
-	const AdvTrain
-		*train; /* what to train; params, state, epochs, shared and validation are those of the base model */
-	const float *initial;   /* (n_params) parameters before training, for the base seed */
-	int32_t init;           /* AdvInit, for models of other seeds; a scaling layer is copied from initial */
-	const AdvDataset *eval; /* rows whose predictions are compared */
-	size_t n_models;
-	AdvLufModel *models; /* (n_models) */
-	float *
-		change; /* (n_models, eval->n_rows) max over classes |F(x)_y - F'(x)_y|; negated when the argmax differs
-							  * (-0.0 when it differs at no distance) */
-	float *base_proba;        /* (eval->n_rows, classes) out */
-	int32_t *base_prediction; /* (eval->n_rows) out */
-	const AdvAttack *
-		regenerate; /* merged training: how twins are crafted again for each model, with source_spec's model; or NULL */
-	const AdvTrainSpec
-		*source_spec;    /* how the model that crafts is trained, on the same examples without twins */
-	const uint64_t *key; /* (train->data->n_rows) for crafting */
-	atomic_ullong *examples_done;                /* over all models, for progress */
-	void (*model_done)(void *arg, size_t model); /* called by the member that finished a model; may be NULL */
-	void *model_done_arg;
-	AdvAllocator allocator; /* of the member: memory for one training, asked for once */
-} AdvLuf;
+	atomic_ullong examples_done; /* over all models and their sources; the base model's are in train->state */
+	atomic_ullong failed_model;  /* 1 + number of the model that ended the run by failing; 0: none did */
+} AdvLufState;
 
 /*
- * Run; by every member. ADV_ABORTED when the team stops: models that are done stay so. ADV_DIVERGED names the row left out. ADV_LIMIT
- * when the allocator has nothing left.
+ * One run as a member sees it. Shared unless it says otherwise.
+ *
+ * train says what to train; its params, state, epochs, shared and validation are those of the base model, its private is not used.
+ * Models of other seeds start from parameters drawn by init, but for the scaling layer, which is that of initial.
+ *
+ * regenerate, for merged adversarial training: the twins are crafted again for each model, just as the base model's were. A source model
+ * is trained as source_spec says, on the examples that are not twins and from parameters drawn from its seed, and all rows are
+ * attacked (the row left out too, but its twin is not trained on). Models of other seeds use other seeds here as well.
+ *
+ * change is the largest difference between the two models, max over classes y of |F(x)_y - F'(x)_y|. Its sign bit is set when the
+ * argmax differs too (so it may be -0.0).
+ */
+typedef struct AdvLuf
+{
+	const AdvTrain *train;
+	const float *initial; /* (n_params) parameters before training, for the base seed */
+	int32_t init;         /* AdvInit */
+	bool warm;            /* initial are the source model's trained ones: every model starts from them */
+	const AdvAttack *regenerate;     /* how twins are crafted again; NULL: they stay as they are */
+	const AdvTrainSpec *source_spec; /* with regenerate */
+	const uint64_t *key;             /* (train->data->n_rows) of rows, with regenerate */
+	const AdvDataset *eval;          /* rows whose predictions are compared */
+	size_t n_models;
+	AdvLufModel *models;      /* (n_models) */
+	float *change;            /* (n_models, eval->n_rows) out */
+	float *base_proba;        /* (eval->n_rows, classes) out */
+	int32_t *base_prediction; /* (eval->n_rows) out */
+	AdvLufState *state;
+	void (*model_done)(void *arg, size_t model); /* called by the member that finished a model; may be NULL */
+	void *model_done_arg;
+	AdvAllocator allocator; /* of the member: asked once, for adv_luf_private_size bytes */
+} AdvLuf;
+
+/* Bytes that each member has of its own: one training, its predictions and, with regenerate, twins of all rows. */
+extern size_t adv_luf_private_size(const AdvLuf *luf);
+
+/*
+ * Run; by every member. The first to fail stops the others, which return ADV_ABORTED; models that are done stay so.
+ * ADV_DIVERGED: a training did, or a model has predictions that are not finite; when it was not the base model, failed_model tells
+ * which, and the error's detail the number of the row left out (messages count from 1). ADV_LIMIT when the allocator has nothing left.
  */
 extern AdvStatus adv_luf(const AdvLuf *luf, AdvTeam *team, AdvError *err);
 

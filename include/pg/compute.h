@@ -15,7 +15,9 @@
 #include "storage/proc.h"
 #include "storage/shm_toc.h"
 
+#include "core/attack.h"
 #include "core/cpu.h"
+#include "core/luf.h"
 #include "core/train.h"
 #include "pg/rows.h"
 
@@ -23,10 +25,20 @@ typedef enum AdvpgRunKind
 {
 	ADVPG_RUN_PROBE, /* only load BLAS and say which */
 	ADVPG_RUN_TRAIN,
-	ADVPG_RUN_PREDICT
+	ADVPG_RUN_PREDICT,
+	ADVPG_RUN_ATTACK,
+	ADVPG_RUN_LUF
 } AdvpgRunKind;
 
-#define ADVPG_MAX_SETS 2 /* data sets of a run: the data, and validation rows from elsewhere */
+/* The data sets of a run. */
+typedef enum AdvpgSet
+{
+	ADVPG_SET_DATA = 0,
+	ADVPG_SET_VALIDATION, /* rows from elsewhere */
+	ADVPG_SET_EVAL,       /* rows whose predictions are compared */
+	ADVPG_SET_PERTURBED, /* perturbed inputs of the data's rows: an attack writes them, merged training reads them */
+	ADVPG_MAX_SETS
+} AdvpgSet;
 
 /* What a worker must know to rebuild an AdvDataset. Arrays stand in the table of contents. */
 typedef struct AdvpgSharedSet
@@ -64,6 +76,23 @@ typedef struct AdvpgShared
 
 	/* prediction */
 	atomic_ullong done;
+
+	/* attack: ball.unit and grid stand in the table of contents */
+	AdvAttack attack;
+	AdvSearch search;
+	bool searching;    /* the least eps is asked for */
+	bool transfer;     /* examples are scored by another model */
+	AdvNetwork scored; /* that one */
+	AdvAttackState attack_state;
+
+	/* leave-one-out: training as above, and */
+	uint64 n_models;
+	int init; /* AdvInit */
+	bool warm;
+	bool regenerate; /* twins are crafted again, as attack says, on a source trained as source_spec says */
+	AdvTrainSpec source_spec;
+	AdvLufState luf_state;
+	atomic_int keeper; /* AdvpgKeeper: what the keeper shall do, see keeper.h */
 } AdvpgShared;
 
 /* Keys of the table of contents; those of data sets are offset by 16 times the number of the set. */
@@ -78,6 +107,21 @@ enum
 	ADVPG_KEY_TRAIN,          /* the core's shared memory, 64 bytes longer than it needs */
 	ADVPG_KEY_PREDICTION,     /* int32 (n) */
 	ADVPG_KEY_PROBA,          /* float (n, classes), if wanted */
+	ADVPG_KEY_UNIT,           /* float (inputs), if the ball has units */
+	ADVPG_KEY_GRID,           /* AdvGrid (inputs), if examples must be feasible */
+	ADVPG_KEY_ROW_KEY,        /* uint64 (n) */
+	ADVPG_KEY_SCORED,         /* float (n_params of the scored network) */
+	ADVPG_KEY_ADVERSARIAL,    /* int32 (n) */
+	ADVPG_KEY_FLAGS,          /* uint8 (n) */
+	ADVPG_KEY_LINF,           /* float (n) */
+	ADVPG_KEY_L2,             /* float (n) */
+	ADVPG_KEY_LOSS,           /* float (n) */
+	ADVPG_KEY_LEAST_EPS,      /* double (n), if searching */
+	ADVPG_KEY_INITIAL,        /* float (n_params) parameters before training */
+	ADVPG_KEY_MODELS,         /* AdvLufModel (n_models) */
+	ADVPG_KEY_CHANGE,         /* float (n_models, rows of the evaluation set) */
+	ADVPG_KEY_PARTS,          /* int64 (n_models) names of the models' results */
+	ADVPG_KEY_KEEPER,         /* AdvpgKeeperRun */
 	ADVPG_KEY_SET = 32,
 	ADVPG_KEY_FIELDS = ADVPG_KEY_SET, /* AdvField (n_fields) */
 	ADVPG_KEY_HANDLES,                /* dsm_handle (n_chunks) */

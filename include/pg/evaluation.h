@@ -13,6 +13,7 @@
 typedef struct AdvpgEvaluation
 {
 	AdvModel model;
+	char *name; /* of the registry, with its version */
 	AdvpgRows *rows;
 	int32_t *prediction; /* (rows->n) */
 	float *proba;        /* (rows->n, classes), NULL unless asked for */
@@ -33,8 +34,15 @@ typedef struct AdvpgEvaluationSpec
 	const char *given;
 	bool want_ids;
 	Oid id_type;
-	int workers; /* 0: advfair.workers */
+	bool want_order; /* rows->canonical */
+	int workers;     /* 0: advfair.workers */
 } AdvpgEvaluationSpec;
+
+/* The first half: read the model, look up the classes, read the rows. Needs a connection to SPI. */
+extern AdvpgEvaluation *advpg_evaluation_open(const AdvpgEvaluationSpec *spec);
+
+/* The second: predictions of all rows, and probabilities if wanted. */
+extern void advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec);
 
 /* Evaluate. Results live in the current memory context. With need_label, labels that are no class are an error (22023). */
 extern AdvpgEvaluation *advpg_evaluate(const AdvpgEvaluationSpec *spec);

@@ -13,6 +13,7 @@
 
 typedef struct AdvpgEntry
 {
+	char *model_id;
 	char *name;
 	int version;
 	Jsonb *task;
@@ -24,6 +25,9 @@ typedef struct AdvpgEntry
  * extension's; results live in the current memory context. Needs a connection to SPI. Error: 42704 when there is none.
  */
 extern AdvpgEntry *advpg_registry_find(Oid schema, const char *model);
+
+/* Find a model by its model_id, whatever its name is by now. Error: 42704 when there is none. */
+extern AdvpgEntry *advpg_registry_find_id(Oid schema, const char *model_id);
 
 /*
  * Add a version: the next number for the caller's models of that name. n_epochs rows go to advfair_curve. Needs a

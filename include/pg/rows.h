@@ -27,6 +27,7 @@ typedef struct AdvpgRowsSpec
 	bool want_ids;         /* keep the id of each row */
 	Oid id_type;           /* cast ids to this type */
 	bool want_order;       /* canonical order also with a fitted encoder */
+	bool split;            /* fitted and held out rows also with a fitted encoder (with want_order) */
 
 	/* A fitted encoder and the classes it goes with, or what to fit one by. */
 	const AdvEncoder *encoder;
@@ -40,6 +41,14 @@ typedef struct AdvpgRowsSpec
 	double held_out;      /* share of rows, drawn by seed and key, that nothing is fitted on; 0: none */
 	uint64_t seed;
 } AdvpgRowsSpec;
+
+/* What values a column's type allows. */
+typedef enum AdvpgDomain
+{
+	ADVPG_DOMAIN_REAL = 0, /* fractions too; categories and images have domains of their own */
+	ADVPG_DOMAIN_INTEGER,
+	ADVPG_DOMAIN_BOOLEAN
+} AdvpgDomain;
 
 typedef struct AdvpgRows
 {
@@ -65,9 +74,10 @@ typedef struct AdvpgRows
 	AdvpgDictionary attributes; /* texts of these codes */
 
 	const AdvEncoder *encoder; /* the one given, or the one fitted */
+	uint8 *domain;             /* (encoder's columns) AdvpgDomain of each */
 	uint32_t *canonical;       /* (n) rows in order of key; NULL when not wanted */
 
-	/* canonical order again, in two parts; only when an encoder was fitted */
+	/* canonical order again, in two parts; only when an encoder was fitted, or on request */
 	uint32_t *fitted; /* (n_fitted) rows the encoder was fitted on */
 	size_t n_fitted;
 	uint32_t *held; /* (n_held) rows held out */
@@ -86,6 +96,9 @@ extern AdvDataset advpg_rows_dataset(const AdvpgRows *rows);
 
 /* SHA-256 over keys and contents in canonical order, as hexadecimal text. */
 extern char *advpg_rows_digest(const AdvpgRows *rows);
+
+/* Room in shared memory for n plain inputs of a shape, channels last, as rows without anything else. */
+extern AdvpgRows *advpg_rows_floats(size_t n, AdvShape shape);
 
 /* Give back the shared memory. */
 extern void advpg_rows_release(AdvpgRows *rows);

@@ -7,24 +7,69 @@
 
 #include "postgres.h"
 
+#include "core/attack.h"
+#include "core/model.h"
 #include "core/train.h"
+#include "pg/compute.h"
+#include "pg/rows.h"
 #include "pg/task.h"
+
+/* Everything a training needs, read and made: what remains is to run it. */
+typedef struct AdvpgPlan
+{
+	AdvpgTrainTask task; /* complete: data qualified, arch and the attack's numbers filled in */
+	AdvTrainSpec spec;   /* robust.ball.unit lies in private memory */
+	AdvpgRows *rows;
+	AdvpgRows *validation; /* rows from elsewhere, or NULL */
+	AdvNetwork net;
+	float *params; /* (n_params) initial, the scaling layer fitted */
+	size_t n_examples;
+	uint32_t *example_row; /* row r, or rows->n + r for its twin */
+	uint64_t *example_key;
+	size_t n_listed; /* validation rows: of rows, or of validation if there is one */
+	uint32_t *listed;
+
+	/* merged adversarial training */
+	AdvpgRows *twins; /* NULL: none */
+	AdvAttack craft;  /* how they were made */
+	AdvModel source;  /* by attacking this model */
+	bool own_source;  /* which was trained on the way, as source_spec says */
+	AdvTrainSpec source_spec;
+	double twin_success; /* share of the rows whose twin the source misclassifies */
+	double read_seconds;
+} AdvpgPlan;
 
 typedef struct AdvpgTrained
 {
 	bytea *model;
-	AdvpgTrainTask task; /* complete: data qualified, arch filled in */
+	AdvpgTrainTask task;
 	char *digest;
 	size_t n_rows;
 	size_t n_examples;
 	int n_workers;
 	double seconds;      /* from reading the first row to the finished model */
 	double read_seconds; /* of these for reading rows into shared memory */
+	double twin_success; /* NaN without twins */
 	AdvEpoch *epochs;
 	int n_epochs;
 } AdvpgTrained;
 
+/*
+ * Prepare a training task: read rows, make examples and network, and for merged adversarial training the adversarial twins, which
+ * may take a training of its own. schema is the extension's. Needs a connection to SPI; results live in the current memory context,
+ * rows in shared memory until advpg_plan_release.
+ */
+extern AdvpgPlan *advpg_plan(const AdvpgTrainTask *task, Oid schema);
+extern void advpg_plan_release(AdvpgPlan *plan);
+
+/* Put a plan into a run: examples, rows, twins, validation rows, initial parameters, room for epochs and the core. */
+extern void advpg_plan_estimate(AdvpgRun *run, const AdvpgPlan *plan);
+extern void advpg_plan_put(AdvpgRun *run, const AdvpgPlan *plan);
+
+/* The plan's network with its initial parameters, encoder and classes. */
+extern AdvModel advpg_plan_model(const AdvpgPlan *plan);
+
 /* Carry out a training task. Needs a connection to SPI; results live in the current memory context. */
-extern AdvpgTrained *advpg_training(const AdvpgTrainTask *task);
+extern AdvpgTrained *advpg_training(const AdvpgTrainTask *task, Oid schema);
 
 #endif

@@ -4,11 +4,15 @@
  *
  * What a member computes is decided by slice and piece numbers alone, and every sum that crosses a slice, a piece or
  * a part is formed by one member in the order of those numbers: the team's size decides who, never what.
+ *
+ * Adversarial methods replace the rows of a slice before its passes (craft.c); trades lays the crafted rows behind the natural ones,
+ * so that a slice of r examples has 2r rows from there on.
  */
 #include <math.h>
 #include <string.h>
 
 #include "carve.h"
+#include "core/craft.h"
 #include "core/layers.h"
 #include "core/loss.h"
 #include "core/rng.h"
@@ -18,6 +22,9 @@
 #define PIECE_WEIGHTS    ((size_t) 1 << 20) /* weights of a dense piece at most, unless one output has more */
 #define PIECE_CONV       4096               /* parameters of a conv piece */
 #define VALIDATION_PARTS 64                 /* sums that validation pieces are collected in */
+#define PROBE_STEPS      5
+#define PROBE_ALPHA      (2.5 / PROBE_STEPS) /* in eps */
+#define PROBE_PIECES     (ADV_PROBE_ROWS / ADV_SLICE_ROWS)
 
 /* The memory a team shares beside parameters and outcome. */
 typedef struct Shared
@@ -28,12 +35,14 @@ typedef struct Shared
 	double *slice_loss; /* (n_slices) sums over the rows of a slice */
 	int64_t *slice_correct;
 	float *slice_gradient; /* (n_slices, n_conv) gradients of the parameters before the first dense layer */
-	float *dense_src[ADV_MAX_LAYERS];   /* (batch, in) of each dense layer */
-	float *dense_d_dst[ADV_MAX_LAYERS]; /* (batch, out) */
+	float *dense_src[ADV_MAX_LAYERS];   /* (batch rows, in) of each dense layer */
+	float *dense_d_dst[ADV_MAX_LAYERS]; /* (batch rows, out) */
 	float *m;                           /* (n_params) optimizer state */
 	float *v;
 	double *part_loss; /* (VALIDATION_PARTS) */
 	int64_t *part_correct;
+	float *before;          /* fast: (n_params) parameters after the last epoch whose probe was well */
+	int64_t *probe_correct; /* fast: (PROBE_PIECES) */
 	size_t bytes;
 } Shared;
 
@@ -45,6 +54,7 @@ typedef struct Run
 	AdvTeam *team;
 	Shared shared;
 	AdvWorkspace ws; /* of one slice */
+	AdvCraft craft;  /* of one slice; without a method it has no memory */
 	float *gradient; /* of one piece */
 	size_t n_conv;
 	int epoch;    /* from 0 */
@@ -52,6 +62,8 @@ typedef struct Run
 	int rows;     /* of the minibatch */
 	int n_slices; /* of the minibatch */
 	int64_t step; /* minibatches so far, this one included */
+	double probe; /* fast: accuracy under attack after the last epoch; NaN before the first has ended */
+	bool overfitted;
 } Run;
 
 /* ---- memory ---- */
@@ -60,6 +72,13 @@ static size_t
 largest_batch(const AdvTrainSpec *spec, size_t n_examples)
 {
 	return (size_t) spec->batch_size < n_examples ? (size_t) spec->batch_size : n_examples;
+}
+
+/* Rows that an example becomes: its natural one, or an adversarial one in its place, or both. */
+static size_t
+rows_per_example(const AdvTrainSpec *spec)
+{
+	return spec->robust.method == ADV_METHOD_TRADES ? 2 : 1;
 }
 
 /* Parameters before the first dense layer: convolutions never follow one. */
@@ -98,6 +117,7 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 {
 	AdvCarver carver = {memory, 0};
 	size_t batch = largest_batch(spec, n_examples);
+	size_t rows = batch * rows_per_example(spec);
 	size_t n_slices = (batch + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	Shared s;
 
@@ -111,13 +131,18 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 	for (int i = 0; i < net->n_layers; i++)
 		if (net->layers[i].kind == ADV_LAYER_DENSE)
 		{
-			s.dense_src[i] = adv_carve_floats(&carver, batch * adv_shape_size(net->layers[i].in));
-			s.dense_d_dst[i] = adv_carve_floats(&carver, batch * adv_shape_size(net->layers[i].out));
+			s.dense_src[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].in));
+			s.dense_d_dst[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].out));
 		}
 	s.m = adv_carve_floats(&carver, net->n_params);
 	s.v = adv_carve_floats(&carver, net->n_params);
 	s.part_loss = adv_carve(&carver, VALIDATION_PARTS, sizeof(double));
 	s.part_correct = adv_carve(&carver, VALIDATION_PARTS, sizeof(int64_t));
+	if (spec->robust.method == ADV_METHOD_FAST)
+	{
+		s.before = adv_carve_floats(&carver, net->n_params);
+		s.probe_correct = adv_carve(&carver, PROBE_PIECES, sizeof(int64_t));
+	}
 	s.bytes = carver.used;
 	return s;
 }
@@ -145,24 +170,45 @@ gradient_size(const AdvNetwork *net)
 	return largest;
 }
 
+/* Rows of a slice's workspace. */
+static int
+slice_rows(const AdvTrainSpec *spec)
+{
+	return ADV_SLICE_ROWS * (int) rows_per_example(spec);
+}
+
 /* Training and validation take turns in the same workspace memory. */
 static size_t
-workspace_size(const AdvNetwork *net)
+workspace_size(const AdvNetwork *net, const AdvTrainSpec *spec)
 {
-	size_t training = adv_workspace_size(net, ADV_SLICE_ROWS, ADV_PASS_BACKWARD);
+	size_t training = adv_workspace_size(net, slice_rows(spec), ADV_PASS_BACKWARD);
 	size_t validation = adv_workspace_size(net, ADV_EVAL_ROWS, ADV_PASS_FORWARD);
 
 	return training > validation ? training : validation;
+}
+
+/* A member's memory, all but the workspace, which begins where the carver ends. */
+static void
+carve_private(const AdvNetwork *net, const AdvTrainSpec *spec, AdvCarver *carver, Run *run)
+{
+	run->gradient = adv_carve_floats(carver, gradient_size(net));
+	if (spec->robust.method != ADV_METHOD_NONE)
+	{
+		void *memory = adv_carve(carver, adv_craft_size(net, ADV_SLICE_ROWS), 1);
+
+		if (memory)
+			adv_craft_init(&run->craft, net, ADV_SLICE_ROWS, memory);
+	}
 }
 
 size_t
 adv_train_private_size(const AdvNetwork *net, const AdvTrainSpec *spec)
 {
 	AdvCarver carver = {NULL, 0};
+	Run measured;
 
-	(void) spec;
-	adv_carve_floats(&carver, gradient_size(net));
-	return carver.used + workspace_size(net);
+	carve_private(net, spec, &carver, &measured);
+	return carver.used + workspace_size(net, spec);
 }
 
 static void
@@ -170,7 +216,7 @@ init_workspace(Run *run, int max_rows, AdvPass pass)
 {
 	AdvCarver carver = {run->t->private, 0};
 
-	run->gradient = adv_carve_floats(&carver, gradient_size(run->net));
+	carve_private(run->net, run->t->spec, &carver, run);
 	adv_workspace_init(&run->ws, run->net, max_rows, pass, carver.base + carver.used);
 	run->ws.should_stop = adv_team_should_stop;
 	run->ws.stop_arg = run->team;
@@ -254,35 +300,85 @@ place_slice(Run *run, size_t first)
 	}
 }
 
+/* Expand an example, a row or the twin of one, into x; returns its label. */
+static int32_t
+load_example(const AdvTrain *t, uint32_t example, float *x)
+{
+	const AdvDataset *set = t->data;
+	size_t row = t->example_row[example];
+
+	if (t->twins && row >= t->data->n_rows)
+	{
+		set = t->twins;
+		row -= t->data->n_rows;
+	}
+	adv_layout_expand(&set->layout, adv_dataset_row(set, row), x);
+	return t->data->label[row];
+}
+
+/* Put adversarial examples in the place of the slice's rows, or behind them for trades. */
+static AdvStatus
+make_adversarial(Run *run, int rows, const int32_t *label, const uint64_t *key)
+{
+	size_t size = (size_t) rows * adv_shape_size(run->net->input);
+	float *x = run->ws.act[0];
+
+	if (adv_craft(&run->craft, rows, label, key, (uint64_t) run->epoch) != ADV_OK)
+		return ADV_ABORTED;
+	if (run->craft.how.method == ADV_METHOD_TRADES)
+	{
+		memcpy(x + size, x, sizeof(float) * size);
+		memcpy(x, run->craft.x0, sizeof(float) * size);
+	}
+	return ADV_OK;
+}
+
+/* The objective's sum over a slice of rows examples, its gradient, and how many are classified correctly. */
+static double
+slice_loss(Run *run, int rows, const int32_t *label, int64_t *correct)
+{
+	const AdvNetwork *net = run->net;
+	const float *logits = run->ws.act[net->n_layers];
+	float *d_logits = run->ws.d_act[net->n_layers];
+	size_t behind = (size_t) rows * (size_t) net->classes;
+	float scale = 1.0f / (float) run->rows;
+
+	if (run->craft.how.method == ADV_METHOD_TRADES)
+		return adv_trades_loss(rows, net->classes, logits, logits + behind, label, run->craft.how.beta, scale,
+							   d_logits, d_logits + behind, correct);
+	return adv_cross_entropy(rows, net->classes, logits, label, scale, NULL, d_logits, correct);
+}
+
 /* Forward and backward pass of slice number slice. */
 static AdvStatus
 run_slice(Run *run, int slice)
 {
 	const AdvTrain *t = run->t;
 	const AdvNetwork *net = run->net;
+	size_t per_example = rows_per_example(t->spec);
 	int first = slice * ADV_SLICE_ROWS;
 	int rows = run->rows - first < ADV_SLICE_ROWS ? run->rows - first : ADV_SLICE_ROWS;
 	float *d_params = run->shared.slice_gradient + (size_t) slice * run->n_conv;
 	int32_t label[ADV_SLICE_ROWS];
+	uint64_t key[ADV_SLICE_ROWS];
 
-	place_slice(run, (size_t) first);
+	place_slice(run, (size_t) first * per_example);
 	for (int r = 0; r < rows; r++)
 	{
-		uint32_t row = t->example_row[run->shared.order[run->begin + first + r]];
+		uint32_t example = run->shared.order[run->begin + first + r];
 
-		adv_layout_expand(&t->data->layout, adv_dataset_row(t->data, row),
-						  run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
-		label[r] = t->data->label[row];
+		label[r] = load_example(t, example, run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
+		key[r] = t->example_key[example];
 	}
-	if (adv_forward(net, t->params, &run->ws, rows) != ADV_OK)
+	if (run->craft.how.method != ADV_METHOD_NONE && make_adversarial(run, rows, label, key) != ADV_OK)
+		return ADV_ABORTED;
+	if (adv_forward(net, t->params, &run->ws, rows * (int) per_example) != ADV_OK)
 		return ADV_ABORTED;
 
 	run->shared.slice_correct[slice] = 0;
-	run->shared.slice_loss[slice] =
-		adv_cross_entropy(rows, net->classes, run->ws.act[net->n_layers], label, 1.0f / (float) run->rows,
-						  NULL, run->ws.d_act[net->n_layers], &run->shared.slice_correct[slice]);
+	run->shared.slice_loss[slice] = slice_loss(run, rows, label, &run->shared.slice_correct[slice]);
 	memset(d_params, 0, sizeof(float) * run->n_conv);
-	return adv_backward(net, t->params, &run->ws, rows, d_params, true, false);
+	return adv_backward(net, t->params, &run->ws, rows * (int) per_example, d_params, true, false);
 }
 
 /* ---- phase 2: pieces ---- */
@@ -302,8 +398,8 @@ run_dense_piece(Run *run, int i, int first, int count)
 	size_t in = adv_shape_size(l->in);
 	float *d_bias = run->gradient + (size_t) count * in;
 
-	adv_dense_gradient_rows(l, run->rows, first, count, run->shared.dense_src[i], run->shared.dense_d_dst[i],
-							run->gradient, d_bias);
+	adv_dense_gradient_rows(l, run->rows * (int) rows_per_example(run->t->spec), first, count,
+							run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
 	update(run, l->weight + (size_t) first * in, (size_t) count * in, run->gradient);
 	update(run, l->bias + (size_t) first, (size_t) count, d_bias);
 }
@@ -408,6 +504,16 @@ run_batch(Run *run, double *loss, int64_t *correct, AdvError *err)
 	return adv_team_barrier(run->team);
 }
 
+/* Expand the i-th validation row into x; returns its label. */
+static int32_t
+load_validation(const AdvTrain *t, size_t i, float *x)
+{
+	size_t row = t->validation_row ? t->validation_row[i] : i;
+
+	adv_layout_expand(&t->validation->layout, adv_dataset_row(t->validation, row), x);
+	return t->validation->label[row];
+}
+
 /* Loss and correct rows of validation piece number piece are added to its part. */
 static AdvStatus
 validate_piece(Run *run, size_t piece)
@@ -419,13 +525,7 @@ validate_piece(Run *run, size_t piece)
 	int32_t label[ADV_EVAL_ROWS];
 
 	for (int r = 0; r < rows; r++)
-	{
-		size_t row = t->validation_row ? t->validation_row[first + r] : first + r;
-
-		adv_layout_expand(&t->validation->layout, adv_dataset_row(t->validation, row),
-						  run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
-		label[r] = t->validation->label[row];
-	}
+		label[r] = load_validation(t, first + r, run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
 	if (adv_forward(net, t->params, &run->ws, rows) != ADV_OK)
 		return ADV_ABORTED;
 	run->shared.part_loss[piece % VALIDATION_PARTS] +=
@@ -464,6 +564,130 @@ validate(Run *run, AdvEpoch *result)
 	return ADV_OK;
 }
 
+/* The last update has no loss to show that it went too far. */
+static bool
+all_finite(size_t n, const float *values)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(values[i]))
+			return false;
+	return true;
+}
+
+/* ---- the probe of method fast ---- */
+
+/* How rows of the training are made adversarial; fast is one step from a random start. */
+static AdvRobust
+training_attack(const AdvRobust *robust)
+{
+	AdvRobust how = *robust;
+
+	if (how.method == ADV_METHOD_FAST)
+	{
+		how.steps = 1;
+		how.random_start = true;
+	}
+	return how;
+}
+
+static AdvRobust
+probe_attack(const AdvRobust *robust)
+{
+	AdvRobust how = *robust;
+
+	how.method = ADV_METHOD_PGD;
+	how.steps = PROBE_STEPS;
+	how.alpha = PROBE_ALPHA * how.eps;
+	how.random_start = true;
+	return how;
+}
+
+static size_t
+probe_rows(const AdvTrain *t)
+{
+	size_t rows = t->validation ? t->n_validation : 0;
+
+	return rows < ADV_PROBE_ROWS ? rows : ADV_PROBE_ROWS;
+}
+
+/* Count the rows of probe piece number piece that withstand the attack. */
+static AdvStatus
+probe_piece(Run *run, size_t piece)
+{
+	const AdvTrain *t = run->t;
+	const AdvNetwork *net = run->net;
+	size_t first = piece * ADV_SLICE_ROWS;
+	size_t left = probe_rows(t) - first;
+	int rows = (int) (left < ADV_SLICE_ROWS ? left : ADV_SLICE_ROWS);
+	int32_t label[ADV_SLICE_ROWS];
+	uint64_t key[ADV_SLICE_ROWS];
+
+	for (int r = 0; r < rows; r++)
+	{
+		key[r] = first + (size_t) r;
+		label[r] = load_validation(t, key[r], run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
+	}
+	if (adv_craft(&run->craft, rows, label, key, 0) != ADV_OK ||
+		adv_forward(net, t->params, &run->ws, rows) != ADV_OK)
+		return ADV_ABORTED;
+	run->shared.probe_correct[piece] = 0;
+	adv_cross_entropy(rows, net->classes, run->ws.act[net->n_layers], label, 1, NULL, NULL,
+					  &run->shared.probe_correct[piece]);
+	return ADV_OK;
+}
+
+/* Accuracy of the probe under attack. Its random starts are the same each time, so that only parameters make a difference. */
+static AdvStatus
+measure_probe(Run *run, double *accuracy)
+{
+	const AdvTrain *t = run->t;
+	size_t n_pieces = (probe_rows(t) + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
+	int64_t correct = 0;
+
+	init_workspace(run, ADV_SLICE_ROWS, ADV_PASS_BACKWARD);
+	run->craft.how = probe_attack(&t->spec->robust);
+	for (size_t piece = (size_t) run->team->rank; piece < n_pieces; piece += (size_t) run->team->size)
+		if (probe_piece(run, piece) != ADV_OK)
+			return ADV_ABORTED;
+	if (adv_team_barrier(run->team) != ADV_OK)
+		return ADV_ABORTED;
+	for (size_t piece = 0; piece < n_pieces; piece++)
+		correct += run->shared.probe_correct[piece];
+	*accuracy = (double) correct / (double) probe_rows(t);
+	run->craft.how = training_attack(&t->spec->robust);
+	return ADV_OK;
+}
+
+/*
+ * After an epoch of method fast: keep its parameters, or put back those from before it and end the training. Nothing is
+ * compared with untrained parameters: a network that gives one class to all has that class's share of the rows right under any attack.
+ */
+static AdvStatus
+probe_epoch(Run *run)
+{
+	const AdvTrain *t = run->t;
+	size_t bytes = sizeof(float) * run->net->n_params;
+	double last = run->probe;
+
+	if (measure_probe(run, &run->probe) != ADV_OK)
+		return ADV_ABORTED;
+	run->overfitted = last - run->probe > ADV_PROBE_FALL && all_finite(run->net->n_params, t->params);
+	if (adv_team_barrier(run->team) != ADV_OK)
+		return ADV_ABORTED;
+	if (run->team->rank == 0 && run->overfitted)
+	{
+		memcpy(t->params, run->shared.before, bytes);
+		t->state->overfitted_epoch = run->epoch + 1;
+		t->state->probe_before = last;
+		t->state->probe_after = run->probe;
+	}
+	else if (run->team->rank == 0)
+		memcpy(run->shared.before, t->params, bytes);
+	return adv_team_barrier(run->team);
+}
+
+/* ---- epochs ---- */
+
 static AdvStatus
 run_epoch(Run *run, AdvError *err)
 {
@@ -479,7 +703,7 @@ run_epoch(Run *run, AdvError *err)
 	if (adv_team_barrier(run->team) != ADV_OK)
 		return ADV_ABORTED;
 
-	init_workspace(run, ADV_SLICE_ROWS, ADV_PASS_BACKWARD);
+	init_workspace(run, slice_rows(t->spec), ADV_PASS_BACKWARD);
 	for (run->begin = 0; run->begin < t->n_examples; run->begin += (size_t) t->spec->batch_size)
 		if ((status = run_batch(run, &loss, &correct, err)) != ADV_OK)
 			return status;
@@ -487,6 +711,8 @@ run_epoch(Run *run, AdvError *err)
 	result.accuracy = (double) correct / (double) t->n_examples;
 
 	if (t->validation && t->n_validation > 0 && validate(run, &result) != ADV_OK)
+		return ADV_ABORTED;
+	if (t->spec->robust.method == ADV_METHOD_FAST && probe_rows(t) > 0 && probe_epoch(run) != ADV_OK)
 		return ADV_ABORTED;
 	if (run->team->rank == 0)
 	{
@@ -497,14 +723,21 @@ run_epoch(Run *run, AdvError *err)
 	return ADV_OK;
 }
 
-/* The last update has no loss to show that it went too far. */
-static bool
-all_finite(size_t n, const float *values)
+static AdvStatus
+check_robust(const AdvRobust *robust, AdvError *err)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!isfinite(values[i]))
-			return false;
-	return true;
+	if (robust->method < ADV_METHOD_NONE || robust->method > ADV_METHOD_FAST)
+		return adv_fail(err, ADV_INVALID, "unknown method of adversarial training");
+	if (robust->method == ADV_METHOD_NONE)
+		return ADV_OK;
+	if (!(robust->eps >= 0) || !(robust->alpha >= 0) || isinf(robust->eps) || isinf(robust->alpha))
+		return adv_fail(err, ADV_INVALID,
+						"eps and alpha of adversarial training must be finite and not negative");
+	if (robust->method != ADV_METHOD_FAST && robust->steps < 1)
+		return adv_fail(err, ADV_INVALID, "steps of adversarial training must be at least 1");
+	if (robust->method == ADV_METHOD_TRADES && (!(robust->beta >= 0) || isinf(robust->beta)))
+		return adv_fail(err, ADV_INVALID, "beta must be finite and not negative");
+	return ADV_OK;
 }
 
 static AdvStatus
@@ -516,22 +749,34 @@ check_spec(const AdvTrain *t, AdvError *err)
 		return adv_fail(err, ADV_LIMIT, "there are too many examples to train on");
 	if (t->spec->batch_size < 1)
 		return adv_fail(err, ADV_INVALID, "batch size must be at least 1");
-	return ADV_OK;
+	return check_robust(&t->spec->robust, err);
+}
+
+/* All epochs, or those until the probe of method fast ends the training. */
+static AdvStatus
+run_epochs(Run *run, AdvError *err)
+{
+	AdvStatus status = ADV_OK;
+
+	while (status == ADV_OK && !run->overfitted && run->epoch < run->t->spec->epochs)
+		if ((status = run_epoch(run, err)) == ADV_OK)
+			run->epoch++;
+	return status;
 }
 
 AdvStatus
 adv_train(AdvTrain *t, AdvTeam *team, AdvError *err)
 {
-	Run run = {.t = t, .net = t->net, .team = team};
+	Run run = {.t = t, .net = t->net, .team = team, .probe = NAN};
 	AdvStatus status = check_spec(t, err);
 
 	if (status != ADV_OK)
 		return status;
 	run.n_conv = conv_params(t->net);
 	run.shared = carve_shared(t->net, t->spec, t->n_examples, t->shared);
-	for (run.epoch = 0; run.epoch < t->spec->epochs; run.epoch++)
-		if ((status = run_epoch(&run, err)) != ADV_OK)
-			break;
+	run.craft = (AdvCraft){
+		.how = training_attack(&t->spec->robust), .seed = t->spec->seed, .params = t->params, .ws = &run.ws};
+	status = run_epochs(&run, err);
 	if (status == ADV_OK && run.epoch > 0 && !all_finite(t->net->n_params, t->params))
 	{
 		run.epoch--;

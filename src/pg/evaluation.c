@@ -31,6 +31,7 @@ read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry 
 	rows.attribute = spec->attribute;
 	rows.want_ids = spec->want_ids;
 	rows.id_type = spec->id_type;
+	rows.want_order = spec->want_order;
 	rows.encoder = &e->model.encoder;
 	rows.classes = e->model.classes;
 	rows.n_classes = e->model.net.classes;
@@ -46,8 +47,22 @@ report(AdvpgRun *run, void *arg)
 	advpg_progress_update(atomic_load(&run->shared->done), NAN);
 }
 
-static void
-compute(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
+AdvpgEvaluation *
+advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
+{
+	AdvpgEvaluation *e = palloc0(sizeof(AdvpgEvaluation));
+	AdvpgEntry *entry = advpg_registry_find(spec->schema, spec->model);
+
+	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &e->model);
+	e->name = psprintf("%s@%d", entry->name, entry->version);
+	e->class = spec->class ? advpg_find_class(&e->model, advpg_cstring_text(spec->class)) : -1;
+	e->given = spec->given ? advpg_find_class(&e->model, advpg_cstring_text(spec->given)) : -1;
+	read_rows(e, spec, entry);
+	return e;
+}
+
+void
+advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 {
 	size_t n = e->rows->n;
 	size_t n_proba = spec->need_proba ? mul_size(n, e->model.net.classes) : 0;
@@ -68,7 +83,7 @@ compute(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 	advpg_run_put(&run, ADVPG_KEY_PREDICTION, NULL, n, sizeof(int32_t));
 	if (spec->need_proba)
 		advpg_run_put(&run, ADVPG_KEY_PROBA, NULL, n_proba, sizeof(float));
-	advpg_run_put_rows(&run, 0, e->rows);
+	advpg_run_put_rows(&run, ADVPG_SET_DATA, e->rows);
 
 	advpg_progress_phase("computing", n);
 	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), pieces), report, NULL);
@@ -86,13 +101,12 @@ compute(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 						errhint("The row is far outside of what the model can have been trained on."));
 	}
 	advpg_run_release(&run);
-	advpg_rows_release(e->rows);
 }
 
 AdvpgEvaluation *
 advpg_evaluate(const AdvpgEvaluationSpec *spec)
 {
-	AdvpgEvaluation *e = palloc0(sizeof(AdvpgEvaluation));
+	AdvpgEvaluation *volatile e = NULL;
 	MemoryContext context = CurrentMemoryContext;
 
 	SPI_connect();
@@ -100,13 +114,9 @@ advpg_evaluate(const AdvpgEvaluationSpec *spec)
 	advpg_progress_begin("predict", spec->model);
 	PG_TRY();
 	{
-		AdvpgEntry *entry = advpg_registry_find(spec->schema, spec->model);
-
-		advpg_model_read(DatumGetByteaPP(entry->model), context, &e->model);
-		e->class = spec->class ? advpg_find_class(&e->model, advpg_cstring_text(spec->class)) : -1;
-		e->given = spec->given ? advpg_find_class(&e->model, advpg_cstring_text(spec->given)) : -1;
-		read_rows(e, spec, entry);
-		compute(e, spec);
+		e = advpg_evaluation_open(spec);
+		advpg_evaluation_predict(e, spec);
+		advpg_rows_release(e->rows);
 	}
 	PG_FINALLY();
 	{

@@ -47,44 +47,74 @@ split_name(const char *model, char **name, int *version)
 	return true;
 }
 
-AdvpgEntry *
-advpg_registry_find(Oid schema, const char *model)
+/* The entry a query finds, NULL when it finds none. Its columns are those of SELECTED. */
+#define SELECTED "SELECT model_id::pg_catalog.text, name, version, task, model FROM %s.advfair_model"
+
+static AdvpgEntry *
+find(const char *query, int n, Oid *types, Datum *values)
 {
 	AdvpgEntry *entry = palloc0(sizeof(AdvpgEntry));
 	MemoryContext context = CurrentMemoryContext;
-	Oid types[] = {TEXTOID, INT4OID};
-	Datum values[2];
-	char *query;
-	char *name;
-	bool isnull;
 	HeapTuple row;
 	TupleDesc desc;
+	bool isnull;
 
-	if (!split_name(model, &name, &entry->version))
+	if (SPI_execute_with_args(query, n, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read advfair_model");
+	MemoryContextSwitchTo(context); /* SPI leaves its own */
+	if (SPI_processed == 0)
+		return NULL;
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	entry->model_id = TextDatumGetCString(SPI_getbinval(row, desc, 1, &isnull));
+	entry->name = TextDatumGetCString(SPI_getbinval(row, desc, 2, &isnull));
+	entry->version = DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull));
+	entry->task = DatumGetJsonbPCopy(SPI_getbinval(row, desc, 4, &isnull));
+	entry->model = datumCopy(SPI_getbinval(row, desc, 5, &isnull), false, -1);
+	SPI_freetuptable(SPI_tuptable);
+	return entry;
+}
+
+AdvpgEntry *
+advpg_registry_find(Oid schema, const char *model)
+{
+	Oid types[] = {TEXTOID, INT4OID};
+	Datum values[2];
+	char *name;
+	int version;
+	AdvpgEntry *entry;
+
+	if (!split_name(model, &name, &version))
 		ereport(ERROR, errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is not the name of a model", model),
 				errhint("Write name for the newest version or name@version for one version."));
-	query = psprintf(
-		"SELECT name, version, task, model FROM %s.advfair_model"
-		" WHERE name OPERATOR(pg_catalog.=) $1"
-		" AND ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
-		" ORDER BY owner OPERATOR(pg_catalog.=) current_user DESC, version DESC, created_at DESC LIMIT 1",
-		schema_name(schema));
 	values[0] = CStringGetTextDatum(name);
-	values[1] = Int32GetDatum(entry->version);
-	if (SPI_execute_with_args(query, 2, types, values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read advfair_model");
-	if (SPI_processed == 0)
+	values[1] = Int32GetDatum(version);
+	entry = find(psprintf(SELECTED " WHERE name OPERATOR(pg_catalog.=) $1"
+								   " AND ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
+								   " ORDER BY owner OPERATOR(pg_catalog.=) current_user DESC, version DESC,"
+								   " created_at DESC LIMIT 1",
+						  schema_name(schema)),
+				 2, types, values);
+	if (entry == NULL)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
 				errhint("SELECT name, version FROM %s.advfair_model lists the models you may use.",
 						schema_name(schema)));
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	MemoryContextSwitchTo(context); /* SPI leaves its own */
-	entry->name = TextDatumGetCString(SPI_getbinval(row, desc, 1, &isnull));
-	entry->version = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
-	entry->task = DatumGetJsonbPCopy(SPI_getbinval(row, desc, 3, &isnull));
-	entry->model = datumCopy(SPI_getbinval(row, desc, 4, &isnull), false, -1);
-	SPI_freetuptable(SPI_tuptable);
+	return entry;
+}
+
+AdvpgEntry *
+advpg_registry_find_id(Oid schema, const char *model_id)
+{
+	Oid types[] = {UUIDOID};
+	Datum values[] = {DirectFunctionCall1(uuid_in, CStringGetDatum(model_id))};
+	AdvpgEntry *entry =
+		find(psprintf(SELECTED " WHERE model_id OPERATOR(pg_catalog.=) $1", schema_name(schema)), 1, types,
+			 values);
+
+	if (entry == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("model with model_id %s does not exist", model_id),
+				errhint("It was deleted since it was recorded in a task, or you may not use it."));
 	return entry;
 }
 

@@ -840,6 +840,16 @@ choose_id(Load *load, StringInfo select, int *place)
 	get_typlenbyval(load->id_type, &load->id_len, &load->id_byval);
 }
 
+static AdvpgDomain
+domain_of(const AdvpgReader *reader)
+{
+	Oid type = OidIsValid(reader->element) ? reader->element : reader->base;
+
+	if (type == BOOLOID)
+		return ADVPG_DOMAIN_BOOLEAN;
+	return type == INT2OID || type == INT4OID || type == INT8OID ? ADVPG_DOMAIN_INTEGER : ADVPG_DOMAIN_REAL;
+}
+
 /* Decide on all columns, and write the query that reads them. */
 static char *
 choose_columns(Load *load)
@@ -860,6 +870,7 @@ choose_columns(Load *load)
 	names = feature_names(load);
 	load->n_features = list_length(names);
 	load->features = palloc0(sizeof(Feature) * load->n_features);
+	load->rows->domain = palloc0(sizeof(uint8) * load->n_features);
 	for (int i = 0; i < load->n_features; i++)
 	{
 		Feature *f = &load->features[i];
@@ -869,6 +880,7 @@ choose_columns(Load *load)
 			elog(ERROR, "column name too long");
 		check_feature(load, f, i, type);
 		advpg_dictionary_init(&f->categories, load->context);
+		load->rows->domain[i] = domain_of(&f->column.reader);
 		has_image |= f->column.reader.kind == ADV_COLUMN_IMAGE;
 	}
 	if (spec->encoder)
@@ -1046,7 +1058,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 		order_classes(&load);
 	if (!spec->encoder || spec->want_order)
 		order_rows(rows);
-	if (!spec->encoder)
+	if (!spec->encoder || spec->split)
 		split_rows(rows, spec);
 	if (!load.encoder)
 	{
@@ -1100,6 +1112,29 @@ advpg_rows_digest(const AdvpgRows *rows)
 	pg_cryptohash_free(ctx);
 	text[hex_encode((const char *) digest, sizeof(digest), text)] = '\0';
 	return text;
+}
+
+AdvpgRows *
+advpg_rows_floats(size_t n, AdvShape shape)
+{
+	AdvpgRows *rows = palloc0(sizeof(AdvpgRows));
+	AdvField *field = palloc(sizeof(AdvField));
+
+	field->kind = ADV_FIELD_FLOAT;
+	field->count = adv_shape_size(shape);
+	rows->n = n;
+	rows->layout.fields = field;
+	rows->layout.n_fields = 1;
+	rows->layout.shape = shape;
+	rows->layout.row_bytes = adv_layout_row_bytes(field, 1);
+	rows->rows_per_chunk = rows_per_chunk(rows->layout.row_bytes);
+	rows->bytes = mul_size(n, rows->layout.row_bytes);
+	advpg_check_memory(rows->bytes, "the adversarial examples");
+	rows->segments = palloc(sizeof(dsm_segment *) * (n / rows->rows_per_chunk + 1));
+	for (size_t first = 0; first < n; first += rows->rows_per_chunk)
+		rows->segments[rows->n_chunks++] =
+			advpg_segment_create(Min(n - first, rows->rows_per_chunk) * rows->layout.row_bytes);
+	return rows;
 }
 
 void

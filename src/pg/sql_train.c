@@ -1,6 +1,6 @@
 /*
  * sql_train.c
- *		advfair_run (behind advfair_train), advfair_fit, advfair_retrain.
+ *		advfair_run (behind advfair_train), advfair_adv_train, advfair_fit, advfair_retrain.
  */
 #include "pg/advpg.h"
 
@@ -14,12 +14,14 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "pg/call.h"
 #include "pg/json.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/training.h"
 
 PG_FUNCTION_INFO_V1(advfair_run);
+PG_FUNCTION_INFO_V1(advfair_adv_train);
 PG_FUNCTION_INFO_V1(advfair_fit);
 PG_FUNCTION_INFO_V1(advfair_retrain);
 
@@ -39,6 +41,8 @@ training_metrics(const AdvpgTrained *trained)
 		advpg_json_put_number(&state, "validation_loss", last->validation_loss);
 		advpg_json_put_number(&state, "validation_accuracy", last->validation_accuracy);
 	}
+	if (!isnan(trained->twin_success))
+		advpg_json_put_number(&state, "twin_success", trained->twin_success);
 	advpg_json_put_number(&state, "read_seconds", trained->read_seconds);
 	advpg_json_put_number(&state, "seconds", trained->seconds);
 	advpg_json_put_number(&state, "workers", trained->n_workers);
@@ -46,11 +50,11 @@ training_metrics(const AdvpgTrained *trained)
 }
 
 /*
- * Train in a memory context of its own with a connection to SPI; add the model to the registry of schema unless that is
- * invalid. The context becomes current and outlives the connection.
+ * Train in a memory context of its own with a connection to SPI; with store, add the model to the registry. schema is the
+ * extension's. The context becomes current and outlives the connection.
  */
 static AdvpgTrained *
-train(const AdvpgTrainTask *task, Oid schema, int *version)
+train(const AdvpgTrainTask *task, Oid schema, bool store, int *version)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "advfair training", ALLOCSET_DEFAULT_SIZES);
@@ -58,11 +62,11 @@ train(const AdvpgTrainTask *task, Oid schema, int *version)
 
 	SPI_connect();
 	MemoryContextSwitchTo(context);
-	advpg_progress_begin("train", task->model);
+	advpg_progress_begin(task->adversarial ? "adv_train" : "train", task->model);
 	PG_TRY();
 	{
-		trained = advpg_training(task);
-		if (OidIsValid(schema))
+		trained = advpg_training(task, schema);
+		if (store)
 		{
 			advpg_progress_phase("storing", 0);
 			*version = advpg_registry_add(schema, task->model, advpg_train_task_write(&trained->task),
@@ -95,7 +99,7 @@ train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);
-	trained = train(task, schema, &version);
+	trained = train(task, schema, true, &version);
 	last = &trained->epochs[trained->n_epochs - 1];
 	values[0] = CStringGetTextDatum(task->model);
 	values[1] = Int32GetDatum(version);
@@ -117,12 +121,22 @@ advfair_run(PG_FUNCTION_ARGS)
 }
 
 Datum
+advfair_adv_train(PG_FUNCTION_ARGS)
+{
+	AdvpgTrainTask task;
+
+	PreventCommandIfReadOnly("advfair_adv_train()");
+	advpg_train_task_read(advpg_call_task(fcinfo, "adv_train"), true, &task);
+	return train_and_store(fcinfo, &task);
+}
+
+Datum
 advfair_fit(PG_FUNCTION_ARGS)
 {
 	AdvpgTrainTask task;
 
 	advpg_train_task_read(PG_GETARG_JSONB_P(0), false, &task);
-	PG_RETURN_BYTEA_P(train(&task, InvalidOid, NULL)->model);
+	PG_RETURN_BYTEA_P(train(&task, get_func_namespace(fcinfo->flinfo->fn_oid), false, NULL)->model);
 }
 
 Datum

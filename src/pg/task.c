@@ -10,7 +10,6 @@
 #include "utils/numeric.h"
 
 #include "core/encoder.h"
-#include "core/optimizer.h"
 #include "pg/json.h"
 
 typedef enum KeyType
@@ -20,6 +19,8 @@ typedef enum KeyType
 	KEY_INTEGERS, /* List of double *, from an array of at least min positive integers */
 	KEY_INTEGER,  /* double holding a whole number, min <= value <= max */
 	KEY_NUMBER,   /* double, min <= value <= max, and value > min when open */
+	KEY_NUMBERS,  /* List of double *, from an array of at least one, each as KEY_NUMBER */
+	KEY_SIZES,    /* JsonbValue *: a number, an array or an object of numbers, each as KEY_NUMBER */
 	KEY_BOOLEAN,  /* int */
 	KEY_WORD      /* int, one of words */
 } KeyType;
@@ -41,6 +42,26 @@ typedef struct Key
 	const Word *words;
 } Key;
 
+/* Keys with one struct to write to, and where in the task that struct begins. */
+typedef struct KeyGroup
+{
+	const Key *keys;
+	int n;
+	size_t base;
+} KeyGroup;
+
+#define MAX_GROUPS 3
+
+struct AdvpgTaskKind
+{
+	const char *name;
+	size_t size; /* of the struct */
+	const void *defaults;
+	KeyGroup groups[MAX_GROUPS];
+};
+
+/* ---- the tables ---- */
+
 static const Word encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
 									  {"minmax", ADV_ENCODING_MINMAX},
 									  {"ordinal", ADV_ENCODING_ORDINAL},
@@ -49,11 +70,21 @@ static const Word missing_words[] = {{"error", ADVPG_MISSING_ERROR}, {"drop", AD
 static const Word unseen_words[] = {{"error", ADV_UNSEEN_ERROR}, {"ignore", ADV_UNSEEN_IGNORE}, {NULL, 0}};
 static const Word optimizer_words[] = {{"adam", ADV_ADAM}, {"sgd", ADV_SGD}, {NULL, 0}};
 static const Word init_words[] = {{"glorot", ADV_INIT_GLOROT}, {"he", ADV_INIT_HE}, {NULL, 0}};
-static const Word kind_words[] = {{"train", 0}, {NULL, 0}};
+static const Word norm_words[] = {{"linf", ADV_NORM_LINF}, {"l2", ADV_NORM_L2}, {NULL, 0}};
+static const Word eps_unit_words[] = {{"input", ADVPG_EPS_INPUT}, {"sd", ADVPG_EPS_SD}, {NULL, 0}};
+static const Word mode_words[] = {{"bisect", ADV_SEARCH_BISECT}, {"grid", ADV_SEARCH_GRID}, {NULL, 0}};
+static const Word denominator_words[] = {
+	{"all", ADVPG_DENOMINATOR_ALL}, {"correct", ADVPG_DENOMINATOR_CORRECT}, {NULL, 0}};
+static const Word method_words[] = {{"merged", ADVPG_METHOD_MERGED},
+									{"pgd", ADVPG_METHOD_PGD},
+									{"trades", ADVPG_METHOD_TRADES},
+									{"fast", ADVPG_METHOD_FAST},
+									{NULL, 0}};
 
-#define MAX_EXACT  9007199254740991.0 /* 2^53 - 1: whole numbers jsonb and double agree on */
+#define MAX_EXACT 9007199254740991.0 /* 2^53 - 1: whole numbers jsonb and double agree on */
+#define MAX_EPS   1e30               /* far beyond any input, and far from overflowing a float */
+
 #define AT(member) offsetof(AdvpgTrainTask, member)
-
 static const Key train_keys[] = {
 	{"model", KEY_TEXT, AT(model)},
 	{"data", KEY_TEXT, AT(data)},
@@ -79,25 +110,125 @@ static const Key train_keys[] = {
 	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
 	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
 };
-
-static const AdvpgTrainTask train_defaults = {
-	.encoding = ADV_ENCODING_STANDARD,
-	.scale = -1,
-	.missing = ADVPG_MISSING_ERROR,
-	.unseen = ADV_UNSEEN_ERROR,
-	.optimizer = ADV_ADAM,
-	.learning_rate = 0.001,
-	.momentum = 0.9,
-	.init = ADV_INIT_GLOROT,
-	.epochs = 20,
-	.batch_size = 250,
+static const Key adv_train_keys[] = {
+	{"method", KEY_WORD, AT(method), .words = method_words},
+	{"source", KEY_TEXT, AT(source)},
+	{"source_id", KEY_TEXT, AT(source_id)},
+	{"warm", KEY_BOOLEAN, AT(warm)},
+	{"beta", KEY_NUMBER, AT(beta), 0, 1e6},
 };
+#undef AT
 
-static void invalid(const char *key, const char *format, ...) pg_attribute_printf(2, 3)
-	pg_attribute_noreturn();
+/* How inputs are perturbed: the ball, the steps, and what only an attack on rows that are there can honour. */
+#define AT(member) offsetof(AdvpgAttackSettings, member)
+static const Key perturbation_keys[] = {
+	{"eps", KEY_SIZES, AT(eps), 0, MAX_EPS},
+	{"alpha", KEY_NUMBER, AT(alpha), 0, MAX_EPS, true},
+	{"steps", KEY_INTEGER, AT(steps), 1, 100000},
+	{"restarts", KEY_INTEGER, AT(restarts), 1, 10000},
+	{"norm", KEY_WORD, AT(norm), .words = norm_words},
+	{"random_start", KEY_BOOLEAN, AT(random_start)},
+	{"mutable", KEY_TEXTS, AT(mutable), 1},
+	{"feasible", KEY_BOOLEAN, AT(feasible)},
+	{"eps_unit", KEY_WORD, AT(eps_unit), .words = eps_unit_words},
+	{"clip_min", KEY_NUMBER, AT(clip_min), -MAX_EPS, MAX_EPS},
+	{"clip_max", KEY_NUMBER, AT(clip_max), -MAX_EPS, MAX_EPS},
+	{"early_stop", KEY_BOOLEAN, AT(early_stop)},
+	{"targeted", KEY_TEXT, AT(targeted)},
+	{"craft_on", KEY_TEXT, AT(craft_on)},
+};
+#define N_TRAINING_PERTURBATION (lengthof(perturbation_keys) - 3) /* those before early_stop */
+#undef AT
 
-static void
-invalid(const char *key, const char *format, ...)
+#define AT(member) offsetof(AdvpgAttackTask, member)
+static const Key attack_keys[] = {
+	{"model", KEY_TEXT, AT(model)},
+	{"data", KEY_TEXT, AT(data)},
+	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
+};
+static const Key search_keys[] = {
+	{"eps_max", KEY_SIZES, AT(attack.eps), 0, MAX_EPS, true},
+	{"mode", KEY_WORD, AT(mode), .words = mode_words},
+	{"step", KEY_NUMBER, AT(step), 0, MAX_EPS, true},
+	{"tol", KEY_NUMBER, AT(tol), 0, MAX_EPS, true},
+};
+static const Key class_keys[] = {
+	{"eps", KEY_NUMBERS, AT(eps_list), 0, MAX_EPS},
+	{"denominator", KEY_WORD, AT(denominator), .words = denominator_words},
+};
+#define SETTINGS offsetof(AdvpgAttackTask, attack)
+#undef AT
+
+#define AT(member) offsetof(AdvpgLufTask, member)
+static const Key luf_keys[] = {
+	{"model", KEY_TEXT, AT(model)},
+	{"data", KEY_TEXT, AT(data)},
+	{"leave_out", KEY_INTEGER, AT(leave_out), 1, 1000000},
+	{"leave_out_ids", KEY_TEXTS, AT(leave_out_ids), 1},
+	{"vary_seed", KEY_BOOLEAN, AT(vary_seed)},
+	{"regenerate", KEY_BOOLEAN, AT(regenerate)},
+	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
+};
+#undef AT
+
+#define ATTACK_DEFAULTS                                                                                      \
+	{                                                                                                        \
+		.alpha = NAN, .steps = NAN, .restarts = 1, .norm = ADV_NORM_LINF, .random_start = -1,                \
+		.early_stop = -1, .eps_unit = ADVPG_EPS_INPUT, .clip_min = NAN, .clip_max = NAN                      \
+	}
+#define TRAIN_DEFAULTS                                                                                       \
+	.encoding = ADV_ENCODING_STANDARD, .scale = -1, .missing = ADVPG_MISSING_ERROR,                          \
+	.unseen = ADV_UNSEEN_ERROR, .optimizer = ADV_ADAM, .learning_rate = 0.001, .momentum = 0.9,              \
+	.init = ADV_INIT_GLOROT, .epochs = 20, .batch_size = 250, .attack = ATTACK_DEFAULTS
+
+static const AdvpgTrainTask train_defaults = {TRAIN_DEFAULTS};
+static const AdvpgTrainTask adv_train_defaults = {TRAIN_DEFAULTS, .adversarial = true,
+												  .method = ADVPG_METHOD_MERGED, .beta = 6};
+static const AdvpgAttackTask attack_defaults = {
+	.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN};
+static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
+
+#define GROUP(keys, base)                                                                                    \
+	{                                                                                                        \
+		(keys), lengthof(keys), (base)                                                                       \
+	}
+static const AdvpgTaskKind train_kind = {
+	"train", sizeof(AdvpgTrainTask), &train_defaults, {GROUP(train_keys, 0)}};
+static const AdvpgTaskKind adv_train_kind = {
+	"adv_train",
+	sizeof(AdvpgTrainTask),
+	&adv_train_defaults,
+	{GROUP(train_keys, 0),
+	 GROUP(adv_train_keys, 0),
+	 {perturbation_keys, N_TRAINING_PERTURBATION, offsetof(AdvpgTrainTask, attack)}}};
+const AdvpgTaskKind advpg_attack_kind = {"attack",
+										 sizeof(AdvpgAttackTask),
+										 &attack_defaults,
+										 {GROUP(attack_keys, 0), GROUP(perturbation_keys, SETTINGS)}};
+/* all of an attack but its eps, which is the first of the perturbation's keys */
+const AdvpgTaskKind advpg_least_eps_kind = {
+	"least_eps",
+	sizeof(AdvpgAttackTask),
+	&attack_defaults,
+	{GROUP(attack_keys, 0),
+	 GROUP(search_keys, 0),
+	 {perturbation_keys + 1, lengthof(perturbation_keys) - 1, SETTINGS}}};
+/* the same for the eps of a list */
+const AdvpgTaskKind advpg_class_robustness_kind = {
+	"class_robustness",
+	sizeof(AdvpgAttackTask),
+	&attack_defaults,
+	{GROUP(attack_keys, 0),
+	 GROUP(class_keys, 0),
+	 {perturbation_keys + 1, lengthof(perturbation_keys) - 1, SETTINGS}}};
+const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
+
+/* ---- reading ---- */
+
+void
+advpg_task_invalid(const char *key, const char *format, ...)
 {
 	char what[256];
 	va_list args;
@@ -121,7 +252,7 @@ list_value(const Key *key, const JsonbValue *value)
 
 	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
 		JsonContainerIsScalar(value->val.binary.data))
-		invalid(key->name, "must be an array of %s", texts ? "strings" : "integers");
+		advpg_task_invalid(key->name, "must be an array of %s", texts ? "strings" : "integers");
 	it = JsonbIteratorInit(value->val.binary.data);
 	(void) JsonbIteratorNext(&it, &element, false);
 	while ((token = JsonbIteratorNext(&it, &element, true)) == WJB_ELEM)
@@ -134,14 +265,14 @@ list_value(const Key *key, const JsonbValue *value)
 
 			*number = advpg_json_double(&element);
 			if (!(*number >= 1 && *number <= ADV_MAX_INPUTS && *number == floor(*number)))
-				invalid(key->name, "must hold integers between 1 and %d", ADV_MAX_INPUTS);
+				advpg_task_invalid(key->name, "must hold integers between 1 and %d", ADV_MAX_INPUTS);
 			result = lappend(result, number);
 		}
 		else
-			invalid(key->name, "must be an array of %s", texts ? "strings" : "integers");
+			advpg_task_invalid(key->name, "must be an array of %s", texts ? "strings" : "integers");
 	}
 	if (list_length(result) < key->min)
-		invalid(key->name, "must not be empty");
+		advpg_task_invalid(key->name, "must not be empty");
 	return result;
 }
 
@@ -159,8 +290,74 @@ word_value(const Key *key, const JsonbValue *value)
 		appendStringInfo(&allowed, "%s%s", allowed.len ? ", " : "", w->name);
 	}
 	if (word)
-		invalid(key->name, "is \"%s\", but must be one of: %s", word, allowed.data);
-	invalid(key->name, "must be one of: %s", allowed.data);
+		advpg_task_invalid(key->name, "is \"%s\", but must be one of: %s", word, allowed.data);
+	advpg_task_invalid(key->name, "must be one of: %s", allowed.data);
+}
+
+static double
+number_value(const Key *key, const JsonbValue *value)
+{
+	double number;
+
+	if (value->type != jbvNumeric)
+		advpg_task_invalid(key->name, "must be %s",
+						   key->type == KEY_SIZES ? "a number, or an array or an object of numbers"
+												  : "a number");
+	number = advpg_json_double(value);
+	if (key->type == KEY_INTEGER && number != floor(number))
+		advpg_task_invalid(key->name, "is %g, but must be an integer", number);
+	if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
+		advpg_task_invalid(key->name, "is %g, but must be %s %.16g and at most %.16g", number,
+						   key->open ? "greater than" : "at least", key->min, key->max);
+	return number;
+}
+
+static List *
+numbers_value(const Key *key, const JsonbValue *value)
+{
+	List *result = NIL;
+	JsonbIterator *it;
+	JsonbValue item;
+
+	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+		advpg_task_invalid(key->name, "must be an array of numbers");
+	it = JsonbIteratorInit(value->val.binary.data);
+	(void) JsonbIteratorNext(&it, &item, false);
+	while (JsonbIteratorNext(&it, &item, true) == WJB_ELEM)
+	{
+		double *number = palloc(sizeof(double));
+
+		*number = number_value(key, &item);
+		result = lappend(result, number);
+	}
+	if (result == NIL)
+		advpg_task_invalid(key->name, "must not be empty");
+	return result;
+}
+
+/* A number, or an array or an object of nothing but numbers, all in range (0 is a size for single columns). */
+static JsonbValue *
+sizes_value(const Key *key, const JsonbValue *value)
+{
+	JsonbValue *copy = palloc(sizeof(JsonbValue));
+	Key element = *key;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue item;
+
+	*copy = *value;
+	if (value->type != jbvBinary)
+	{
+		(void) number_value(key, value);
+		return copy;
+	}
+	element.open = false;
+	it = JsonbIteratorInit(value->val.binary.data);
+	(void) JsonbIteratorNext(&it, &item, false);
+	while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
+		if (token == WJB_ELEM || token == WJB_VALUE)
+			(void) number_value(&element, &item);
+	return copy;
 }
 
 static void
@@ -170,7 +367,7 @@ read_key(const Key *key, const JsonbValue *value, void *target)
 	{
 		case KEY_TEXT:
 			if (value->type != jbvString)
-				invalid(key->name, "must be a string");
+				advpg_task_invalid(key->name, "must be a string");
 			*(char **) target = advpg_json_cstring(value);
 			break;
 		case KEY_TEXTS:
@@ -179,23 +376,17 @@ read_key(const Key *key, const JsonbValue *value, void *target)
 			break;
 		case KEY_INTEGER:
 		case KEY_NUMBER:
-		{
-			double number;
-
-			if (value->type != jbvNumeric)
-				invalid(key->name, "must be a number");
-			number = advpg_json_double(value);
-			if (key->type == KEY_INTEGER && number != floor(number))
-				invalid(key->name, "is %g, but must be an integer", number);
-			if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
-				invalid(key->name, "is %g, but must be %s %.16g and at most %.16g", number,
-						key->open ? "greater than" : "at least", key->min, key->max);
-			*(double *) target = number;
+			*(double *) target = number_value(key, value);
 			break;
-		}
+		case KEY_NUMBERS:
+			*(List **) target = numbers_value(key, value);
+			break;
+		case KEY_SIZES:
+			*(JsonbValue **) target = sizes_value(key, value);
+			break;
 		case KEY_BOOLEAN:
 			if (value->type != jbvBool)
-				invalid(key->name, "must be true or false");
+				advpg_task_invalid(key->name, "must be true or false");
 			*(int *) target = value->val.boolean;
 			break;
 		case KEY_WORD:
@@ -204,24 +395,57 @@ read_key(const Key *key, const JsonbValue *value, void *target)
 	}
 }
 
+/* The key of a name, and the struct it writes to. */
 static const Key *
-find_key(const JsonbValue *name)
+find_key(const AdvpgTaskKind *kind, const JsonbValue *name, void *task, void **base)
 {
 	StringInfoData allowed;
 
 	initStringInfo(&allowed);
-	for (int i = 0; i < lengthof(train_keys); i++)
-	{
-		const char *candidate = train_keys[i].name;
+	for (int g = 0; g < MAX_GROUPS; g++)
+		for (int i = 0; i < kind->groups[g].n; i++)
+		{
+			const char *candidate = kind->groups[g].keys[i].name;
 
-		if (strlen(candidate) == (size_t) name->val.string.len &&
-			memcmp(candidate, name->val.string.val, name->val.string.len) == 0)
-			return &train_keys[i];
-		appendStringInfo(&allowed, ", %s", candidate);
-	}
+			*base = (char *) task + kind->groups[g].base;
+			if (strlen(candidate) == (size_t) name->val.string.len &&
+				memcmp(candidate, name->val.string.val, name->val.string.len) == 0)
+				return &kind->groups[g].keys[i];
+			appendStringInfo(&allowed, ", %s", candidate);
+		}
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("unknown task key \"%s\"", advpg_json_cstring(name)),
-			errhint("Keys of a train task are kind%s.", allowed.data));
+			errhint("Keys of a task of kind %s are kind%s.", kind->name, allowed.data));
+}
+
+void
+advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result)
+{
+	const Word words[] = {{kind->name, 0}, {NULL, 0}};
+	const Key kind_key = {"kind", KEY_WORD, 0, .words = words};
+	JsonbIterator *it;
+	JsonbValue name;
+	JsonbValue value;
+
+	memcpy(result, kind->defaults, kind->size);
+	if (!JB_ROOT_IS_OBJECT(task))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a task must be a JSON object"));
+	it = JsonbIteratorInit(&task->root);
+	(void) JsonbIteratorNext(&it, &name, false);
+	while (JsonbIteratorNext(&it, &name, true) == WJB_KEY)
+	{
+		(void) JsonbIteratorNext(&it, &value, true);
+		if (name.val.string.len == 4 && memcmp(name.val.string.val, "kind", 4) == 0)
+			(void) word_value(&kind_key, &value);
+		else
+		{
+			void *base;
+			const Key *key = find_key(kind, &name, result, &base);
+
+			if (value.type != jbvNull) /* null: the default */
+				read_key(key, &value, (char *) base + key->offset);
+		}
+	}
 }
 
 static void
@@ -234,54 +458,64 @@ check_oversample(const char *value)
 		return;
 	times = value[0] == 'x' && value[1] >= '1' && value[1] <= '9' ? strtol(value + 1, &end, 10) : 0;
 	if (times < 1 || times > 1000 || *end != '\0')
-		invalid("oversample", "is \"%s\", but must be balance, or xN with N from 1 to 1000", value);
+		advpg_task_invalid("oversample", "is \"%s\", but must be balance, or xN with N from 1 to 1000",
+						   value);
+}
+
+/* Which of the two kinds of training a task is; one without a kind is standard training. */
+static const AdvpgTaskKind *
+training_kind(Jsonb *task)
+{
+	static const Word words[] = {{"train", 0}, {"adv_train", 1}, {NULL, 0}};
+	static const Key key = {"kind", KEY_WORD, 0, .words = words};
+	JsonbValue *value = JB_ROOT_IS_OBJECT(task) ? advpg_json_member(&task->root, "kind") : NULL;
+
+	return value && word_value(&key, value) == 1 ? &adv_train_kind : &train_kind;
+}
+
+/* What belongs to one method of adversarial training and is set for another. */
+static void
+check_method(const AdvpgTrainTask *task)
+{
+	bool merged = task->method == ADVPG_METHOD_MERGED;
+
+	if (task->source && !merged)
+		advpg_task_invalid("source", "is for method merged alone");
+	if (task->warm > 0 && !merged)
+		advpg_task_invalid("warm", "is for method merged alone");
+	if (task->attack.feasible > 0 && !merged)
+		advpg_task_invalid("feasible", "is for method merged alone");
+	if (task->attack.restarts > 1 && !merged)
+		advpg_task_invalid("restarts", "is for method merged alone");
+	if (task->method == ADVPG_METHOD_FAST && task->attack.steps > 1)
+		advpg_task_invalid("steps", "is %g, but method fast takes one step", task->attack.steps);
 }
 
 void
 advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 {
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue name;
-	JsonbValue value;
-	static const Key kind = {"kind", KEY_WORD, 0, .words = kind_words};
-
-	*result = train_defaults;
-	if (!JB_ROOT_IS_OBJECT(task))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a task must be a JSON object"));
-	it = JsonbIteratorInit(&task->root);
-	(void) JsonbIteratorNext(&it, &name, false);
-	while ((token = JsonbIteratorNext(&it, &name, true)) == WJB_KEY)
-	{
-		(void) JsonbIteratorNext(&it, &value, true);
-		if (name.val.string.len == 4 && memcmp(name.val.string.val, "kind", 4) == 0)
-			(void) word_value(&kind, &value);
-		else
-		{
-			const Key *key = find_key(&name);
-
-			if (value.type != jbvNull) /* null: the default */
-				read_key(key, &value, (char *) result + key->offset);
-		}
-	}
-
+	advpg_task_read(training_kind(task), task, result);
 	if (need_model && result->model == NULL)
-		invalid("model", "is missing");
+		advpg_task_invalid("model", "is missing");
 	if (need_model && (result->model[0] == '\0' || strchr(result->model, '@')))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a name for a model", result->model),
 				errhint("Give model a name that is not empty and has no @ in it; versions are counted by the "
 						"system."));
 	if (!need_model && result->model)
-		invalid("model", "has no place here: the model is returned, not stored");
+		advpg_task_invalid("model", "has no place here: the model is returned, not stored");
 	if (result->data == NULL)
-		invalid("data", "is missing");
+		advpg_task_invalid("data", "is missing");
 	if (result->label == NULL)
-		invalid("label", "is missing");
+		advpg_task_invalid("label", "is missing");
 	if (result->input_shape && list_length(result->input_shape) != 3)
-		invalid("input_shape", "must be channels, height and width");
+		advpg_task_invalid("input_shape", "must be channels, height and width");
 	check_oversample(result->oversample);
+	if (result->adversarial)
+		check_method(result);
 }
+
+/* ---- writing ---- */
 
 static void
 write_key(JsonbParseState **state, const Key *key, const void *source)
@@ -295,6 +529,7 @@ write_key(JsonbParseState **state, const Key *key, const void *source)
 			break;
 		case KEY_TEXTS:
 		case KEY_INTEGERS:
+		case KEY_NUMBERS:
 			pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
 			foreach (cell, *(List *const *) source)
 			{
@@ -308,6 +543,9 @@ write_key(JsonbParseState **state, const Key *key, const void *source)
 		case KEY_INTEGER:
 		case KEY_NUMBER:
 			advpg_json_number(state, WJB_VALUE, *(const double *) source);
+			break;
+		case KEY_SIZES:
+			pushJsonbValue(state, WJB_VALUE, *(JsonbValue *const *) source);
 			break;
 		case KEY_BOOLEAN:
 			advpg_json_boolean(state, *(const int *) source);
@@ -329,7 +567,13 @@ is_absent(const Key *key, const void *source)
 			return *(char *const *) source == NULL;
 		case KEY_TEXTS:
 		case KEY_INTEGERS:
+		case KEY_NUMBERS:
 			return *(List *const *) source == NIL;
+		case KEY_INTEGER:
+		case KEY_NUMBER:
+			return isnan(*(const double *) source);
+		case KEY_SIZES:
+			return *(JsonbValue *const *) source == NULL;
 		case KEY_BOOLEAN:
 			return *(const int *) source < 0;
 		default:
@@ -340,21 +584,22 @@ is_absent(const Key *key, const void *source)
 Jsonb *
 advpg_train_task_write(const AdvpgTrainTask *task)
 {
+	const AdvpgTaskKind *kind = task->adversarial ? &adv_train_kind : &train_kind;
 	JsonbParseState *state = NULL;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	advpg_json_string(&state, WJB_KEY, "kind");
-	advpg_json_string(&state, WJB_VALUE, "train");
-	for (int i = 0; i < lengthof(train_keys); i++)
-	{
-		const Key *key = &train_keys[i];
-		const void *source = (const char *) task + key->offset;
+	advpg_json_put_string(&state, "kind", kind->name);
+	for (int g = 0; g < MAX_GROUPS; g++)
+		for (int i = 0; i < kind->groups[g].n; i++)
+		{
+			const Key *key = &kind->groups[g].keys[i];
+			const void *source = (const char *) task + kind->groups[g].base + key->offset;
 
-		if (is_absent(key, source))
-			continue;
-		advpg_json_string(&state, WJB_KEY, key->name);
-		write_key(&state, key, source);
-	}
+			if (is_absent(key, source))
+				continue;
+			advpg_json_string(&state, WJB_KEY, key->name);
+			write_key(&state, key, source);
+		}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

@@ -1,6 +1,9 @@
 /*
  * training.c
- *		From a training task to model bytes: rows, examples, network, run.
+ *		From a training task to model bytes: rows, examples, network, twins, run.
+ *
+ * A plan holds all that is made before the core runs. Merged adversarial training needs a model to craft the twins on: a
+ * source from the registry, or one trained here first, from the same plan without twins.
  */
 #include "pg/training.h"
 
@@ -10,30 +13,23 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "core/model.h"
 #include "core/rng.h"
 #include "pg/advpg.h"
 #include "pg/compat.h"
+#include "pg/callsite.h"
 #include "pg/compute.h"
+#include "pg/crafting.h"
+#include "pg/json.h"
 #include "pg/progress.h"
+#include "pg/registry.h"
 
-/* What a training goes through, step by step. */
-typedef struct Training
-{
-	AdvpgTrainTask task;
-	AdvpgRows *rows;
-	AdvpgRows *validation; /* rows from elsewhere, or NULL */
-	AdvNetwork net;
-	float *params;
-	size_t n_examples;
-	uint32_t *example_row;
-	uint64_t *example_key;
-	size_t n_listed; /* validation rows: of rows, or of validation if there is one */
-	uint32_t *listed;
-	int noticed; /* epochs reported with advfair.verbose */
-} Training;
+#define FAST_VALIDATION "0.02" /* method fast watches rows it does not train on */
 
 static uint64_t
 seed_of(const AdvpgTrainTask *task)
@@ -87,8 +83,36 @@ training_spec(const AdvpgTrainTask *task)
 	return spec;
 }
 
+/* Rows that are to be attacked by a source are encoded as it wants them. */
 static void
-read_validation(Training *t)
+use_source(const AdvpgPlan *t, AdvpgRowsSpec *spec)
+{
+	if (t->task.source == NULL)
+		return;
+	spec->encoder = &t->source.encoder;
+	spec->classes = t->source.classes;
+	spec->n_classes = t->source.net.classes;
+	spec->want_order = true;
+	spec->split = true;
+}
+
+static void
+read_training(AdvpgPlan *t)
+{
+	AdvpgRowsSpec spec = training_spec(&t->task);
+
+	use_source(t, &spec);
+	t->rows = advpg_rows_read(&spec);
+	if (t->rows->n == 0)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", t->rows->source));
+	if (t->rows->labels.n > t->rows->n_classes)
+		(void) advpg_find_class(&t->source, t->rows->labels.texts[t->rows->n_classes]);
+	t->task.data = t->rows->source;
+	t->task.id = unconstify(char *, t->rows->id_name);
+}
+
+static void
+read_validation(AdvpgPlan *t)
 {
 	AdvpgRowsSpec spec = training_spec(&t->task);
 
@@ -102,6 +126,7 @@ read_validation(Training *t)
 	spec.n_classes = t->rows->n_classes;
 	spec.want_order = true;
 	t->validation = advpg_rows_read(&spec);
+	t->task.validation = t->validation->source;
 	if (t->validation->n == 0)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("validation data \"%s\" has no rows", t->validation->source));
@@ -138,7 +163,7 @@ compare_draws(const void *a, const void *b)
  * drawn by seed; xN: every row of a class smaller than the largest occurs N times.
  */
 static uint32_t *
-count_copies(Training *t, const uint32_t *kept, size_t n)
+count_copies(AdvpgPlan *t, const uint32_t *kept, size_t n)
 {
 	uint32_t *copies = palloc_extended(sizeof(uint32_t) * t->rows->n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	size_t *count = palloc0(sizeof(size_t) * t->rows->n_classes);
@@ -182,7 +207,7 @@ count_copies(Training *t, const uint32_t *kept, size_t n)
 }
 
 static void
-make_examples(Training *t)
+make_examples(AdvpgPlan *t)
 {
 	const uint32_t *kept = t->rows->fitted;
 	size_t n = t->rows->n_fitted;
@@ -212,7 +237,7 @@ make_examples(Training *t)
 
 /* Mean and 1 / standard deviation of each channel of the input, over the rows examples come from. */
 static void
-fit_scaling(Training *t)
+fit_scaling(AdvpgPlan *t)
 {
 	AdvDataset data = advpg_rows_dataset(t->rows);
 	AdvShape shape = t->net.input;
@@ -255,7 +280,7 @@ fit_scaling(Training *t)
 }
 
 static void
-make_network(Training *t)
+make_network(AdvpgPlan *t)
 {
 	bool is_image = t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE;
 	bool scale = t->task.scale >= 0 ? t->task.scale : !is_image && t->task.encoding == ADV_ENCODING_ORDINAL;
@@ -300,91 +325,285 @@ train_spec(const AdvpgTrainTask *task)
 
 /* ---- the run ---- */
 
+typedef struct Report
+{
+	const char *what; /* in front of each epoch's notice */
+	int noticed;      /* epochs reported with advfair.verbose */
+} Report;
+
 static void
 report(AdvpgRun *run, void *arg)
 {
-	Training *t = arg;
+	Report *r = arg;
 	AdvTrainState *state = &run->shared->state;
 	int done = atomic_load(&state->epochs_done);
 	uint64 examples = atomic_load(&state->examples_done);
 	AdvEpoch *epochs = shm_toc_lookup(run->toc, ADVPG_KEY_EPOCHS, false);
 
 	advpg_progress_update(examples, examples ? atomic_load(&state->loss) : NAN);
-	for (; advpg_verbose && t->noticed < done; t->noticed++)
+	for (; advpg_verbose && r->noticed < done; r->noticed++)
 	{
-		AdvEpoch *e = &epochs[t->noticed];
+		AdvEpoch *e = &epochs[r->noticed];
 
 		if (isnan(e->validation_loss))
 			ereport(NOTICE,
-					errmsg("advfair: epoch %d of %d: loss %.4f, accuracy %.4f, %.2f s", t->noticed + 1,
-						   run->shared->spec.epochs, e->loss, e->accuracy, e->seconds));
+					errmsg("advfair: %sepoch %d of %d: loss %.4f, accuracy %.4f, %.2f s", r->what,
+						   r->noticed + 1, run->shared->spec.epochs, e->loss, e->accuracy, e->seconds));
 		else
-			ereport(
-				NOTICE,
-				errmsg(
-					"advfair: epoch %d of %d: loss %.4f, accuracy %.4f, validation loss %.4f, accuracy %.4f, "
-					"%.2f s",
-					t->noticed + 1, run->shared->spec.epochs, e->loss, e->accuracy, e->validation_loss,
-					e->validation_accuracy, e->seconds));
+			ereport(NOTICE, errmsg("advfair: %sepoch %d of %d: loss %.4f, accuracy %.4f, validation loss "
+								   "%.4f, accuracy %.4f, %.2f s",
+								   r->what, r->noticed + 1, run->shared->spec.epochs, e->loss, e->accuracy,
+								   e->validation_loss, e->validation_accuracy, e->seconds));
 	}
 }
 
-static void
-fill_run(AdvpgRun *run, Training *t, const AdvTrainSpec *spec)
+static size_t
+core_size(const AdvpgPlan *t)
 {
-	size_t core_size = adv_train_shared_size(&t->net, spec, t->n_examples) + 64;
-	AdvpgShared *shared;
+	return adv_train_shared_size(&t->net, &t->spec, t->n_examples) + 64;
+}
 
-	advpg_run_init(run);
+void
+advpg_plan_estimate(AdvpgRun *run, const AdvpgPlan *t)
+{
 	advpg_run_estimate(run, t->net.n_params, sizeof(float));
 	advpg_run_estimate(run, t->n_examples, sizeof(uint32_t));
 	advpg_run_estimate(run, t->n_examples, sizeof(uint64_t));
 	advpg_run_estimate(run, t->n_listed, sizeof(uint32_t));
-	advpg_run_estimate(run, spec->epochs, sizeof(AdvEpoch));
-	advpg_run_estimate(run, core_size, 1);
+	advpg_run_estimate(run, t->spec.epochs, sizeof(AdvEpoch));
+	advpg_run_estimate(run, core_size(t), 1);
+	advpg_run_estimate(run, adv_shape_size(t->net.input), sizeof(float));
 	advpg_run_estimate_rows(run, t->rows);
 	if (t->validation)
 		advpg_run_estimate_rows(run, t->validation);
+	if (t->twins)
+		advpg_run_estimate_rows(run, t->twins);
+}
 
-	advpg_run_create(run, ADVPG_RUN_TRAIN, "the training");
-	shared = run->shared;
+void
+advpg_plan_put(AdvpgRun *run, const AdvpgPlan *t)
+{
+	AdvpgShared *shared = run->shared;
+
 	shared->net = t->net;
-	shared->spec = *spec;
+	shared->spec = t->spec;
 	shared->n_examples = t->n_examples;
 	shared->n_validation = t->n_listed;
-	shared->validation_set = t->validation ? 1 : 0;
+	shared->validation_set = t->validation ? ADVPG_SET_VALIDATION : ADVPG_SET_DATA;
 	advpg_run_put(run, ADVPG_KEY_PARAMS, t->params, t->net.n_params, sizeof(float));
 	advpg_run_put(run, ADVPG_KEY_EXAMPLE_ROW, t->example_row, t->n_examples, sizeof(uint32_t));
 	advpg_run_put(run, ADVPG_KEY_EXAMPLE_KEY, t->example_key, t->n_examples, sizeof(uint64_t));
 	advpg_run_put(run, ADVPG_KEY_VALIDATION_ROW, t->listed, t->n_listed, sizeof(uint32_t));
-	advpg_run_put(run, ADVPG_KEY_EPOCHS, NULL, spec->epochs, sizeof(AdvEpoch));
-	advpg_run_put(run, ADVPG_KEY_TRAIN, NULL, core_size, 1);
-	advpg_run_put_rows(run, 0, t->rows);
+	advpg_run_put(run, ADVPG_KEY_EPOCHS, NULL, t->spec.epochs, sizeof(AdvEpoch));
+	advpg_run_put(run, ADVPG_KEY_TRAIN, NULL, core_size(t), 1);
+	if (t->spec.robust.ball.unit)
+		advpg_run_put(run, ADVPG_KEY_UNIT, t->spec.robust.ball.unit, adv_shape_size(t->net.input),
+					  sizeof(float));
+	advpg_run_put_rows(run, ADVPG_SET_DATA, t->rows);
 	if (t->validation)
-		advpg_run_put_rows(run, 1, t->validation);
+		advpg_run_put_rows(run, ADVPG_SET_VALIDATION, t->validation);
+	if (t->twins)
+		advpg_run_put_rows(run, ADVPG_SET_PERTURBED, t->twins);
 }
 
-static bytea *
-model_bytes(Training *t)
+/* Train the plan's network: params (n_params) and epochs (spec.epochs) receive the results; returns how many epochs there were. */
+static int
+run_plan(AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *n_workers)
+{
+	int slices = (t->spec.batch_size + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
+	Report r = {strcmp(phase, "computing") == 0 ? "" : psprintf("%s: ", phase), 0};
+	AdvTrainState *state;
+	AdvpgRun run;
+	int n_epochs;
+
+	advpg_run_init(&run);
+	advpg_plan_estimate(&run, t);
+	advpg_run_create(&run, ADVPG_RUN_TRAIN, "the training");
+	advpg_plan_put(&run, t);
+	advpg_progress_phase(phase, (uint64) t->spec.epochs * t->n_examples);
+	*n_workers = advpg_run_workers(&run, Min(advpg_wanted_workers(t->task.workers), slices), report, &r);
+
+	state = &run.shared->state;
+	n_epochs = atomic_load(&state->epochs_done);
+	if (state->overfitted_epoch > 0)
+		ereport(WARNING,
+				errmsg("training stopped in epoch %d of %d: accuracy under attack fell from %.3f to %.3f",
+					   state->overfitted_epoch, t->spec.epochs, state->probe_before, state->probe_after),
+				errdetail(
+					"This is catastrophic overfitting to the single step of method fast. The model is as it "
+					"was before that epoch."),
+				errhint("Use a smaller eps or alpha, or method pgd."));
+	memcpy(params, shm_toc_lookup(run.toc, ADVPG_KEY_PARAMS, false), sizeof(float) * t->net.n_params);
+	memcpy(epochs, shm_toc_lookup(run.toc, ADVPG_KEY_EPOCHS, false), sizeof(AdvEpoch) * n_epochs);
+	advpg_run_release(&run);
+	return n_epochs;
+}
+
+/* ---- adversarial training ---- */
+
+AdvModel
+advpg_plan_model(const AdvpgPlan *t)
 {
 	AdvModel model = {0};
-	bytea *bytes;
-	size_t size;
 
 	model.net = t->net;
 	model.label = advpg_cstring_text(t->task.label);
 	model.classes = t->rows->labels.texts;
 	model.encoder = *t->rows->encoder;
 	model.params = t->params;
-	size = adv_model_size(&model) + VARHDRSZ;
-	if (!AllocSizeIsValid(size))
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("the model would take %zu bytes, more than a value can", size));
-	bytes = palloc(size);
-	SET_VARSIZE(bytes, size);
-	adv_model_write(&model, (unsigned char *) VARDATA(bytes));
-	return bytes;
+	return model;
 }
+
+/* Find the model that crafts, and take over how it encodes rows. */
+static void
+open_source(AdvpgPlan *t, Oid schema)
+{
+	AdvpgTrainTask *task = &t->task;
+	AdvpgEntry *entry;
+
+	if (task->source == NULL && task->source_id == NULL)
+		return;
+	entry = task->source_id ? advpg_registry_find_id(schema, task->source_id)
+							: advpg_registry_find(schema, task->source);
+	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &t->source);
+	task->source = psprintf("%s@%d", entry->name, entry->version);
+	task->source_id = entry->model_id;
+	task->encoding = t->source.encoder.encoding;
+	task->unseen = t->source.encoder.unseen;
+	if (task->features || task->exclude)
+		advpg_task_invalid(task->features ? "features" : "exclude",
+						   "has no place beside source: features are those of the source");
+	if (adv_text_compare(t->source.label, advpg_cstring_text(task->label)) != 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("the label of source \"%s\" is \"%s\", not \"%s\"", task->source,
+					   advpg_text_cstring(t->source.label), task->label));
+}
+
+/* What a method leaves open, and the task's record of it. */
+static void
+resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
+{
+	static const struct
+	{
+		int steps;
+		double alpha; /* share of eps; 0: 2.5 / steps */
+	} defaults[] = {[ADVPG_METHOD_MERGED] = {ADVPG_ATTACK_STEPS, 0},
+					[ADVPG_METHOD_PGD] = {10, 0.25},
+					[ADVPG_METHOD_TRADES] = {10, 0.25},
+					[ADVPG_METHOD_FAST] = {1, 1.25}};
+	AdvpgAttackSettings *settings = &t->task.attack;
+
+	if (settings->eps == NULL && t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE)
+	{
+		settings->eps = palloc0(sizeof(JsonbValue));
+		settings->eps->type = jbvNumeric;
+		settings->eps->val.numeric =
+			DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(8.0 / 255)));
+	}
+	advpg_attack_resolve(settings, model, t->rows->domain, defaults[t->task.method].steps,
+						 defaults[t->task.method].alpha, seed_of(&t->task), attack);
+	settings->steps = attack->steps;
+	if (attack->alpha > 0)
+		settings->alpha = attack->alpha;
+	settings->random_start = attack->random_start;
+	settings->clip_min = isfinite(attack->ball.low) ? attack->ball.low : NAN;
+	settings->clip_max = isfinite(attack->ball.high) ? attack->ball.high : NAN;
+}
+
+/* Every example gets a twin. */
+static void
+double_examples(AdvpgPlan *t)
+{
+	size_t n = t->n_examples;
+
+	if (n > PG_UINT32_MAX / 2 || t->rows->n > PG_UINT32_MAX / 2)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("%zu examples and as many adversarial ones are more than %u", n, PG_UINT32_MAX));
+	t->example_row = repalloc_huge(t->example_row, sizeof(uint32_t) * 2 * n);
+	t->example_key = repalloc_huge(t->example_key, sizeof(uint64_t) * 2 * n);
+	for (size_t i = 0; i < n; i++)
+	{
+		t->example_row[n + i] = t->rows->n + t->example_row[i];
+		t->example_key[n + i] = hash_combine64(t->example_key[i], UINT64CONST(0x7477696e)); /* "twin" */
+	}
+	t->n_examples = 2 * n;
+}
+
+/* warm: from the source's weights. */
+static void
+start_warm(AdvpgPlan *t)
+{
+	char own[ADV_MAX_ARCH];
+	char source[ADV_MAX_ARCH];
+
+	adv_network_arch(&t->net, own);
+	adv_network_arch(&t->source.net, source);
+	if (strcmp(own, source) != 0 || t->net.scale != t->source.net.scale)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("warm training needs the network of source \"%s\"", t->task.source),
+				errdetail("The source is \"%s\"%s, the new network \"%s\"%s.", source,
+						  t->source.net.scale ? " with scale" : "", own, t->net.scale ? " with scale" : ""));
+	memcpy(t->params, t->source.params, sizeof(float) * t->net.n_params);
+}
+
+/* The paper's way: examples crafted once on a standard model join the others. */
+static void
+make_twins(AdvpgPlan *t)
+{
+	AdvpgAttackSpec spec = {0};
+	AdvpgAttacked *attacked;
+	size_t successes = 0;
+
+	t->source_spec = t->spec;
+	if (t->task.source == NULL)
+	{
+		float *params = palloc_extended(sizeof(float) * t->net.n_params, MCXT_ALLOC_HUGE);
+		AdvEpoch *epochs = palloc_extended(sizeof(AdvEpoch) * t->spec.epochs, MCXT_ALLOC_HUGE);
+		int workers;
+
+		(void) run_plan(t, "training the source", params, epochs, &workers);
+		t->own_source = true;
+		t->source = advpg_plan_model(t);
+		t->source.params = params;
+		pfree(epochs);
+	}
+	resolve_attack(t, &t->source, &t->craft);
+	t->craft.early_stop = false;
+	spec.model = &t->source;
+	spec.rows = t->rows;
+	spec.attack = &t->craft;
+	spec.want_x = true;
+	spec.phase = "crafting";
+	spec.workers = t->task.workers;
+	attacked = advpg_attack(&spec);
+	t->twins = attacked->x;
+	for (size_t i = 0; i < attacked->n; i++)
+		successes += (attacked->flags[i] & ADV_ATTACK_SUCCESS) != 0;
+	t->twin_success = (double) successes / attacked->n;
+	double_examples(t);
+	if (t->task.warm > 0)
+		start_warm(t);
+}
+
+static void
+make_robust(AdvpgPlan *t)
+{
+	AdvModel model = advpg_plan_model(t);
+	AdvAttack attack;
+
+	resolve_attack(t, &model, &attack);
+	t->spec.robust.method = t->task.method == ADVPG_METHOD_PGD      ? ADV_METHOD_PGD
+							: t->task.method == ADVPG_METHOD_TRADES ? ADV_METHOD_TRADES
+																	: ADV_METHOD_FAST;
+	t->spec.robust.ball = attack.ball;
+	t->spec.robust.eps = attack.eps;
+	t->spec.robust.alpha = attack.alpha;
+	t->spec.robust.steps = attack.steps;
+	t->spec.robust.random_start = attack.random_start;
+	t->spec.robust.beta = t->task.beta;
+}
+
+/* ---- plan and training ---- */
 
 static double
 seconds_since(instr_time start)
@@ -396,47 +615,78 @@ seconds_since(instr_time start)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
-AdvpgTrained *
-advpg_training(const AdvpgTrainTask *task)
+AdvpgPlan *
+advpg_plan(const AdvpgTrainTask *task, Oid schema)
 {
-	AdvpgTrained *result = palloc0(sizeof(AdvpgTrained));
-	Training t = {.task = *task};
-	AdvpgRowsSpec rows_spec = training_spec(task);
-	AdvTrainSpec spec = train_spec(task);
-	AdvpgRun run;
+	AdvpgPlan *t = palloc0(sizeof(AdvpgPlan));
 	instr_time start;
-	int slices = (spec.batch_size + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 
+	t->task = *task;
+	t->twin_success = NAN;
+	if (task->method == ADVPG_METHOD_FAST && task->validation == NULL)
+		t->task.validation = FAST_VALIDATION;
+	open_source(t, schema);
 	INSTR_TIME_SET_CURRENT(start);
 	advpg_progress_phase("reading rows", 0);
-	t.rows = advpg_rows_read(&rows_spec);
-	t.task.data = t.rows->source;
-	t.task.id = unconstify(char *, t.rows->id_name);
-	read_validation(&t);
-	result->read_seconds = seconds_since(start);
-	if (t.validation)
-		t.task.validation = t.validation->source;
-	make_examples(&t);
-	make_network(&t);
-	result->digest = advpg_rows_digest(t.rows);
+	read_training(t);
+	read_validation(t);
+	t->read_seconds = seconds_since(start);
+	make_examples(t);
+	make_network(t);
+	t->spec = train_spec(&t->task);
+	if (task->method == ADVPG_METHOD_MERGED)
+		make_twins(t);
+	else if (task->method != ADVPG_METHOD_NONE)
+		make_robust(t);
+	return t;
+}
 
-	fill_run(&run, &t, &spec);
-	advpg_progress_phase("computing", (uint64) spec.epochs * t.n_examples);
-	result->n_workers = advpg_run_workers(&run, Min(advpg_wanted_workers(task->workers), slices), report, &t);
+void
+advpg_plan_release(AdvpgPlan *t)
+{
+	advpg_rows_release(t->rows);
+	if (t->validation)
+		advpg_rows_release(t->validation);
+	if (t->twins)
+		advpg_rows_release(t->twins);
+}
 
-	memcpy(t.params, shm_toc_lookup(run.toc, ADVPG_KEY_PARAMS, false), sizeof(float) * t.net.n_params);
-	result->n_epochs = spec.epochs;
-	result->epochs = palloc_extended(sizeof(AdvEpoch) * spec.epochs, MCXT_ALLOC_HUGE);
-	memcpy(result->epochs, shm_toc_lookup(run.toc, ADVPG_KEY_EPOCHS, false), sizeof(AdvEpoch) * spec.epochs);
-	advpg_run_release(&run);
-	result->model = model_bytes(&t);
-	advpg_rows_release(t.rows);
-	if (t.validation)
-		advpg_rows_release(t.validation);
+static bytea *
+model_bytes(const AdvpgPlan *t)
+{
+	AdvModel model = advpg_plan_model(t);
+	size_t size = adv_model_size(&model) + VARHDRSZ;
+	bytea *bytes;
+
+	if (!AllocSizeIsValid(size))
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("the model would take %zu bytes, more than a value can", size));
+	bytes = palloc(size);
+	SET_VARSIZE(bytes, size);
+	adv_model_write(&model, (unsigned char *) VARDATA(bytes));
+	return bytes;
+}
+
+AdvpgTrained *
+advpg_training(const AdvpgTrainTask *task, Oid schema)
+{
+	AdvpgTrained *result = palloc0(sizeof(AdvpgTrained));
+	AdvpgPlan *plan;
+	instr_time start;
+
+	INSTR_TIME_SET_CURRENT(start);
+	plan = advpg_plan(task, schema);
+	result->digest = advpg_rows_digest(plan->rows);
+	result->epochs = palloc_extended(sizeof(AdvEpoch) * plan->spec.epochs, MCXT_ALLOC_HUGE);
+	result->n_epochs = run_plan(plan, "computing", plan->params, result->epochs, &result->n_workers);
+	result->model = model_bytes(plan);
+	result->n_rows = plan->rows->n;
+	advpg_plan_release(plan);
 
 	result->seconds = seconds_since(start);
-	result->task = t.task;
-	result->n_rows = t.rows->n;
-	result->n_examples = t.n_examples;
+	result->read_seconds = plan->read_seconds;
+	result->twin_success = plan->twin_success;
+	result->task = plan->task;
+	result->n_examples = plan->n_examples;
 	return result;
 }

@@ -21,6 +21,7 @@
 #include "utils/wait_event.h"
 
 #include "core/gemm.h"
+#include "pg/advpg.h"
 
 PGDLLEXPORT void advfair_worker_main(Datum arg);
 
@@ -98,42 +99,114 @@ attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
 	return true;
 }
 
+/* A training and the data sets it points to. */
+typedef struct Training
+{
+	AdvTrain train;
+	AdvTrainSpec spec;
+	AdvDataset data;
+	AdvDataset validation;
+	AdvDataset twins;
+} Training;
+
+/* Rebuild a training, all but its private memory; false when the leader is gone. */
+static bool
+attach_training(shm_toc *toc, AdvpgShared *shared, Training *training)
+{
+	AdvTrain *t = &training->train;
+
+	memset(training, 0, sizeof(*training));
+	training->spec = shared->spec;
+	training->spec.robust.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
+	if (!attach_set(toc, shared, ADVPG_SET_DATA, &training->data))
+		return false;
+	t->net = &shared->net;
+	t->spec = &training->spec;
+	t->data = &training->data;
+	if (shared->sets[ADVPG_SET_PERTURBED].n_rows > 0)
+	{
+		if (!attach_set(toc, shared, ADVPG_SET_PERTURBED, &training->twins))
+			return false;
+		t->twins = &training->twins;
+	}
+	t->n_examples = shared->n_examples;
+	t->example_row = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_ROW, false);
+	t->example_key = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_KEY, false);
+	if (shared->n_validation > 0)
+	{
+		t->n_validation = shared->n_validation;
+		t->validation_row = shm_toc_lookup(toc, ADVPG_KEY_VALIDATION_ROW, false);
+		t->validation = &training->data;
+		if (shared->validation_set == ADVPG_SET_VALIDATION)
+		{
+			if (!attach_set(toc, shared, ADVPG_SET_VALIDATION, &training->validation))
+				return false;
+			t->validation = &training->validation;
+		}
+	}
+	t->params = shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false);
+	t->state = &shared->state;
+	t->epochs = shm_toc_lookup(toc, ADVPG_KEY_EPOCHS, false);
+	t->shared = ADVPG_ALIGN64(shm_toc_lookup(toc, ADVPG_KEY_TRAIN, false));
+	t->now = now_seconds;
+	return true;
+}
+
 static AdvStatus
 run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 {
-	AdvTrain t = {0};
-	AdvDataset data;
-	AdvDataset validation;
+	Training training;
+	AdvTrain *t = &training.train;
 
-	if (!attach_set(toc, shared, 0, &data))
+	if (!attach_training(toc, shared, &training))
 		return ADV_ABORTED;
-	t.net = &shared->net;
-	t.spec = &shared->spec;
-	t.data = &data;
-	t.n_examples = shared->n_examples;
-	t.example_row = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_ROW, false);
-	t.example_key = shm_toc_lookup(toc, ADVPG_KEY_EXAMPLE_KEY, false);
-	if (shared->n_validation > 0)
-	{
-		t.n_validation = shared->n_validation;
-		t.validation_row = shm_toc_lookup(toc, ADVPG_KEY_VALIDATION_ROW, false);
-		t.validation = &data;
-		if (shared->validation_set > 0)
-		{
-			if (!attach_set(toc, shared, shared->validation_set, &validation))
-				return ADV_ABORTED;
-			t.validation = &validation;
-		}
-	}
-	t.params = shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false);
-	t.state = &shared->state;
-	t.epochs = shm_toc_lookup(toc, ADVPG_KEY_EPOCHS, false);
-	t.shared = ADVPG_ALIGN64(shm_toc_lookup(toc, ADVPG_KEY_TRAIN, false));
-	t.private = private_memory(adv_train_private_size(t.net, t.spec), err);
-	t.now = now_seconds;
-	if (t.private == NULL)
+	t->private = private_memory(adv_train_private_size(t->net, t->spec), err);
+	if (t->private == NULL)
 		return ADV_LIMIT;
-	return adv_train(&t, team, err);
+	return adv_train(t, team, err);
+}
+
+/* The attack with its arrays at their place in this process. */
+static AdvAttack
+attach_attack(shm_toc *toc, const AdvpgShared *shared)
+{
+	AdvAttack attack = shared->attack;
+
+	attack.ball.unit = shm_toc_lookup(toc, ADVPG_KEY_UNIT, true);
+	attack.grid = shm_toc_lookup(toc, ADVPG_KEY_GRID, true);
+	return attack;
+}
+
+static AdvStatus
+run_luf(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+{
+	Training training;
+	AdvDataset eval;
+	AdvAttack craft;
+	AdvLuf luf = {0};
+
+	if (!attach_training(toc, shared, &training) || !attach_set(toc, shared, ADVPG_SET_EVAL, &eval))
+		return ADV_ABORTED;
+	luf.train = &training.train;
+	luf.initial = shm_toc_lookup(toc, ADVPG_KEY_INITIAL, false);
+	luf.init = shared->init;
+	luf.warm = shared->warm;
+	luf.eval = &eval;
+	luf.n_models = shared->n_models;
+	luf.models = shm_toc_lookup(toc, ADVPG_KEY_MODELS, false);
+	luf.change = shm_toc_lookup(toc, ADVPG_KEY_CHANGE, false);
+	luf.base_proba = shm_toc_lookup(toc, ADVPG_KEY_PROBA, false);
+	luf.base_prediction = shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false);
+	luf.state = &shared->luf_state;
+	if (shared->regenerate)
+	{
+		craft = attach_attack(toc, shared);
+		luf.regenerate = &craft;
+		luf.source_spec = &shared->source_spec;
+		luf.key = shm_toc_lookup(toc, ADVPG_KEY_ROW_KEY, false);
+	}
+	luf.allocator = advpg_allocator(CurrentMemoryContext);
+	return adv_luf(&luf, team, err);
 }
 
 static AdvStatus
@@ -142,7 +215,7 @@ run_predict(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	AdvDataset data;
 	void *private;
 
-	if (!attach_set(toc, shared, 0, &data))
+	if (!attach_set(toc, shared, ADVPG_SET_DATA, &data))
 		return ADV_ABORTED;
 	private = private_memory(adv_predict_private_size(&shared->net), err);
 	if (private == NULL)
@@ -150,6 +223,73 @@ run_predict(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	return adv_predict(&shared->net, shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false), &data, NULL, data.n_rows,
 					   team, shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false),
 					   shm_toc_lookup(toc, ADVPG_KEY_PROBA, true), NULL, private, &shared->done);
+}
+
+/* Perturbed inputs as the core writes them. */
+static bool
+attach_inputs(shm_toc *toc, const AdvpgShared *shared, AdvInputs *inputs)
+{
+	AdvDataset set;
+
+	if (!attach_set(toc, shared, ADVPG_SET_PERTURBED, &set))
+		return false;
+	inputs->rows_per_chunk = set.rows_per_chunk;
+	inputs->chunks = (float *const *) set.chunks;
+	return true;
+}
+
+/* Craft, and with a model to transfer to, score. */
+static AdvStatus
+run_attack(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
+{
+	AdvAttack attack = attach_attack(toc, shared);
+	AdvAttackRun run = {0};
+	AdvDataset data;
+	AdvInputs x;
+	size_t size = adv_attack_private_size(&shared->net);
+	AdvStatus status;
+
+	if (!attach_set(toc, shared, ADVPG_SET_DATA, &data))
+		return ADV_ABORTED;
+	if (shared->sets[ADVPG_SET_PERTURBED].n_rows > 0)
+	{
+		if (!attach_inputs(toc, shared, &x))
+			return ADV_ABORTED;
+		run.result.x = &x;
+	}
+	if (shared->transfer)
+		size = Max(size, adv_attack_private_size(&shared->scored));
+	run.net = &shared->net;
+	run.params = shm_toc_lookup(toc, ADVPG_KEY_PARAMS, false);
+	run.data = &data;
+	run.key = shm_toc_lookup(toc, ADVPG_KEY_ROW_KEY, false);
+	run.n = data.n_rows;
+	run.attack = &attack;
+	run.search = shared->searching ? &shared->search : NULL;
+	run.result.prediction = shm_toc_lookup(toc, ADVPG_KEY_PREDICTION, false);
+	run.result.adversarial = shm_toc_lookup(toc, ADVPG_KEY_ADVERSARIAL, false);
+	run.result.flags = shm_toc_lookup(toc, ADVPG_KEY_FLAGS, false);
+	run.result.linf = shm_toc_lookup(toc, ADVPG_KEY_LINF, false);
+	run.result.l2 = shm_toc_lookup(toc, ADVPG_KEY_L2, false);
+	run.result.loss = shm_toc_lookup(toc, ADVPG_KEY_LOSS, false);
+	run.result.eps = shm_toc_lookup(toc, ADVPG_KEY_LEAST_EPS, true);
+	run.state = &shared->attack_state;
+	run.private = private_memory(size, err);
+	if (run.private == NULL)
+		return ADV_LIMIT;
+
+	status = adv_attack(&run, team);
+	if (status != ADV_OK || !shared->transfer)
+		return status;
+	if (adv_team_barrier(team) != ADV_OK)
+		return ADV_ABORTED;
+	if (team->rank == 0)
+		adv_team_rewind(team);
+	if (adv_team_barrier(team) != ADV_OK)
+		return ADV_ABORTED;
+	run.net = &shared->scored;
+	run.params = shm_toc_lookup(toc, ADVPG_KEY_SCORED, false);
+	return adv_attack_score(&run, team);
 }
 
 /* Join the team; false when the run ended before it began. */
@@ -200,6 +340,12 @@ run_core(shm_toc *toc, AdvpgShared *shared, AdvTeam *team)
 			break;
 		case ADVPG_RUN_PREDICT:
 			status = run_predict(toc, shared, team, &err);
+			break;
+		case ADVPG_RUN_ATTACK:
+			status = run_attack(toc, shared, team, &err);
+			break;
+		case ADVPG_RUN_LUF:
+			status = run_luf(toc, shared, team, &err);
 			break;
 		default:
 			break;

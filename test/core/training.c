@@ -108,7 +108,8 @@ training_run(Training *t, int members)
 		.net = &t->net,
 		.spec = &t->spec,
 		.data = &t->data,
-		.n_examples = t->data.n_rows,
+		.twins = t->twins,
+		.n_examples = t->n_examples ? t->n_examples : t->data.n_rows,
 		.example_row = t->row,
 		.example_key = t->key,
 		.validation = t->validation,
@@ -120,7 +121,7 @@ training_run(Training *t, int members)
 
 	free(t->epochs);
 	train.epochs = t->epochs = zeros(sizeof(AdvEpoch) * (size_t) t->spec.epochs);
-	train.shared = zeros(adv_train_shared_size(&t->net, &t->spec, t->data.n_rows));
+	train.shared = zeros(adv_train_shared_size(&t->net, &t->spec, train.n_examples));
 	memset(&t->state, 0, sizeof(t->state));
 	memset(t->error, 0, sizeof(t->error));
 	adv_team_init(&t->team);

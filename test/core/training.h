@@ -20,6 +20,8 @@ typedef struct Training
 	AdvDataset data;
 	uint32_t *row; /* examples: each row once, its number as key, until changed */
 	uint64_t *key;
+	size_t n_examples;      /* 0 until changed: as many as data has rows */
+	AdvDataset *twins;      /* NULL until changed */
 	AdvDataset *validation; /* NULL until changed; all of its rows */
 	float *params;
 	AdvEpoch *epochs;

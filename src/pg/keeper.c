@@ -1,0 +1,251 @@
+/*
+ * keeper.c
+ *		Keeps the finished parts of a long run. See keeper.h.
+ */
+#include "pg/keeper.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#include "pg/advpg.h"
+
+#define LOOK_MS 200 /* how often a keeper looks for finished parts */
+#define LOADED  2   /* AdvLufModel.done of a part that was there already; the core writes 1 */
+
+PGDLLEXPORT void advfair_keeper_main(Datum arg);
+
+static volatile sig_atomic_t terminated = 0;
+
+static void
+on_sigterm(SIGNAL_ARGS)
+{
+	int save_errno = errno;
+
+	terminated = 1;
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* ---- the leader's side ---- */
+
+int
+advpg_keeper_load(AdvpgRun *run, size_t n_eval)
+{
+	AdvpgKeeperRun *keeper = shm_toc_lookup(run->toc, ADVPG_KEY_KEEPER, false);
+	int64 *part = shm_toc_lookup(run->toc, ADVPG_KEY_PARTS, false);
+	AdvLufModel *models = shm_toc_lookup(run->toc, ADVPG_KEY_MODELS, false);
+	float *change = shm_toc_lookup(run->toc, ADVPG_KEY_CHANGE, false);
+	MemoryContext context = CurrentMemoryContext;
+	Oid types[] = {TEXTOID};
+	Datum values[] = {CStringGetTextDatum(keeper->digest)};
+	int loaded = 0;
+
+	if (SPI_execute_with_args(psprintf("SELECT part, change FROM %s.advfair_luf_part"
+									   " WHERE digest OPERATOR(pg_catalog.=) $1",
+									   quote_identifier(get_namespace_name(keeper->schema))),
+							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read advfair_luf_part");
+	for (uint64 r = 0; r < SPI_processed; r++)
+	{
+		bool isnull;
+		int64 name = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 1, &isnull));
+		bytea *bytes =
+			DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 2, &isnull));
+
+		for (uint64 m = 0; m < run->shared->n_models; m++)
+			if (part[m] == name && VARSIZE_ANY_EXHDR(bytes) == n_eval * sizeof(float) &&
+				atomic_load(&models[m].done) == 0)
+			{
+				memcpy(change + m * n_eval, VARDATA_ANY(bytes), n_eval * sizeof(float));
+				atomic_store(&models[m].done, LOADED);
+				loaded++;
+			}
+	}
+	SPI_freetuptable(SPI_tuptable);
+	MemoryContextSwitchTo(context);
+	return loaded;
+}
+
+AdvpgKeeper
+advpg_keeper_start(AdvpgRun *run)
+{
+	BackgroundWorker worker = {0};
+	BackgroundWorkerHandle *handle;
+
+	if (XactReadOnly || RecoveryInProgress())
+		return NULL;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = MyProcPid;
+	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(run->segment));
+	strlcpy(worker.bgw_library_name, "$libdir/advfair", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "advfair_keeper_main", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "advfair keeper for PID %d", MyProcPid);
+	strlcpy(worker.bgw_type, "advfair keeper", sizeof(worker.bgw_type));
+	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
+}
+
+void
+advpg_keeper_end(AdvpgRun *run, AdvpgKeeper keeper, AdvpgKeeperOrder order)
+{
+	if (keeper == NULL)
+		return;
+	atomic_store(&run->shared->keeper, order);
+	HOLD_INTERRUPTS();
+	TerminateBackgroundWorker(keeper); /* wakes it up; it finishes what it was told to do first */
+	(void) WaitForBackgroundWorkerShutdown(keeper);
+	RESUME_INTERRUPTS();
+}
+
+/* ---- the keeper ---- */
+
+typedef struct Keeper
+{
+	AdvpgShared *shared;
+	AdvpgKeeperRun *run;
+	const int64 *part;
+	AdvLufModel *models;
+	const float *change;
+	size_t n_eval;
+	bool *kept; /* (n_models) */
+} Keeper;
+
+/* Run one statement in a transaction, as the role that runs the statement this is done for. */
+static void
+begin(Keeper *k)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SetUserIdAndSecContext(k->run->role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+commit(void)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
+	CommitTransactionCommand();
+}
+
+/* Write all parts that are finished and not kept yet. */
+static void
+keep_finished(Keeper *k)
+{
+	Oid types[] = {TEXTOID, INT8OID, BYTEAOID};
+	bool begun = false;
+
+	for (uint64 m = 0; m < k->shared->n_models; m++)
+	{
+		size_t size = k->n_eval * sizeof(float);
+		Datum values[3];
+		bytea *bytes;
+
+		if (k->kept[m] || atomic_load(&k->models[m].done) == 0)
+			continue;
+		if (!begun)
+			begin(k);
+		begun = true;
+		bytes = palloc_extended(size + VARHDRSZ, MCXT_ALLOC_HUGE);
+		SET_VARSIZE(bytes, size + VARHDRSZ);
+		memcpy(VARDATA(bytes), k->change + m * k->n_eval, size);
+		values[0] = CStringGetTextDatum(k->run->digest);
+		values[1] = Int64GetDatum(k->part[m]);
+		values[2] = PointerGetDatum(bytes);
+		if (SPI_execute_with_args(psprintf("INSERT INTO %s.advfair_luf_part (digest, part, change, owner)"
+										   " VALUES ($1, $2, $3, current_user) ON CONFLICT DO NOTHING",
+										   quote_identifier(get_namespace_name(k->run->schema))),
+								  3, types, values, NULL, false, 0) != SPI_OK_INSERT)
+			elog(ERROR, "could not write advfair_luf_part");
+		k->kept[m] = true;
+	}
+	if (begun)
+		commit();
+}
+
+static void
+forget(Keeper *k)
+{
+	Oid types[] = {TEXTOID};
+	Datum values[1];
+
+	begin(k);
+	values[0] = CStringGetTextDatum(k->run->digest);
+	if (SPI_execute_with_args(psprintf("DELETE FROM %s.advfair_luf_part"
+									   " WHERE digest OPERATOR(pg_catalog.=) $1"
+									   " AND owner OPERATOR(pg_catalog.=) current_user",
+									   quote_identifier(get_namespace_name(k->run->schema))),
+							  1, types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete from advfair_luf_part");
+	commit();
+}
+
+/* Parts that were there before are kept already. */
+static void
+note_kept(Keeper *k)
+{
+	k->kept = palloc0(sizeof(bool) * (k->shared->n_models + 1));
+	for (uint64 m = 0; m < k->shared->n_models; m++)
+		k->kept[m] = atomic_load(&k->models[m].done) == LOADED;
+}
+
+void
+advfair_keeper_main(Datum arg)
+{
+	dsm_segment *segment;
+	shm_toc *toc;
+	Keeper k = {0};
+	AdvpgKeeperOrder order;
+
+	pqsignal(SIGTERM, on_sigterm);
+	BackgroundWorkerUnblockSignals();
+	CurrentResourceOwner = ResourceOwnerCreate(NULL, "advfair keeper");
+	segment = dsm_attach(DatumGetUInt32(arg));
+	if (segment == NULL)
+		return; /* the leader is gone */
+	dsm_pin_mapping(segment);
+	toc = shm_toc_attach(ADVPG_SHARED_MAGIC, dsm_segment_address(segment));
+	if (toc == NULL)
+		return;
+	k.shared = shm_toc_lookup(toc, ADVPG_KEY_SHARED, false);
+	k.run = shm_toc_lookup(toc, ADVPG_KEY_KEEPER, false);
+	k.part = shm_toc_lookup(toc, ADVPG_KEY_PARTS, false);
+	k.models = shm_toc_lookup(toc, ADVPG_KEY_MODELS, false);
+	k.change = shm_toc_lookup(toc, ADVPG_KEY_CHANGE, false);
+	k.n_eval = k.shared->sets[ADVPG_SET_EVAL].n_rows;
+	BackgroundWorkerInitializeConnectionByOid(k.run->database, InvalidOid, 0);
+	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "advfair keeper", ALLOCSET_DEFAULT_SIZES);
+	note_kept(&k);
+
+	do
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		order = atomic_load(&k.shared->keeper);
+		if (order == ADVPG_KEEPER_FORGET)
+			break;
+		keep_finished(&k);
+	} while (order == ADVPG_KEEPER_RUN && !terminated && atomic_load(&k.shared->team.abort) == 0);
+	if (order == ADVPG_KEEPER_FORGET)
+		forget(&k);
+	dsm_detach(segment);
+}

@@ -1,0 +1,373 @@
+/*
+ * leaving.c
+ *		Leave-one-out unfairness of a model of the registry: its training again and again, each time without one row.
+ *
+ * Everything is done as the stored task says, so only the removal differs. The base model is trained along with the others, on the
+ * same machine with the same kernels: a model that came from elsewhere would differ in its last bits, and training magnifies these.
+ */
+#include "pg/leaving.h"
+
+#include <math.h>
+
+#include "common/cryptohash.h"
+#include "common/hashfn.h"
+#include "common/sha2.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "core/rng.h"
+#include "pg/advpg.h"
+#include "pg/compat.h"
+#include "pg/compute.h"
+#include "pg/json.h"
+#include "pg/keeper.h"
+#include "pg/progress.h"
+#include "pg/registry.h"
+#include "pg/training.h"
+
+/* The models of a run: which row each leaves out, which seed it has. */
+typedef struct Models
+{
+	int64 n;
+	AdvLufModel *model;
+	int64 *part; /* what tells a model's result apart: the key of the row left out, or the seed */
+} Models;
+
+/* ---- which rows ---- */
+
+typedef struct Draw
+{
+	uint64_t value;
+	uint32_t row;
+} Draw;
+
+static int
+compare_draws(const void *a, const void *b)
+{
+	const Draw *x = a;
+	const Draw *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Draw rows to leave out by (seed, key), so that physical order means nothing and a longer list begins with the shorter one. */
+static uint32_t *
+draw_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
+{
+	size_t n = plan->rows->n_fitted;
+	size_t wanted = task->leave_out;
+	Draw *draws = palloc_extended(sizeof(Draw) * (n + 1), MCXT_ALLOC_HUGE);
+	uint32_t *rows = palloc(sizeof(uint32_t) * wanted);
+
+	if (wanted > n)
+		advpg_task_invalid("leave_out", "is %zu, but the model is trained on %zu rows", wanted, n);
+	for (size_t i = 0; i < n; i++)
+	{
+		draws[i].row = plan->rows->fitted[i];
+		draws[i].value =
+			adv_random64((uint64_t) (int64) task->seed, ADV_FOR_LEAVE_OUT, plan->rows->key[draws[i].row], 0);
+	}
+	qsort(draws, n, sizeof(Draw), compare_draws);
+	for (size_t i = 0; i < wanted; i++)
+		rows[i] = draws[i].row;
+	pfree(draws);
+	return rows;
+}
+
+/* The rows with the ids listed. A row's key is the hash of its id. */
+static uint32_t *
+find_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
+{
+	int n = list_length(task->leave_out_ids);
+	uint32_t *rows = palloc(sizeof(uint32_t) * n);
+
+	if (plan->rows->id_name == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("leave_out_ids needs training rows with an id, but data \"%s\" have none",
+					   plan->rows->source),
+				errhint("Give the table a primary key, or train with id => a column."));
+	for (int i = 0; i < n; i++)
+	{
+		const char *id = list_nth(task->leave_out_ids, i);
+		uint64_t key = hash_bytes_extended((const unsigned char *) id, strlen(id), 0);
+		size_t k = 0;
+
+		while (k < plan->rows->n_fitted && plan->rows->key[plan->rows->fitted[k]] != key)
+			k++;
+		if (k == plan->rows->n_fitted)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("no row with %s %s is among the rows the model is trained on", plan->rows->id_name,
+						   id),
+					plan->rows->n_held > 0 ? errdetail("Rows held out for validation are not trained on.")
+										   : 0);
+		rows[i] = plan->rows->fitted[k];
+		for (int j = 0; j < i; j++)
+			if (rows[j] == rows[i])
+				ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("leave_out_ids lists %s %s twice", plan->rows->id_name, id));
+	}
+	return rows;
+}
+
+static Models
+choose_models(const AdvpgPlan *plan, const AdvpgLufTask *task)
+{
+	Models models;
+	uint32_t *rows;
+
+	if (task->leave_out_ids != NIL && !isnan(task->leave_out))
+		advpg_task_invalid("leave_out", "has no place beside leave_out_ids");
+	if (task->leave_out_ids == NIL && isnan(task->leave_out))
+		advpg_task_invalid("leave_out", "is missing: say how many rows to leave out, or list leave_out_ids");
+	rows = task->leave_out_ids != NIL ? find_rows(plan, task) : draw_rows(plan, task);
+	models.n = task->leave_out_ids != NIL ? list_length(task->leave_out_ids) : (int64) task->leave_out;
+	models.model = palloc_extended(sizeof(AdvLufModel) * models.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	models.part = palloc_extended(sizeof(int64) * models.n, MCXT_ALLOC_HUGE);
+	for (int64 m = 0; m < models.n; m++)
+	{
+		models.model[m].left_row = task->vary_seed > 0 ? -1 : (int64) rows[m];
+		models.model[m].seed = plan->spec.seed + (task->vary_seed > 0 ? m + 1 : 0);
+		models.part[m] =
+			task->vary_seed > 0 ? (int64) models.model[m].seed : (int64) plan->rows->key[rows[m]];
+	}
+	return models;
+}
+
+/* ---- what a run is known by ---- */
+
+/* SHA-256 over the task and all rows: everything the result of one model depends on, but for the row it leaves out. */
+static char *
+digest_run(const AdvpgPlan *plan, const AdvpgRows *eval, const AdvpgLufTask *task)
+{
+	AdvpgTrainTask stored = plan->task;
+	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+	uint8 digest[PG_SHA256_DIGEST_LENGTH];
+	char *text = palloc0(ADVPG_DIGEST_LENGTH + 1);
+	StringInfoData all;
+	Jsonb *json;
+
+	stored.workers = 0; /* makes no difference */
+	stored.model = NULL;
+	json = advpg_train_task_write(&stored);
+	initStringInfo(&all);
+	appendStringInfo(&all, "%s %d %d %s %s %s", ADVFAIR_VERSION, task->vary_seed > 0, task->regenerate > 0,
+					 JsonbToCString(NULL, &json->root, VARSIZE(json)), advpg_rows_digest(plan->rows),
+					 advpg_rows_digest(eval));
+	if (ctx == NULL || pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) all.data, all.len) < 0 ||
+		/* results of rows stand in the order in which they were read */
+		pg_cryptohash_update(ctx, (const uint8 *) eval->key, sizeof(uint64_t) * eval->n) < 0 ||
+		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
+		elog(ERROR, "could not compute SHA-256");
+	pg_cryptohash_free(ctx);
+	text[hex_encode((const char *) digest, sizeof(digest), text)] = '\0';
+	return text;
+}
+
+/* ---- the run ---- */
+
+static AdvpgRows *
+read_eval(const AdvpgPlan *plan, const AdvpgLufTask *task, Oid id_type)
+{
+	AdvpgRowsSpec spec = {0};
+	AdvpgRows *rows;
+
+	spec.data = task->data;
+	spec.label = plan->task.label;
+	spec.id = plan->task.id;
+	spec.drop_missing = plan->task.missing == ADVPG_MISSING_DROP;
+	spec.encoder = plan->rows->encoder;
+	spec.classes = plan->rows->labels.texts;
+	spec.n_classes = plan->rows->n_classes;
+	spec.want_ids = true;
+	spec.id_type = id_type;
+	spec.want_order = true;
+	rows = advpg_rows_read(&spec);
+	if (rows->n == 0)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", rows->source));
+	return rows;
+}
+
+static void
+report(AdvpgRun *run, void *arg)
+{
+	AdvTrainState *state = &run->shared->state;
+
+	advpg_progress_update(atomic_load(&state->examples_done) +
+							  atomic_load(&run->shared->luf_state.examples_done),
+						  atomic_load(&state->loss));
+}
+
+static void
+create_run(AdvpgRun *run, const AdvpgPlan *plan, const AdvpgRows *eval, const Models *models, bool regenerate,
+		   AdvpgKeeperRun *keeper)
+{
+	size_t n = eval->n;
+	size_t classes = plan->net.classes;
+
+	advpg_run_init(run);
+	advpg_plan_estimate(run, plan);
+	advpg_run_estimate_rows(run, eval);
+	advpg_run_estimate(run, plan->net.n_params, sizeof(float));
+	advpg_run_estimate(run, models->n, sizeof(AdvLufModel));
+	advpg_run_estimate(run, mul_size(models->n, n), sizeof(float));
+	advpg_run_estimate(run, mul_size(n, classes), sizeof(float));
+	advpg_run_estimate(run, n, sizeof(int32_t));
+	advpg_run_estimate(run, models->n, sizeof(int64));
+	advpg_run_estimate(run, 1, sizeof(AdvpgKeeperRun));
+	if (regenerate)
+	{
+		size_t inputs = adv_shape_size(plan->net.input);
+
+		advpg_run_estimate(run, inputs, sizeof(float));
+		advpg_run_estimate(run, inputs, sizeof(AdvGrid));
+		advpg_run_estimate(run, plan->rows->n, sizeof(uint64_t));
+	}
+
+	advpg_run_create(run, ADVPG_RUN_LUF, "the leave-one-out run");
+	advpg_plan_put(run, plan);
+	advpg_run_put_rows(run, ADVPG_SET_EVAL, eval);
+	run->shared->n_models = models->n;
+	run->shared->init = plan->task.init;
+	run->shared->warm = plan->task.warm > 0;
+	run->shared->regenerate = regenerate;
+	if (regenerate)
+	{
+		size_t inputs = adv_shape_size(plan->net.input);
+
+		run->shared->attack = plan->craft;
+		run->shared->source_spec = plan->source_spec;
+		if (plan->craft.ball.unit)
+			advpg_run_put(run, ADVPG_KEY_UNIT, plan->craft.ball.unit, inputs, sizeof(float));
+		if (plan->craft.grid)
+			advpg_run_put(run, ADVPG_KEY_GRID, plan->craft.grid, inputs, sizeof(AdvGrid));
+		advpg_run_put(run, ADVPG_KEY_ROW_KEY, plan->rows->key, plan->rows->n, sizeof(uint64_t));
+	}
+	advpg_run_put(run, ADVPG_KEY_INITIAL, plan->params, plan->net.n_params, sizeof(float));
+	advpg_run_put(run, ADVPG_KEY_MODELS, models->model, models->n, sizeof(AdvLufModel));
+	advpg_run_put(run, ADVPG_KEY_CHANGE, NULL, models->n * n, sizeof(float));
+	advpg_run_put(run, ADVPG_KEY_PROBA, NULL, n * classes, sizeof(float));
+	advpg_run_put(run, ADVPG_KEY_PREDICTION, NULL, n, sizeof(int32_t));
+	advpg_run_put(run, ADVPG_KEY_PARTS, models->part, models->n, sizeof(int64));
+	advpg_run_put(run, ADVPG_KEY_KEEPER, keeper, 1, sizeof(AdvpgKeeperRun));
+}
+
+/* Run with a keeper at hand, which must be gone before this returns or fails. */
+static void
+run_kept(AdvpgRun *run, const AdvpgPlan *plan, int wanted)
+{
+	AdvpgKeeper keeper = advpg_keeper_start(run);
+
+	PG_TRY();
+	{
+		(void) advpg_run_workers(run, wanted, report, NULL);
+	}
+	PG_CATCH();
+	{
+		advpg_keeper_end(run, keeper, ADVPG_KEEPER_STOP);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	advpg_keeper_end(run, keeper, ADVPG_KEEPER_FORGET);
+}
+
+static void
+collect(AdvpgLeft *left, AdvpgRun *run)
+{
+	const float *change = shm_toc_lookup(run->toc, ADVPG_KEY_CHANGE, false);
+	size_t n = left->rows->n;
+
+	left->prediction = palloc_extended(sizeof(int32_t) * n, MCXT_ALLOC_HUGE);
+	memcpy(left->prediction, shm_toc_lookup(run->toc, ADVPG_KEY_PREDICTION, false), sizeof(int32_t) * n);
+	left->luf = palloc_extended(sizeof(double) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	left->changed = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int64 m = 0; m < left->n_models; m++)
+		for (size_t i = 0; i < n; i++)
+		{
+			float c = change[m * n + i];
+
+			left->luf[i] = fmax(left->luf[i], fabs(c));
+			left->changed[i] += signbit(c) != 0;
+		}
+}
+
+/* Crafting again takes a source that is trained again, without the row. */
+static void
+check_regenerate(const AdvpgPlan *plan)
+{
+	if (plan->twins == NULL)
+		advpg_task_invalid("regenerate", "is for models of adv_train with method merged");
+	if (!plan->own_source)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("regenerate needs a model that trained its source itself"),
+				errdetail("This one's adversarial examples were crafted on \"%s\".", plan->task.source),
+				errhint("Train it without source."));
+	advpg_check_memory(mul_size(advpg_wanted_workers(0), plan->twins->bytes),
+					   "crafting again in each worker");
+}
+
+static void
+leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
+{
+	AdvpgEntry *entry = advpg_registry_find(schema, task->model);
+	AdvpgKeeperRun keeper = {MyDatabaseId, GetUserId(), schema};
+	AdvpgTrainTask train_task;
+	AdvpgPlan *plan;
+	Models models;
+	AdvpgRun run;
+
+	advpg_train_task_read(entry->task, true, &train_task);
+	train_task.workers = task->workers;
+	plan = advpg_plan(&train_task, schema);
+	if (task->regenerate > 0)
+		check_regenerate(plan);
+	models = choose_models(plan, task);
+	left->rows = read_eval(plan, task, id_type);
+	left->classes = plan->rows->labels.texts;
+	left->n_models = models.n;
+	strlcpy(keeper.digest, digest_run(plan, left->rows, task), sizeof(keeper.digest));
+
+	create_run(&run, plan, left->rows, &models, task->regenerate > 0, &keeper);
+	left->resumed = advpg_keeper_load(&run, left->rows->n);
+	if (left->resumed > 0)
+		ereport(NOTICE, errmsg("going on with a run of which %d of " INT64_FORMAT " models are trained",
+							   left->resumed, models.n));
+	advpg_progress_phase("computing",
+						 (uint64) plan->spec.epochs * plan->n_examples * (models.n - left->resumed + 1));
+	run_kept(&run, plan, advpg_wanted_workers(task->workers));
+	collect(left, &run);
+	advpg_run_release(&run);
+	advpg_rows_release(left->rows);
+	advpg_plan_release(plan);
+}
+
+AdvpgLeft *
+advpg_leave_out(Oid schema, const AdvpgLufTask *task, Oid id_type)
+{
+	AdvpgLeft *left = palloc0(sizeof(AdvpgLeft));
+	MemoryContext context = CurrentMemoryContext;
+
+	if (task->model == NULL)
+		advpg_task_invalid("model", "is missing");
+	if (task->data == NULL)
+		advpg_task_invalid("data", "is missing");
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	advpg_progress_begin("luf", task->model);
+	PG_TRY();
+	{
+		leave_out(left, schema, task, id_type);
+	}
+	PG_FINALLY();
+	{
+		advpg_progress_end();
+	}
+	PG_END_TRY();
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return left;
+}

@@ -1,0 +1,49 @@
+/*
+ * sql_luf.c
+ *		advfair_luf_rows; advfair_luf and advfair_luf_summary are SQL over it.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/call.h"
+#include "pg/dictionary.h"
+#include "pg/leaving.h"
+
+PG_FUNCTION_INFO_V1(advfair_luf_rows);
+
+Datum
+advfair_luf_rows(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller = CurrentMemoryContext;
+	AdvpgLufTask task;
+	AdvpgLeft *left;
+
+	InitMaterializedSRF(fcinfo, 0);
+	MemoryContextSwitchTo(
+		AllocSetContextCreate(CurrentMemoryContext, "advfair leave-one-out", ALLOCSET_DEFAULT_SIZES));
+	advpg_task_read(&advpg_luf_kind, advpg_call_task(fcinfo, NULL), &task);
+	left = advpg_leave_out(get_func_namespace(fcinfo->flinfo->fn_oid), &task, advpg_call_id_type(fcinfo));
+	for (size_t i = 0; i < left->rows->n; i++)
+	{
+		const AdvpgRows *rows = left->rows;
+		Datum values[6];
+		bool nulls[6] = {0};
+
+		values[0] = rows->id[i];
+		nulls[1] = rows->label == NULL || rows->label[i] < 0;
+		if (!nulls[1])
+			values[1] = advpg_text_datum(rows->labels.texts[rows->label[i]]);
+		values[2] = advpg_text_datum(left->classes[left->prediction[i]]);
+		values[3] = Float8GetDatum(left->luf[i]);
+		values[4] = Int64GetDatum(left->changed[i]);
+		values[5] = Int64GetDatum(left->n_models);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	MemoryContextSwitchTo(caller);
+	return (Datum) 0;
+}
