@@ -269,19 +269,18 @@ CREATE FUNCTION advfair_class_accuracy(model text, data text, workers int DEFAUL
 COMMENT ON FUNCTION advfair_class_accuracy(text, text, int)
 	IS 'accuracy of a model on each class of a data set, with its number of rows; NULL for a class without rows';
 
+/* With mode 'intervene' each group is all rows, predicted with the attribute set to the group's value; with 'subset', the rows that have it. */
 CREATE FUNCTION advfair_group_confidence(model text, data text, attribute text, class text, given text DEFAULT NULL,
-		workers int DEFAULT NULL)
+		mode text DEFAULT 'subset', workers int DEFAULT NULL)
 	RETURNS TABLE (grp text, confidence float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 100000;
-COMMENT ON FUNCTION advfair_group_confidence(text, text, text, text, text, int)
-	IS 'mean probability of a class for each value of an attribute, over all rows or those whose label is given';
+COMMENT ON FUNCTION advfair_group_confidence(text, text, text, text, text, text, int)
+	IS 'mean probability of a class for each value of an attribute, of the rows that have it or (mode ''intervene'') of all rows with it set, over all labels or those given';
 
 CREATE FUNCTION advfair_eou(model text, data text, attribute text, class text, given text DEFAULT NULL,
-		workers int DEFAULT NULL) RETURNS float8
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
-	RETURN (SELECT pg_catalog.max(g.confidence) - pg_catalog.min(g.confidence)
-		FROM advfair_group_confidence(model, data, attribute, class, given, workers) g);
-COMMENT ON FUNCTION advfair_eou(text, text, text, text, text, int)
+		mode text DEFAULT 'subset', workers int DEFAULT NULL) RETURNS float8
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION advfair_eou(text, text, text, text, text, text, int)
 	IS 'equalized-odds unfairness: largest difference between two values of an attribute in the mean probability of a class';
 
 /*

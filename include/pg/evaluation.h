@@ -19,6 +19,9 @@ typedef struct AdvpgEvaluation
 	float *proba;        /* (rows->n, classes), NULL unless asked for */
 	int class;           /* number of spec->class, spec->given; -1 when not named */
 	int given;
+	double *
+		intervened; /* with spec->intervene (rows->attributes.n): mean probability of spec->class, all rows having that value */
+	int64 n_intervened; /* rows that these means are over: those whose label is spec->given, or all */
 } AdvpgEvaluation;
 
 /* What to evaluate, and which of the results are wanted. */
@@ -30,7 +33,8 @@ typedef struct AdvpgEvaluationSpec
 	bool need_label;
 	bool need_proba;
 	const char *attribute; /* or NULL */
-	const char *class;     /* classes to look up before anything is computed, or NULL */
+	bool intervene; /* predict once for each value of attribute, set in all rows; needs class, need_proba */
+	const char *class; /* classes to look up before anything is computed, or NULL */
 	const char *given;
 	bool want_ids;
 	Oid id_type;
@@ -41,7 +45,7 @@ typedef struct AdvpgEvaluationSpec
 /* The first half: read the model, look up the classes, read the rows. Needs a connection to SPI. */
 extern AdvpgEvaluation *advpg_evaluation_open(const AdvpgEvaluationSpec *spec);
 
-/* The second: predictions of all rows, and probabilities if wanted. */
+/* The second: predictions of all rows, and probabilities if wanted. Again, when rows have changed. */
 extern void advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec);
 
 /* Evaluate. Results live in the current memory context. With need_label, labels that are no class are an error (22023). */

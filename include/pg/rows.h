@@ -100,6 +100,10 @@ extern char *advpg_rows_digest(const AdvpgRows *rows);
 /* Room in shared memory for n plain inputs of a shape, channels last, as rows without anything else. */
 extern AdvpgRows *advpg_rows_floats(size_t n, AdvShape shape);
 
+/* The stored field of a feature as a row has it, and the same field in all rows from now on. */
+extern void advpg_rows_get_field(const AdvpgRows *rows, int column, size_t row, void *field);
+extern void advpg_rows_fill_field(AdvpgRows *rows, int column, const void *field);
+
 /* Give back the shared memory. */
 extern void advpg_rows_release(AdvpgRows *rows);
 

@@ -12,6 +12,7 @@
 #include "pg/advpg.h"
 #include "pg/callsite.h"
 #include "pg/compute.h"
+#include "pg/intervention.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/task.h"
@@ -57,6 +58,8 @@ advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 	e->name = psprintf("%s@%d", entry->name, entry->version);
 	e->class = spec->class ? advpg_find_class(&e->model, advpg_cstring_text(spec->class)) : -1;
 	e->given = spec->given ? advpg_find_class(&e->model, advpg_cstring_text(spec->given)) : -1;
+	if (spec->intervene)
+		advpg_intervention_check(e, spec);
 	read_rows(e, spec, entry);
 	return e;
 }
@@ -88,11 +91,13 @@ advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 	advpg_progress_phase("computing", n);
 	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), pieces), report, NULL);
 
-	e->prediction = palloc_extended(n * sizeof(int32_t), MCXT_ALLOC_HUGE);
+	if (e->prediction == NULL)
+		e->prediction = palloc_extended(n * sizeof(int32_t), MCXT_ALLOC_HUGE);
 	memcpy(e->prediction, shm_toc_lookup(run.toc, ADVPG_KEY_PREDICTION, false), n * sizeof(int32_t));
 	if (spec->need_proba)
 	{
-		e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
+		if (e->proba == NULL)
+			e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
 		memcpy(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false), n_proba * sizeof(float));
 		for (size_t i = 0; i < n; i++)
 			if (isnan(e->proba[i * e->model.net.classes])) /* then all of the row are */
@@ -115,7 +120,10 @@ advpg_evaluate(const AdvpgEvaluationSpec *spec)
 	PG_TRY();
 	{
 		e = advpg_evaluation_open(spec);
-		advpg_evaluation_predict(e, spec);
+		if (spec->intervene)
+			advpg_intervene(e, spec);
+		else
+			advpg_evaluation_predict(e, spec);
 		advpg_rows_release(e->rows);
 	}
 	PG_FINALLY();

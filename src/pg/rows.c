@@ -1137,6 +1137,30 @@ advpg_rows_floats(size_t n, AdvShape shape)
 	return rows;
 }
 
+static unsigned char *
+stored_field(const AdvpgRows *rows, int column, size_t row)
+{
+	unsigned char *chunk = dsm_segment_address(rows->segments[row / rows->rows_per_chunk]);
+
+	return chunk + (row % rows->rows_per_chunk) * rows->layout.row_bytes +
+		   adv_layout_row_bytes(rows->layout.fields, column);
+}
+
+void
+advpg_rows_get_field(const AdvpgRows *rows, int column, size_t row, void *field)
+{
+	memcpy(field, stored_field(rows, column, row), adv_layout_row_bytes(&rows->layout.fields[column], 1));
+}
+
+void
+advpg_rows_fill_field(AdvpgRows *rows, int column, const void *field)
+{
+	size_t bytes = adv_layout_row_bytes(&rows->layout.fields[column], 1);
+
+	for (size_t row = 0; row < rows->n; row++)
+		memcpy(stored_field(rows, column, row), field, bytes);
+}
+
 void
 advpg_rows_release(AdvpgRows *rows)
 {

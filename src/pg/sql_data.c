@@ -1,12 +1,15 @@
 /*
  * sql_data.c
- *		Whole data sets: advfair_predict(model, data), advfair_class_accuracy, advfair_group_confidence.
+ *		Whole data sets: advfair_predict(model, data), advfair_class_accuracy, advfair_group_confidence, advfair_eou.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -20,6 +23,7 @@ PG_FUNCTION_INFO_V1(advfair_predict_data);
 PG_FUNCTION_INFO_V1(advfair_predict_data_key);
 PG_FUNCTION_INFO_V1(advfair_class_accuracy);
 PG_FUNCTION_INFO_V1(advfair_group_confidence);
+PG_FUNCTION_INFO_V1(advfair_eou);
 
 /* Text argument; NULL is an error unless it may be left out. */
 static char *
@@ -154,6 +158,19 @@ advfair_class_accuracy(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* ---- groups ---- */
+
+/* Mean probability of a class in each group of an attribute. */
+typedef struct GroupMeans
+{
+	const AdvpgRows *rows; /* whose attributes' codes are the groups */
+	char *attribute;
+	char *given; /* or NULL */
+	int *order;  /* groups by their texts' bytes */
+	int64 *n;
+	double *mean; /* where n > 0 */
+} GroupMeans;
+
 static int
 compare_codes(const void *a, const void *b, void *arg)
 {
@@ -162,56 +179,136 @@ compare_codes(const void *a, const void *b, void *arg)
 	return adv_text_compare(texts[*(const int *) a], texts[*(const int *) b]);
 }
 
-Datum
-advfair_group_confidence(PG_FUNCTION_ARGS)
+/* Whether groups are made by setting the attribute, and not by the rows that have it. */
+static bool
+mode_argument(FunctionCallInfo fcinfo, int i)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_proba = true};
-	AdvpgEvaluation *e;
-	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
-	int groups;
-	int *order;
-	int64 *n;
-	double *sum;
+	char *mode = text_argument(fcinfo, i, "mode", false);
 
-	spec.model = text_argument(fcinfo, 0, "model", true);
-	spec.data = text_argument(fcinfo, 1, "data", true);
-	spec.attribute = text_argument(fcinfo, 2, "attribute", true);
-	spec.workers = workers_argument(fcinfo, 5);
-	spec.class = text_argument(fcinfo, 3, "class", true);
-	spec.given = text_argument(fcinfo, 4, "given", false);
-	spec.need_label = spec.given != NULL;
-	e = advpg_evaluate(&spec);
+	if (mode == NULL || strcmp(mode, "subset") == 0)
+		return false;
+	if (strcmp(mode, "intervene") == 0)
+		return true;
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("mode is \"%s\", but must be one of: subset, intervene", mode));
+}
 
-	groups = e->rows->attributes.n;
-	n = palloc0(sizeof(int64) * (groups + 1));
-	sum = palloc0(sizeof(double) * (groups + 1));
-	order = palloc(sizeof(int) * (groups + 1));
+static void
+subset_means(GroupMeans *m, const AdvpgEvaluation *e)
+{
 	for (size_t i = 0; i < e->rows->n; i++)
 	{
 		int group = e->rows->attribute[i];
 
-		if (group < 0 || (spec.given && e->rows->label[i] != e->given))
+		if (group < 0 || (e->given >= 0 && e->rows->label[i] != e->given))
 			continue;
-		n[group]++;
-		sum[group] += e->proba[i * e->model.net.classes + e->class];
+		m->n[group]++;
+		m->mean[group] += e->proba[i * e->model.net.classes + e->class];
 	}
+	for (int g = 0; g < e->rows->attributes.n; g++)
+		if (m->n[g] > 0)
+			m->mean[g] /= m->n[g];
+}
+
+/* The means that this call, of advfair_group_confidence or advfair_eou, asks for. */
+static GroupMeans
+group_means(FunctionCallInfo fcinfo)
+{
+	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_proba = true};
+	AdvpgEvaluation *e;
+	GroupMeans m;
+	int groups;
+
+	spec.model = text_argument(fcinfo, 0, "model", true);
+	spec.data = text_argument(fcinfo, 1, "data", true);
+	spec.attribute = m.attribute = text_argument(fcinfo, 2, "attribute", true);
+	spec.class = text_argument(fcinfo, 3, "class", true);
+	spec.given = m.given = text_argument(fcinfo, 4, "given", false);
+	spec.intervene = mode_argument(fcinfo, 5);
+	spec.workers = workers_argument(fcinfo, 6);
+	spec.need_label = spec.given != NULL;
+	e = advpg_evaluate(&spec);
+
+	m.rows = e->rows;
+	groups = e->rows->attributes.n;
+	m.n = palloc0(sizeof(int64) * (groups + 1));
+	m.mean = palloc0(sizeof(double) * (groups + 1));
+	m.order = palloc(sizeof(int) * (groups + 1));
+	if (!spec.intervene)
+		subset_means(&m, e);
 	for (int g = 0; g < groups; g++)
-		order[g] = g;
-	qsort_arg(order, groups, sizeof(int), compare_codes, e->rows->attributes.texts);
-	for (int k = 0; k < groups; k++)
 	{
-		int g = order[k];
+		m.order[g] = g;
+		if (!spec.intervene)
+			continue;
+		m.n[g] = e->n_intervened;
+		m.mean[g] = e->intervened[g];
+	}
+	qsort_arg(m.order, groups, sizeof(int), compare_codes, e->rows->attributes.texts);
+	return m;
+}
+
+Datum
+advfair_group_confidence(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	TupleDesc desc;
+	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	GroupMeans m = group_means(fcinfo);
+
+	for (int k = 0; k < m.rows->attributes.n; k++)
+	{
+		int g = m.order[k];
 		Datum values[3];
 		bool nulls[3] = {0};
 
-		values[0] = advpg_text_datum(e->rows->attributes.texts[g]);
-		nulls[1] = n[g] == 0;
-		values[1] = Float8GetDatum(n[g] ? sum[g] / n[g] : 0);
-		values[2] = Int64GetDatum(n[g]);
+		values[0] = advpg_text_datum(m.rows->attributes.texts[g]);
+		nulls[1] = m.n[g] == 0;
+		values[1] = Float8GetDatum(m.mean[g]);
+		values[2] = Int64GetDatum(m.n[g]);
 		tuplestore_putvalues(result, desc, values, nulls);
 	}
 	MemoryContextSwitchTo(caller);
 	return (Datum) 0;
+}
+
+/* One group differs from nothing: a gap of 0 would look like fairness. */
+static void
+fail_one_group(const GroupMeans *m, AdvText value)
+{
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("attribute \"%s\" has only one value, \"%.*s\", so there is nothing to compare",
+				   m->attribute, pg_mbcliplen(value.data, value.len, 100), value.data),
+			m->given ? errdetail("Only rows whose label is \"%s\" count.", m->given) : 0,
+			errhint("Give data that has rows of at least two values."));
+}
+
+Datum
+advfair_eou(PG_FUNCTION_ARGS)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "advfair evaluation", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	GroupMeans m = group_means(fcinfo);
+	int groups = 0;
+	int last = 0;
+	double min = INFINITY;
+	double max = -INFINITY;
+
+	for (int g = 0; g < m.rows->attributes.n; g++)
+	{
+		if (m.n[g] == 0)
+			continue;
+		groups++;
+		last = g;
+		min = Min(min, m.mean[g]);
+		max = Max(max, m.mean[g]);
+	}
+	if (groups == 1)
+		fail_one_group(&m, m.rows->attributes.texts[last]);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	if (groups == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(max - min);
 }

@@ -62,9 +62,9 @@ INSERT INTO contract VALUES
 	('advfair_predict', 'model text, data text, key anyelement, workers integer',
 	 'TABLE(id anyelement, label text, prediction text, confidence real, probabilities real[])'),
 	('advfair_class_accuracy', 'model text, data text, workers integer', 'TABLE(class text, accuracy double precision, n bigint)'),
-	('advfair_group_confidence', 'model text, data text, attribute text, class text, given text, workers integer',
+	('advfair_group_confidence', 'model text, data text, attribute text, class text, given text, mode text, workers integer',
 	 'TABLE(grp text, confidence double precision, n bigint)'),
-	('advfair_eou', 'model text, data text, attribute text, class text, given text, workers integer', 'double precision'),
+	('advfair_eou', 'model text, data text, attribute text, class text, given text, mode text, workers integer', 'double precision'),
 	('advfair_cau', 'model text, data advfair_data, workers integer', 'double precision'),
 	('advfair_gap', 'value double precision, grp text', 'double precision'),
 	('advfair_cau', 'label "any", prediction "any"', 'double precision'),
@@ -79,8 +79,8 @@ SELECT is_empty($$ SELECT * FROM contract EXCEPT
 				'functions have the arguments and results that users rely on');
 SELECT results_eq($$ SELECT proname::text COLLATE "C", pronargs::int, pronargdefaults::int FROM pg_proc JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = pg_proc.oid
 					 WHERE pronargdefaults > 0 ORDER BY 1, 2 $$,
-				  $$ VALUES ('advfair_cau' COLLATE "C", 3, 1), ('advfair_class_accuracy', 3, 1), ('advfair_eou', 6, 2), ('advfair_gap_interval', 5, 3),
-					 ('advfair_group_confidence', 6, 2),
+				  $$ VALUES ('advfair_cau' COLLATE "C", 3, 1), ('advfair_class_accuracy', 3, 1), ('advfair_eou', 7, 3), ('advfair_gap_interval', 5, 3),
+					 ('advfair_group_confidence', 7, 3),
 					 ('advfair_make_census', 2, 1), ('advfair_predict', 3, 1), ('advfair_predict', 4, 1), ('advfair_train', 23, 20) $$, 'arguments that may be left out');
 SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) ORDER BY attnum)::text FROM pg_attribute
 		   WHERE attrelid = 'advfair_trained'::regclass AND attnum > 0),
