@@ -143,6 +143,11 @@ CREATE FUNCTION advfair_build(task jsonb, weights real[]) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION advfair_build(jsonb, real[]) IS 'a model from a description (as advfair_describe gives it) and all its parameters in network order';
 
+CREATE FUNCTION advfair_decode(model bytea, x real[]) RETURNS jsonb
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION advfair_decode(bytea, real[])
+	IS 'an encoded input in terms of the model''s columns: numbers, texts, arrays; categories it lies between with their weights';
+
 -- Prediction, one row at a time ---------------------------------------------------------------------------------------
 
 CREATE FUNCTION advfair_predict(model bytea, "row" record) RETURNS text

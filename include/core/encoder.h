@@ -86,7 +86,7 @@ extern AdvStatus adv_encoder_store(const AdvEncoder *enc, int column, const AdvV
 
 /*
  * The way back, from what the network's input layer sees. adv_encoder_number: the number, element of an array or image byte that
- * encodes to x. A whole number, if one encodes to x or to a float32 next to x (so close, x is meant to be that number); else the
+ * encodes to x. A whole number below 2^53, if one encodes to x or to a float32 next to x (so close, x is meant to be that number); else the
  * number of fewest decimal digits that encodes to exactly x (x / factor + shift where no double does). ADV_DATA when that is
  * not finite (x is NaN, or the column's factor 0).
  */

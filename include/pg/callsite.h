@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/array.h"
 
 #include "core/model.h"
 
@@ -26,6 +27,12 @@ typedef enum AdvpgInput
 } AdvpgInput;
 
 extern const float *advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
+
+/* The model of argument 0, parsed once for the call site. */
+extern const AdvModel *advpg_callsite_model(FunctionCallInfo fcinfo);
+
+/* An encoded input: as many finite values as the model has inputs, in (c, h, w) order; anything else is an error. */
+extern const float *advpg_encoded_input(const AdvModel *model, ArrayType *array);
 
 /* Number of a class; an unknown one is an error (22023) that lists the classes. */
 extern int advpg_find_class(const AdvModel *model, AdvText class);

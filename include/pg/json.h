@@ -11,10 +11,15 @@
 
 #include "core/encoder.h"
 
-/* Push a string as a key, value or element; a number (exactly) as a value or element; a boolean as a value. */
+/*
+ * Push a string as a key, value or element; a number (exactly) or a real (by the fewest digits that tell it from others) as a value
+ * or element; a boolean or null as a value.
+ */
 extern void advpg_json_text(JsonbParseState **state, JsonbIteratorToken token, AdvText text);
 extern void advpg_json_string(JsonbParseState **state, JsonbIteratorToken token, const char *string);
 extern void advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number);
+extern void advpg_json_real(JsonbParseState **state, JsonbIteratorToken token, float number);
+extern void advpg_json_null(JsonbParseState **state);
 extern void advpg_json_boolean(JsonbParseState **state, bool boolean);
 
 /* Push a key with a value in one go; a number that is not finite becomes null. */

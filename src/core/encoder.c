@@ -265,7 +265,8 @@ adv_encoder_number(const AdvEncoder *enc, int column, size_t element, float x, d
 		return ADV_DATA;
 	}
 	of_whole = encoded(col, element, whole);
-	if (of_whole >= nextafterf(x, -INFINITY) && of_whole <= nextafterf(x, INFINITY))
+	/* beyond 2^53 every double is whole: nothing to go by */
+	if (fabs(raw) < 0x1p53 && of_whole >= nextafterf(x, -INFINITY) && of_whole <= nextafterf(x, INFINITY))
 		*number = whole;
 	else
 		*number = shortest_decimal(col, element, x, raw);

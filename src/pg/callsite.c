@@ -162,6 +162,12 @@ get_callsite(FunctionCallInfo fcinfo)
 	return fcinfo->flinfo->fn_extra = load_model(value, &pointer, fcinfo->flinfo->fn_mcxt);
 }
 
+const AdvModel *
+advpg_callsite_model(FunctionCallInfo fcinfo)
+{
+	return &get_callsite(fcinfo)->model;
+}
+
 /* ---- rows ---- */
 
 static void
@@ -253,10 +259,10 @@ input_from_row(CallSite *site, HeapTupleHeader row)
 
 /* ---- encoded values and images ---- */
 
-static void
-input_from_array(CallSite *site, ArrayType *array)
+const float *
+advpg_encoded_input(const AdvModel *model, ArrayType *array)
 {
-	size_t inputs = adv_shape_size(site->model.net.input);
+	size_t inputs = adv_shape_size(model->net.input);
 	size_t n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	const float *x = (const float *) ARR_DATA_PTR(array);
 
@@ -271,7 +277,7 @@ input_from_array(CallSite *site, ArrayType *array)
 			ereport(
 				ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("the encoded input is %s at position %zu", isnan(x[i]) ? "NaN" : "infinite", i + 1));
-	adv_to_channels_last(site->model.net.input, x, site->ws.act[0]);
+	return x;
 }
 
 static void
@@ -310,7 +316,8 @@ advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel *
 			input_from_row(site, PG_GETARG_HEAPTUPLEHEADER(1));
 			break;
 		case ADVPG_INPUT_ARRAY:
-			input_from_array(site, PG_GETARG_ARRAYTYPE_P(1));
+			adv_to_channels_last(net->input, advpg_encoded_input(&site->model, PG_GETARG_ARRAYTYPE_P(1)),
+								 site->ws.act[0]);
 			break;
 		case ADVPG_INPUT_IMAGE:
 			input_from_image(site, PG_GETARG_BYTEA_PP(1));

@@ -27,16 +27,35 @@ advpg_json_string(JsonbParseState **state, JsonbIteratorToken token, const char 
 	advpg_json_text(state, token, advpg_cstring_text(string));
 }
 
-void
-advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
+static void
+push_numeric(JsonbParseState **state, JsonbIteratorToken token, Datum text)
 {
 	JsonbValue value = {.type = jbvNumeric};
 
-	/* by way of the shortest text, which reads back as the same double */
 	value.val.numeric = DatumGetNumeric(
-		DirectFunctionCall3(numeric_in, DirectFunctionCall1(float8out, Float8GetDatum(number)),
-							ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+		DirectFunctionCall3(numeric_in, text, ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	pushJsonbValue(state, token, &value);
+}
+
+/* By way of the shortest text, which reads back as the same double. */
+void
+advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
+{
+	push_numeric(state, token, DirectFunctionCall1(float8out, Float8GetDatum(number)));
+}
+
+void
+advpg_json_real(JsonbParseState **state, JsonbIteratorToken token, float number)
+{
+	push_numeric(state, token, DirectFunctionCall1(float4out, Float4GetDatum(number)));
+}
+
+void
+advpg_json_null(JsonbParseState **state)
+{
+	JsonbValue value = {.type = jbvNull};
+
+	pushJsonbValue(state, WJB_VALUE, &value);
 }
 
 void
@@ -58,13 +77,11 @@ advpg_json_put_string(JsonbParseState **state, const char *key, const char *stri
 void
 advpg_json_put_number(JsonbParseState **state, const char *key, double number)
 {
-	JsonbValue null = {.type = jbvNull};
-
 	advpg_json_string(state, WJB_KEY, key);
 	if (isfinite(number))
 		advpg_json_number(state, WJB_VALUE, number);
 	else
-		pushJsonbValue(state, WJB_VALUE, &null);
+		advpg_json_null(state);
 }
 
 void

@@ -24,7 +24,7 @@ SELECT is_empty($$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute
 SELECT is_empty($$ SELECT proname FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid WHERE prosecdef $$,
 				'nothing runs with the rights of its owner');
 SELECT results_eq($$ SELECT DISTINCT provolatile::text, proisstrict, proparallel::text FROM pg_proc
-					 WHERE proname IN ('advfair_predict', 'advfair_proba', 'advfair_confidence') AND proargtypes[0] = 'bytea'::regtype $$,
+					 WHERE proname IN ('advfair_predict', 'advfair_proba', 'advfair_confidence', 'advfair_decode') AND proargtypes[0] = 'bytea'::regtype $$,
 				  $$ VALUES ('i', true, 's') $$, 'row functions are immutable, strict and parallel safe');
 SELECT results_eq($$ SELECT DISTINCT aggcombinefn <> 0, format_type(aggtranstype, NULL), p.proparallel::text
 					 FROM pg_aggregate a JOIN pg_proc p ON p.oid = aggfnoid WHERE proname LIKE 'advfair%' $$,
@@ -48,6 +48,7 @@ INSERT INTO contract VALUES
 	('advfair_describe', 'model bytea', 'jsonb'),
 	('advfair_weights', 'model bytea', 'TABLE(layer integer, parameter text, shape integer[], weights real[])'),
 	('advfair_build', 'task jsonb, weights real[]', 'bytea'),
+	('advfair_decode', 'model bytea, x real[]', 'jsonb'),
 	('advfair_predict', 'model bytea, "row" record', 'text'),
 	('advfair_predict', 'model bytea, x real[]', 'text'),
 	('advfair_predict', 'model bytea, image bytea', 'text'),
