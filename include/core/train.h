@@ -10,7 +10,7 @@
  *
  * Examples are rows, possibly repeated (oversampling). Each has a 64-bit key; every epoch visits them in the order of
  * (random64(seed, ADV_FOR_SHUFFLE, key, epoch), key), which depends neither on the order of rows nor on which other examples
- * there are.
+ * there are. Random starts of adversarial examples are drawn from (seed, ADV_FOR_ATTACK, key), with the epoch, from 0, as restart.
  */
 #ifndef ADV_TRAIN_H
 #define ADV_TRAIN_H
@@ -38,7 +38,7 @@ typedef struct AdvRobust
 	AdvBall ball;   /* ball.unit lies in memory that all members share */
 	double eps;     /* in units of the ball */
 	double alpha;
-	int32_t steps;
+	int32_t steps;     /* pgd and trades; fast takes one */
 	bool random_start; /* pgd; trades always starts from x + 0.001 unit N(0, 1), fast from U(-eps, eps) */
 	double beta;       /* trades: 6 */
 } AdvRobust;
@@ -53,7 +53,8 @@ typedef struct AdvTrainSpec
 } AdvTrainSpec;
 
 #define ADV_PROBE_ROWS 512 /* fast: validation rows whose PGD-5 accuracy is watched, the first ones */
-#define ADV_PROBE_FALL 0.2 /* fast: a fall of it within an epoch that ends the training */
+#define ADV_PROBE_FALL                                                                                       \
+	0.2 /* fast: a fall by more within an epoch, from the second one on, ends the training */
 
 /* What one epoch gave. Loss and accuracy are means over the epoch's minibatches as they were trained on. */
 typedef struct AdvEpoch

@@ -35,8 +35,8 @@ typedef struct Shared
 	double *slice_loss; /* (n_slices) sums over the rows of a slice */
 	int64_t *slice_correct;
 	float *slice_gradient; /* (n_slices, n_conv) gradients of the parameters before the first dense layer */
-	float *dense_src[ADV_MAX_LAYERS];   /* (batch rows, in) of each dense layer */
-	float *dense_d_dst[ADV_MAX_LAYERS]; /* (batch rows, out) */
+	float *dense_src[ADV_MAX_LAYERS];   /* (rows of a minibatch, in) of each dense layer */
+	float *dense_d_dst[ADV_MAX_LAYERS]; /* (rows of a minibatch, out) */
 	float *m;                           /* (n_params) optimizer state */
 	float *v;
 	double *part_loss; /* (VALIDATION_PARTS) */
@@ -316,6 +316,20 @@ load_example(const AdvTrain *t, uint32_t example, float *x)
 	return t->data->label[row];
 }
 
+/* How rows of the training are made adversarial; fast is one step from a random start. */
+static AdvRobust
+training_attack(const AdvRobust *robust)
+{
+	AdvRobust how = *robust;
+
+	if (how.method == ADV_METHOD_FAST)
+	{
+		how.steps = 1;
+		how.random_start = true;
+	}
+	return how;
+}
+
 /* Put adversarial examples in the place of the slice's rows, or behind them for trades. */
 static AdvStatus
 make_adversarial(Run *run, int rows, const int32_t *label, const uint64_t *key)
@@ -575,20 +589,6 @@ all_finite(size_t n, const float *values)
 }
 
 /* ---- the probe of method fast ---- */
-
-/* How rows of the training are made adversarial; fast is one step from a random start. */
-static AdvRobust
-training_attack(const AdvRobust *robust)
-{
-	AdvRobust how = *robust;
-
-	if (how.method == ADV_METHOD_FAST)
-	{
-		how.steps = 1;
-		how.random_start = true;
-	}
-	return how;
-}
 
 static AdvRobust
 probe_attack(const AdvRobust *robust)

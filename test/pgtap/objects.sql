@@ -19,7 +19,7 @@ SELECT is_empty($$ SELECT name FROM member
 SELECT is_empty($$ SELECT p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
 				   WHERE c.relname LIKE 'advfair%' AND obj_description(p.oid, 'pg_policy') IS NULL $$, 'every policy has a comment');
 SELECT is_empty($$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-				   WHERE c.relname IN ('advfair_curve', 'advfair_progress', 'advfair_model') AND a.attnum > 0
+				   WHERE c.relname IN ('advfair_curve', 'advfair_progress', 'advfair_model', 'advfair_luf_part', 'advfair_class_success') AND a.attnum > 0
 					 AND col_description(c.oid, a.attnum) IS NULL $$, 'every column has a comment');
 SELECT is_empty($$ SELECT proname FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid WHERE prosecdef $$,
 				'nothing runs with the rights of its owner');
@@ -29,8 +29,8 @@ SELECT results_eq($$ SELECT DISTINCT provolatile::text, proisstrict, proparallel
 SELECT results_eq($$ SELECT DISTINCT aggcombinefn <> 0, format_type(aggtranstype, NULL), p.proparallel::text
 					 FROM pg_aggregate a JOIN pg_proc p ON p.oid = aggfnoid WHERE proname LIKE 'advfair%' $$,
 				  $$ VALUES (true, 'bytea', 's') $$, 'aggregates have a plain state and combine');
-SELECT results_eq($$ SELECT relname::text COLLATE "C", relrowsecurity FROM pg_class WHERE relname IN ('advfair_model', 'advfair_curve') ORDER BY 1 $$,
-				  $$ VALUES ('advfair_curve' COLLATE "C", true), ('advfair_model', true) $$, 'tables have row-level security');
+SELECT results_eq($$ SELECT relname::text COLLATE "C", relrowsecurity FROM pg_class WHERE relname IN ('advfair_model', 'advfair_curve', 'advfair_luf_part') ORDER BY 1 $$,
+				  $$ VALUES ('advfair_curve' COLLATE "C", true), ('advfair_luf_part', true), ('advfair_model', true) $$, 'tables have row-level security');
 SELECT results_eq($$ SELECT c.relname::text COLLATE "C" FROM pg_extension e, unnest(extconfig) t JOIN pg_class c ON c.oid = t WHERE extname = 'advfair' ORDER BY 1 $$,
 				  $$ VALUES ('advfair_curve' COLLATE "C"), ('advfair_model') $$, 'tables are dumped');
 SELECT columns_are('advfair_model', '{model_id,name,version,owner,created_at,task,data_digest,metrics,model}');
@@ -71,21 +71,36 @@ INSERT INTO contract VALUES
 	('advfair_eou', 'confidence double precision, attribute text', 'double precision'),
 	('advfair_gap_interval', 'value double precision[], grp text[], level double precision, replicates integer, seed bigint',
 	 'TABLE(gap double precision, ci_low double precision, ci_high double precision, n bigint)'),
+	('advfair_pgd', 'model text, data text, eps anycompatible, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, '
+	 'targeted text, craft_on text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
+	 'early_stop boolean, seed bigint, workers integer',
+	 'TABLE(id bigint, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, loss double precision, x real[])'),
+	('advfair_fgsm', 'model text, data text, eps anycompatible, key anyelement, norm text, targeted text, craft_on text, mutable text[], feasible boolean, '
+	 'eps_unit text, clip_min double precision, clip_max double precision, workers integer',
+	 'TABLE(id anyelement, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, loss double precision, x real[])'),
+	('advfair_least_eps', 'model text, data text, eps_max anycompatible, mode text, step double precision, tol double precision, steps integer, restarts integer, '
+	 'norm text, random_start boolean, targeted text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
+	 'seed bigint, workers integer', 'TABLE(id bigint, label text, eps double precision, censored boolean)'),
+	('advfair_luf', 'model text, data text, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer', 'double precision'),
+	('advfair_luf_rows', 'model text, data text, key anyelement, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer',
+	 'TABLE(id anyelement, label text, prediction text, luf double precision, changed bigint, left_out bigint)'),
 	('advfair_make_census', 'n integer, seed bigint',
 	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),
 	('advfair_version', '', 'jsonb');
 SELECT is_empty($$ SELECT * FROM contract EXCEPT
 				   SELECT proname::text, regexp_replace(pg_get_function_arguments(oid), ' DEFAULT [^,]*', '', 'g'), pg_get_function_result(oid) FROM pg_proc $$,
 				'functions have the arguments and results that users rely on');
-SELECT results_eq($$ SELECT proname::text COLLATE "C", pronargs::int, pronargdefaults::int FROM pg_proc JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = pg_proc.oid
-					 WHERE pronargdefaults > 0 ORDER BY 1, 2 $$,
-				  $$ VALUES ('advfair_cau' COLLATE "C", 3, 1), ('advfair_class_accuracy', 3, 1), ('advfair_eou', 7, 3), ('advfair_gap_interval', 5, 3),
-					 ('advfair_group_confidence', 7, 3),
-					 ('advfair_make_census', 2, 1), ('advfair_predict', 3, 1), ('advfair_predict', 4, 1), ('advfair_train', 23, 20) $$, 'arguments that may be left out');
+SELECT is_empty($$ SELECT proname, pronargs - pronargdefaults FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+				   WHERE pronargdefaults > 0 AND proargnames[1] = 'model' AND pronargs - pronargdefaults <> CASE
+					 WHEN proname IN ('advfair_train', 'advfair_adv_train') THEN 3 -- label
+					 WHEN proname IN ('advfair_group_confidence', 'advfair_eou') THEN 4 -- attribute, class
+					 ELSE 2 + ('key' = ANY (proargnames))::int
+						+ (proname IN ('advfair_pgd', 'advfair_fgsm', 'advfair_least_eps', 'advfair_class_robustness'))::int -- eps
+					 END $$, 'all but model, data, key and what else nobody can guess may be left out');
 SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) ORDER BY attnum)::text FROM pg_attribute
 		   WHERE attrelid = 'advfair_trained'::regclass AND attnum > 0),
 		  '{"model text","version integer","epochs integer","loss double precision","accuracy double precision","seconds double precision"}', 'row of a training');
-SELECT is_empty($$ SELECT proname FROM pg_proc WHERE proname IN ('advfair_run', 'advfair_train', 'advfair_fit', 'advfair_retrain') AND (provolatile <> 'v' OR proparallel <> 'u') $$,
+SELECT is_empty($$ SELECT proname FROM pg_proc WHERE proname IN ('advfair_run', 'advfair_train', 'advfair_adv_train', 'advfair_fit', 'advfair_retrain') AND (provolatile <> 'v' OR proparallel <> 'u') $$,
 				'trainings are volatile and stay in the leader');
 SELECT is_empty($$ SELECT relname FROM pg_class c JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
 				   WHERE relkind IN ('r', 'v') AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT') $$, 'everybody may look at tables and views');
