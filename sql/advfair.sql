@@ -351,6 +351,37 @@ COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8
 	float8, float8, boolean, bigint, int)
 	IS 'class-wise robustness unfairness: largest difference between two classes in success rate at eps (CRU_s), or without eps in mean least eps (CRU_eps)';
 
+-- Everything at once ------------------------------------------------------------------------------------------------------
+
+/*
+ * Metrics: accuracy; class_accuracy and cau; for each eps robust_accuracy, success_rate of each class and cru_s; with eps_max
+ * least_eps of each class and cru_eps; for each protected attribute group_confidence and eou, of the second of two classes or of each of
+ * more, over the rows whose label is given.
+ */
+CREATE FUNCTION advfair_audit(models text[], data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
+		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT NULL, replicates int DEFAULT NULL,
+		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
+		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (model text, metric text, eps float8, class text, attribute text, grp text, value float8, ci_low float8,
+		ci_high float8, n bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
+COMMENT ON FUNCTION advfair_audit(text[], text, float8[], text[], text, float8, float8, int, float8, int, int, text, boolean, text[], boolean, text,
+	float8, float8, bigint, int)
+	IS 'accuracy, robustness and fairness of models on a data set, by class and by group, with bootstrap intervals';
+
+CREATE FUNCTION advfair_compare(model_a text, model_b text, data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
+		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT NULL, replicates int DEFAULT NULL,
+		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
+		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+	RETURNS TABLE (metric text, eps float8, class text, attribute text, grp text, a float8, b float8, difference float8,
+		ci_low float8, ci_high float8, n bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
+COMMENT ON FUNCTION advfair_compare(text, text, text, float8[], text[], text, float8, float8, int, float8, int, int, text, boolean, text[], boolean, text,
+	float8, float8, bigint, int)
+	IS 'what advfair_audit tells of two models, and the differences b - a with bootstrap intervals paired over the same rows';
+
 -- Leaving rows out -------------------------------------------------------------------------------------------------------
 
 /* Results of models that are trained while a run is not through yet. The run deletes them when it is. */

@@ -37,4 +37,11 @@ typedef enum AdvpgOnslaught
 extern AdvpgVictim *advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught,
 								 const char *what, Oid id_type);
 
+/*
+ * The two halves of it, for those who do more with the rows: open needs a connection to SPI, attack may be called more than once and
+ * replaces victim->attacked. Rows stay in shared memory.
+ */
+extern AdvpgVictim *advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on);
+extern void advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught);
+
 #endif

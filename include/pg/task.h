@@ -114,6 +114,20 @@ typedef struct AdvpgAttackTask
 	double workers;
 } AdvpgAttackTask;
 
+/* All scores of several models at once: kind audit, or compare (two models). */
+typedef struct AdvpgAuditTask
+{
+	List *models;  /* of char * */
+	char *model_a; /* compare */
+	char *model_b;
+	List *protected;      /* of char *: columns */
+	char *given;          /* a class */
+	double level;         /* of intervals */
+	double replicates;    /* of the bootstrap */
+	JsonbValue *eps_max;  /* of least eps; NULL: none */
+	AdvpgAttackTask task; /* data, eps_list, seed, workers, how to attack */
+} AdvpgAuditTask;
+
 /* Many trainings without one row each: kind luf. */
 typedef struct AdvpgLufTask
 {
@@ -132,6 +146,8 @@ typedef struct AdvpgTaskKind AdvpgTaskKind;
 extern const AdvpgTaskKind advpg_attack_kind;
 extern const AdvpgTaskKind advpg_least_eps_kind;
 extern const AdvpgTaskKind advpg_class_robustness_kind;
+extern const AdvpgTaskKind advpg_audit_kind;
+extern const AdvpgTaskKind advpg_compare_kind;
 extern const AdvpgTaskKind advpg_luf_kind;
 
 /*

@@ -196,8 +196,8 @@ check_order(const AdvpgVictim *victim, const AdvpgAttackTask *task)
 		}
 }
 
-static void
-run(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught)
+void
+advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught)
 {
 	AdvpgAttackSettings settings = task->attack;
 
@@ -230,9 +230,19 @@ run(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught)
 }
 
 AdvpgVictim *
-advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, const char *what, Oid id_type)
+advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
 {
 	AdvpgVictim *victim = palloc0(sizeof(AdvpgVictim));
+
+	victim->e = advpg_evaluation_open(spec);
+	open_crafter(victim, spec->schema, craft_on);
+	return victim;
+}
+
+AdvpgVictim *
+advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, const char *what, Oid id_type)
+{
+	AdvpgVictim *volatile victim = NULL;
 	MemoryContext context = CurrentMemoryContext;
 	AdvpgEvaluationSpec spec = {.schema = schema, .need_label = true};
 
@@ -249,9 +259,8 @@ advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, 
 	advpg_progress_begin(what, task->model);
 	PG_TRY();
 	{
-		victim->e = advpg_evaluation_open(&spec);
-		open_crafter(victim, schema, task->attack.craft_on);
-		run(victim, task, onslaught);
+		victim = advpg_victim_open(&spec, task->attack.craft_on);
+		advpg_victim_attack(victim, task, onslaught);
 		advpg_rows_release(victim->e->rows);
 	}
 	PG_FINALLY();

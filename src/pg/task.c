@@ -160,6 +160,23 @@ static const Key class_keys[] = {
 #define SETTINGS offsetof(AdvpgAttackTask, attack)
 #undef AT
 
+#define AT(member) offsetof(AdvpgAuditTask, member)
+static const Key models_keys[] = {{"models", KEY_TEXTS, AT(models), 1}};
+static const Key pair_keys[] = {{"model_a", KEY_TEXT, AT(model_a)}, {"model_b", KEY_TEXT, AT(model_b)}};
+static const Key audit_keys[] = {
+	{"data", KEY_TEXT, AT(task.data)},
+	{"eps", KEY_NUMBERS, AT(task.eps_list), 0, MAX_EPS},
+	{"protected", KEY_TEXTS, AT(protected), 1},
+	{"given", KEY_TEXT, AT(given)},
+	{"eps_max", KEY_SIZES, AT(eps_max), 0, MAX_EPS, true},
+	{"level", KEY_NUMBER, AT(level), 0, 1, true},
+	{"replicates", KEY_INTEGER, AT(replicates), 1, 1000000},
+	{"seed", KEY_INTEGER, AT(task.seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", KEY_INTEGER, AT(task.workers), 0, 1024},
+};
+#define AUDIT_SETTINGS offsetof(AdvpgAuditTask, task.attack)
+#undef AT
+
 #define AT(member) offsetof(AdvpgLufTask, member)
 static const Key luf_keys[] = {
 	{"model", KEY_TEXT, AT(model)},
@@ -188,6 +205,10 @@ static const AdvpgTrainTask adv_train_defaults = {TRAIN_DEFAULTS, .adversarial =
 												  .method = ADVPG_METHOD_MERGED, .beta = 6};
 static const AdvpgAttackTask attack_defaults = {
 	.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN};
+static const AdvpgAuditTask audit_defaults = {
+	.level = 0.95,
+	.replicates = 1000,
+	.task = {.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN}};
 static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 
 #define GROUP(keys, base)                                                                                    \
@@ -223,6 +244,21 @@ const AdvpgTaskKind advpg_class_robustness_kind = {
 	{GROUP(attack_keys, 0),
 	 GROUP(class_keys, 0),
 	 {perturbation_keys + 1, lengthof(perturbation_keys) - 1, SETTINGS}}};
+/* no targets and no transfer: those are the last three keys */
+const AdvpgTaskKind advpg_audit_kind = {
+	"audit",
+	sizeof(AdvpgAuditTask),
+	&audit_defaults,
+	{GROUP(models_keys, 0),
+	 GROUP(audit_keys, 0),
+	 {perturbation_keys + 1, N_TRAINING_PERTURBATION - 1, AUDIT_SETTINGS}}};
+const AdvpgTaskKind advpg_compare_kind = {
+	"compare",
+	sizeof(AdvpgAuditTask),
+	&audit_defaults,
+	{GROUP(pair_keys, 0),
+	 GROUP(audit_keys, 0),
+	 {perturbation_keys + 1, N_TRAINING_PERTURBATION - 1, AUDIT_SETTINGS}}};
 const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
 
 /* ---- reading ---- */

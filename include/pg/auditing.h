@@ -1,0 +1,39 @@
+/*
+ * auditing.h
+ *		All scores of several models on the same rows, with bootstrap intervals, and paired differences between two models.
+ */
+#ifndef ADVPG_AUDITING_H
+#define ADVPG_AUDITING_H
+
+#include "postgres.h"
+
+#include "core/metrics.h"
+#include "pg/task.h"
+
+/* One figure, for each model. Texts that do not apply are NULL, eps NaN. */
+typedef struct AdvpgFigure
+{
+	const char *metric;
+	double eps;
+	const char *class;
+	const char *attribute;
+	const char *group;
+	AdvInterval *value;     /* (n_models); NaN: no rows */
+	AdvInterval difference; /* of the second model from the first, with two models */
+	int64 n;                /* rows */
+} AdvpgFigure;
+
+typedef struct AdvpgAudit
+{
+	int n_models;
+	char **model;  /* (n_models) name@version */
+	List *figures; /* of AdvpgFigure * */
+} AdvpgAudit;
+
+/*
+ * Audit as task says; task->models are the models. Errors: models whose classes or rows differ, a class or a column that is not there,
+ * an attribute with one value. Results live in the current memory context; schema is the extension's.
+ */
+extern AdvpgAudit *advpg_audit(Oid schema, const AdvpgAuditTask *task);
+
+#endif

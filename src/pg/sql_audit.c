@@ -1,0 +1,129 @@
+/*
+ * sql_audit.c
+ *		advfair_audit: all scores of some models. advfair_compare: those of two models, and how far they differ.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/auditing.h"
+#include "pg/call.h"
+
+PG_FUNCTION_INFO_V1(advfair_audit);
+PG_FUNCTION_INFO_V1(advfair_compare);
+
+#define MAX_VALUES 11
+
+typedef struct Output
+{
+	ReturnSetInfo *rsinfo;
+	Datum values[MAX_VALUES];
+	bool nulls[MAX_VALUES];
+	int n;
+} Output;
+
+static void
+put_text(Output *r, const char *text)
+{
+	r->nulls[r->n] = text == NULL;
+	r->values[r->n++] = text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+static void
+put_number(Output *r, double number)
+{
+	r->nulls[r->n] = isnan(number);
+	r->values[r->n++] = Float8GetDatum(number);
+}
+
+static void
+put_figure(Output *r, const AdvpgFigure *figure)
+{
+	put_text(r, figure->metric);
+	put_number(r, figure->eps);
+	put_text(r, figure->class);
+	put_text(r, figure->attribute);
+	put_text(r, figure->group);
+}
+
+static void
+end_row(Output *r, int64 n)
+{
+	r->nulls[r->n] = false;
+	r->values[r->n++] = Int64GetDatum(n);
+	tuplestore_putvalues(r->rsinfo->setResult, r->rsinfo->setDesc, r->values, r->nulls);
+	r->n = 0;
+}
+
+static MemoryContext
+begin(FunctionCallInfo fcinfo, Output *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	InitMaterializedSRF(fcinfo, 0);
+	return MemoryContextSwitchTo(
+		AllocSetContextCreate(CurrentMemoryContext, "advfair audit", ALLOCSET_DEFAULT_SIZES));
+}
+
+Datum
+advfair_audit(PG_FUNCTION_ARGS)
+{
+	Output r;
+	MemoryContext caller = begin(fcinfo, &r);
+	AdvpgAuditTask task;
+	AdvpgAudit *audit;
+	ListCell *cell;
+
+	advpg_task_read(&advpg_audit_kind, advpg_call_task(fcinfo, NULL), &task);
+	audit = advpg_audit(get_func_namespace(fcinfo->flinfo->fn_oid), &task);
+	for (int m = 0; m < audit->n_models; m++)
+		foreach (cell, audit->figures)
+		{
+			const AdvpgFigure *figure = lfirst(cell);
+
+			put_text(&r, audit->model[m]);
+			put_figure(&r, figure);
+			put_number(&r, figure->value[m].value);
+			put_number(&r, figure->value[m].low);
+			put_number(&r, figure->value[m].high);
+			end_row(&r, figure->n);
+		}
+	MemoryContextSwitchTo(caller);
+	return (Datum) 0;
+}
+
+Datum
+advfair_compare(PG_FUNCTION_ARGS)
+{
+	Output r;
+	MemoryContext caller = begin(fcinfo, &r);
+	AdvpgAuditTask task;
+	AdvpgAudit *audit;
+	ListCell *cell;
+
+	advpg_task_read(&advpg_compare_kind, advpg_call_task(fcinfo, NULL), &task);
+	if (task.model_a == NULL || task.model_b == NULL)
+		advpg_task_invalid(task.model_a ? "model_b" : "model_a", "is missing");
+	task.models = list_make2(task.model_a, task.model_b);
+	audit = advpg_audit(get_func_namespace(fcinfo->flinfo->fn_oid), &task);
+	foreach (cell, audit->figures)
+	{
+		const AdvpgFigure *figure = lfirst(cell);
+
+		put_figure(&r, figure);
+		put_number(&r, figure->value[0].value);
+		put_number(&r, figure->value[1].value);
+		put_number(&r, figure->difference.value);
+		put_number(&r, figure->difference.low);
+		put_number(&r, figure->difference.high);
+		end_row(&r, figure->n);
+	}
+	MemoryContextSwitchTo(caller);
+	return (Datum) 0;
+}
