@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(35);
+SELECT plan(43);
 CREATE TEMP TABLE people AS SELECT *, age / 4.0::float8 AS quarter, age > 40 AS old, ARRAY[age, hours, 7] AS several FROM advfair_make_census(400, 5);
 CREATE TEMP TABLE model AS
 SELECT encoding, advfair_fit(jsonb_build_object('data', 'people', 'label', 'income', 'id', 'person_id', 'epochs', 1, 'encoding', encoding, 'arch', '')) AS model
@@ -71,6 +71,18 @@ FROM picture;
 SELECT is(advfair_decode(model, '{0.5,1,0,0,0,0,0,0,0,0,0,0.1}'), '{"image": [127.5, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25.5]}', 'values between bytes') FROM picture;
 SELECT ok(bool_and(advfair_decode(model, x) -> 'image' = to_jsonb(array_fill(b, ARRAY[12]))), 'all bytes')
 FROM picture, generate_series(0, 255) b, LATERAL (SELECT array_fill((b / 255.0::real)::real, ARRAY[12]) AS x) x;
+
+-- what an attack reports: feasible examples are rows that a table of the same types can hold, and predict what was reported
+SELECT is(version, 1, encoding || ': trained') FROM model, advfair_train(encoding, 'people', 'income', id => 'person_id', encoding => encoding,
+	features => '{age,education,hours,occupation,sex,race}', epochs => 3, arch => 'dense 8, tanh');
+CREATE TEMP TABLE attacked AS
+SELECT encoding, p.id, p.adversarial, p.success, advfair_decode(advfair_get(encoding), p.x) AS d
+FROM (VALUES ('standard', 0.5), ('minmax', 0.2), ('ordinal', 3)) e (encoding, eps), LATERAL advfair_pgd(encoding, 'people', eps, feasible => true, steps => 5) p;
+SELECT is(count(*), 1200::bigint, 'rows are attacked') FROM attacked;
+SELECT is_empty($$ SELECT encoding, id, d FROM attacked, jsonb_populate_record(NULL::people, d) r WHERE advfair_predict(advfair_get(encoding), r) <> adversarial $$,
+				'their decoded examples predict what the attack reports');
+SELECT cmp_ok(count(*), '>', 20::bigint, encoding || ': some of which are other people') FROM attacked JOIN people p ON person_id = id
+WHERE success AND (d ->> 'age' <> p.age::text OR d ->> 'hours' <> p.hours::text) GROUP BY encoding;
 
 -- errors
 SELECT throws_ok($$ SELECT advfair_decode(model, '{1,2}') FROM built WHERE encoding = 'standard' $$, '2202E',
