@@ -7,8 +7,10 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "fmgr.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 /*
  * An object with kind, unless that is NULL, and a member for each named input argument of this call that is not NULL, but for key, whose value must be NULL
@@ -19,5 +21,11 @@ extern Jsonb *advpg_call_task(FunctionCallInfo fcinfo, const char *kind);
 
 /* Type of the argument named key, bigint when the function has none: the type of the ids it returns. */
 extern Oid advpg_call_id_type(FunctionCallInfo fcinfo);
+
+/*
+ * Begin the result of a set-returning function: its rows go to the tuple store, desc describes them. The current memory context
+ * becomes one of the call's own.
+ */
+extern Tuplestorestate *advpg_call_result(FunctionCallInfo fcinfo, TupleDesc *desc);
 
 #endif
