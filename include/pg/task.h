@@ -40,8 +40,9 @@ typedef enum AdvpgEpsUnit
 /* How inputs are perturbed, as users say it. */
 typedef struct AdvpgAttackSettings
 {
-	JsonbValue *eps; /* a number, an array (one per column), or an object (columns by name) */
-	double alpha;    /* in the unit of eps; with eps per column, a share of it */
+	JsonbValue *eps;     /* a number, an array (one per column), or an object (columns by name) */
+	const char *eps_key; /* what the user knows it by; NULL: eps */
+	double alpha;        /* in the unit of eps; with eps per column, a share of it */
 	double steps;
 	double restarts;
 	int norm; /* AdvNorm */
