@@ -2,30 +2,39 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(121);
+SELECT plan(129);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 6);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE FUNCTION newest(which text) RETURNS advfair_model LANGUAGE sql AS $$ SELECT m FROM advfair_model m WHERE name = which ORDER BY version DESC LIMIT 1 $$;
--- accuracy under attack
-CREATE FUNCTION withstands(model text, eps float8) RETURNS float8 LANGUAGE sql AS $$ SELECT sum(accuracy * n) / sum(n) FROM advfair_class_robustness(model, 'people', ARRAY[eps]) $$;
 SELECT is(version, 1, 'a standard model') FROM advfair_train('standard', 'people', 'income', arch => 'dense 16, tanh', epochs => 10, learning_rate => 0.01, batch_size => 50);
 
 -- every method; those without a source train one where they need it
 CREATE TABLE methods (method text, alpha float8, steps int);
-INSERT INTO methods VALUES ('merged', 0.025, 20), ('pgd', 0.05, 10), ('trades', 0.05, 10), ('fast', 0.25, 1);
+INSERT INTO methods VALUES ('merged', 0.00625, 20), ('pgd', 0.0125, 10), ('trades', 0.0125, 10), ('fast', 0.0625, 1);
 SELECT ok(version = 1 AND epochs = 10 AND loss > 0 AND accuracy BETWEEN 0.5 AND 1, method || ': trained') FROM methods,
-	advfair_adv_train(method, 'people', 'income', method => method, eps => 0.2, arch => 'dense 16, tanh', epochs => 10, learning_rate => 0.01, batch_size => 50);
+	advfair_adv_train(method, 'people', 'income', method => method, eps => 0.05, arch => 'dense 16, tanh', epochs => 10, learning_rate => 0.01, batch_size => 50);
 SELECT is(task - '{id,data,label,features,arch,encoding,scale,missing,unseen,optimizer,learning_rate,momentum,weight_decay,init,epochs,batch_size,seed,workers,validation}'::text[],
-		  jsonb_build_object('kind', 'adv_train', 'model', name, 'method', name, 'eps', 0.2, 'alpha', alpha, 'steps', steps, 'restarts', 1, 'norm', 'linf', 'random_start', true, 'eps_unit', 'input', 'beta', 6, 'warm', false, 'feasible', false), name || ': the task is complete')
+		  jsonb_build_object('kind', 'adv_train', 'model', name, 'method', name, 'eps', 0.05, 'alpha', alpha, 'steps', steps, 'restarts', 1, 'norm', 'linf', 'random_start', true, 'eps_unit', 'input', 'beta', 6, 'warm', false, 'feasible', false), name || ': the task is complete')
 FROM advfair_model JOIN methods ON method = name;
 SELECT is(task ->> 'validation', CASE name WHEN 'fast' THEN '0.02' END, name || ': rows to watch') FROM advfair_model JOIN methods ON method = name;
 SELECT ok(count(*) = 10 AND min(epoch) = 1 AND max(epoch) = 10, name || ': a curve') FROM advfair_curve JOIN advfair_model USING (model_id) JOIN methods ON method = name GROUP BY name;
 SELECT ok((metrics ->> 'rows')::int = 400 AND (metrics ->> 'examples')::int BETWEEN CASE name WHEN 'merged' THEN 800 WHEN 'fast' THEN 380 ELSE 400 END AND CASE name WHEN 'merged' THEN 800 WHEN 'fast' THEN 399 ELSE 400 END, name || ': rows and examples') FROM advfair_model JOIN methods ON method = name;
 SELECT is(metrics ? 'twin_success', name = 'merged', name || ': twins are of method merged') FROM advfair_model JOIN methods ON method = name;
-SELECT ok(task ? 'source' = false AND task ? 'source_id' = false AND (metrics ->> 'twin_success')::float8 BETWEEN 0.3 AND 1, 'merged: the source it trained is no model of the registry') FROM advfair_model WHERE name = 'merged';
+SELECT ok(task ? 'source' = false AND task ? 'source_id' = false AND (metrics ->> 'twin_success')::float8 BETWEEN 0.15 AND 1, 'merged: the source it trained is no model of the registry') FROM advfair_model WHERE name = 'merged';
 SELECT is(count(*), 5::bigint, 'so there are no other models') FROM advfair_model;
-SELECT cmp_ok(withstands(method, 0.2), '>', withstands('standard', 0.2) + 0.1, method || ': withstands attacks that the standard model does not') FROM methods WHERE method IN ('pgd', 'trades', 'fast');
-SELECT ok((SELECT avg((label = prediction)::int) FROM advfair_predict(method, 'people')) > 0.7, method || ': and is right on clean rows') FROM methods;
+SELECT ok(avg((label = prediction)::int) > 0.78, method || ': and is right on clean rows') FROM methods, LATERAL advfair_predict(method, 'people') GROUP BY method;
+
+-- one input tells the class by far, twenty tell it by little: a standard model heeds them all, a robust one the first
+CREATE TABLE points AS SELECT i AS id, ARRAY(SELECT (sign(i % 2 - 0.5) * CASE k WHEN 0 THEN 1 ELSE 0.1 END + (CASE k WHEN 0 THEN 0.4 ELSE 0.02 END) * (mod(i * 7919 + k * 104729 + i * k * 31, 1000) / 1000.0 - 0.5))::real FROM generate_series(0, 20) k) AS v,
+	i % 2 AS y FROM generate_series(1, 400) i;
+CREATE FUNCTION withstands(model text) RETURNS float8 LANGUAGE sql AS $$ SELECT sum(accuracy * n) / sum(n) FROM advfair_class_robustness(model, 'points', '{0.3}', restarts => 2) $$;
+SELECT ok((advfair_train('points', 'points', 'y', id => 'id', encoding => 'ordinal', scale => false, arch => 'dense 16, tanh', epochs => 10, learning_rate => 0.01, batch_size => 50)).accuracy > 0.99, 'points: a standard model');
+SELECT ok((advfair_adv_train('points ' || method, 'points', 'y', method => method, eps => 0.3, id => 'id', encoding => 'ordinal', scale => false, arch => 'dense 16, tanh', epochs => 20, learning_rate => 0.01, batch_size => 50)).accuracy > 0.8, 'points: ' || method)
+FROM methods WHERE method <> 'merged';
+SELECT cmp_ok(withstands('points'), '<', 0.3::float8, 'the standard model is broken at the eps trained with');
+SELECT cmp_ok(withstands('points ' || method), '>', 0.8::float8, method || ': the robust one is not') FROM methods WHERE method <> 'merged';
+SELECT cmp_ok(avg((label = prediction)::int), '>', 0.95, method || ': and is right on clean rows') FROM methods, LATERAL advfair_predict('points ' || method, 'points') WHERE method <> 'merged' GROUP BY method;
+DELETE FROM advfair_model WHERE name LIKE 'points%';
 
 -- the same again, and with another number of workers
 CREATE TABLE again AS SELECT method, (advfair_retrain(method)).version FROM methods;
@@ -39,9 +48,9 @@ SELECT isnt(advfair_fit(task - 'model' || '{"eps": 0.1}'), model, name || ': ano
 
 -- merged with a source
 SELECT is((advfair_train('standard', 'people', 'income', arch => 'dense 16, tanh', epochs => 2)).version, 2, 'another version of the standard model');
-SELECT ok(version = 1 AND accuracy > 0.5, 'merged: with a source') FROM advfair_adv_train('sourced', 'people', 'income', source => 'standard@1', eps => 0.2, arch => 'dense 16, tanh', epochs => 10, learning_rate => 0.01, batch_size => 50);
+SELECT ok(version = 1 AND accuracy > 0.5, 'merged: with a source') FROM advfair_adv_train('sourced', 'people', 'income', source => 'standard@1', eps => 0.05, arch => 'dense 16, tanh', epochs => 10, learning_rate => 0.01, batch_size => 50);
 SELECT is(m.task ->> 'source' || ' ' || (m.task ->> 'source_id'), 'standard@1 ' || s.model_id, 'the source is stored, by name and id') FROM newest('sourced') m, advfair_model s WHERE s.name = 'standard' AND s.version = 1;
-SELECT ok(abs((metrics ->> 'twin_success')::float8 - (SELECT avg(success::int) FROM advfair_pgd('standard@1', 'people', 0.2, early_stop => false))) < 0.005 AND metrics ->> 'examples' = '800', 'twin_success is the success of the attack on it') FROM newest('sourced');
+SELECT ok(abs((metrics ->> 'twin_success')::float8 - (SELECT avg(success::int) FROM advfair_pgd('standard@1', 'people', 0.05, early_stop => false))) < 0.005 AND metrics ->> 'examples' = '800', 'twin_success is the success of the attack on it') FROM newest('sourced');
 SELECT is(a.model, b.model, 'a source that is as the one trained along: the same bytes') FROM newest('sourced') a, newest('merged') b;
 SELECT is((advfair_adv_train('plain name', 'people', 'income', source => 'standard', eps => 0.2, arch => 'dense 16, tanh', epochs => 2)).version, 1, 'a name without a version');
 SELECT is(task ->> 'source', 'standard@2', 'is its newest') FROM newest('plain name');
@@ -75,9 +84,9 @@ SELECT is(count(*), models - 1, 'and leaves nothing') FROM advfair_model, before
 -- what methods have in common with standard training
 SELECT is(advfair_fit(t || '{"kind": "adv_train", "method": "pgd", "eps": 0}'), advfair_fit(t), 'eps 0 is standard training: ' || coalesce(t ->> 'encoding', ''))
 FROM unnest(ARRAY['{"data": "people", "label": "income", "arch": "dense 16, tanh", "epochs": 3, "oversample": "balance", "validation": "0.2", "seed": 3}', '{"data": "people", "label": "income", "arch": "dense 16, relu", "epochs": 3, "encoding": "ordinal"}']::jsonb[]) t;
-SELECT isnt(advfair_fit(t || '{"kind": "adv_train", "method": "pgd", "eps": {"age": 0.5}}'), advfair_fit(t), 'an eps for one column is something else'),
+SELECT unnest(ARRAY[isnt(advfair_fit(t || '{"kind": "adv_train", "method": "pgd", "eps": {"age": 0.5}}'), advfair_fit(t), 'an eps for one column is something else'),
 	   is(advfair_fit(t || '{"kind": "adv_train", "method": "pgd", "eps": {"age": 0.5}}'), advfair_fit(t || '{"kind": "adv_train", "method": "pgd", "eps": [0.5, 0, 0, 0, 0, 0]}'), 'and the same as an array'),
-	   is(advfair_fit(t || '{"kind": "adv_train", "method": "trades", "eps": 0.1, "beta": 0}'), advfair_fit(t || '{"kind": "adv_train", "method": "trades", "eps": 0.2, "beta": 0}'), 'trades without its second term does not ask for eps')
+	   is(advfair_fit(t || '{"kind": "adv_train", "method": "trades", "eps": 0.1, "beta": 0}'), advfair_fit(t || '{"kind": "adv_train", "method": "trades", "eps": 0.2, "beta": 0}'), 'trades without its second term does not ask for eps')])
 FROM (SELECT '{"data": "people", "label": "income", "arch": "dense 16, tanh", "epochs": 2}'::jsonb) t (t);
 SELECT is((advfair_adv_train('columns', 'people', 'income', method => method, eps => '{"age": 0.5, "hours": 0.2}', norm => 'l2', mutable => '{age}', clip_max => 3, arch => '', epochs => 1)).version > 0, true, method || ': eps for columns') FROM methods;
 SELECT is(task -> 'eps' || jsonb_build_object('norm', task -> 'norm', 'mutable', task -> 'mutable', 'clip', task -> 'clip_max', 'none', task -> 'clip_min'), '{"age": 0.5, "hours": 0.2, "norm": "l2", "mutable": ["age"], "clip": 3, "none": null}', task ->> 'method' || ': is stored as it was given') FROM advfair_model WHERE name = 'columns';
