@@ -515,8 +515,8 @@ check_method(const AdvpgTrainTask *task)
 {
 	bool merged = task->method == ADVPG_METHOD_MERGED;
 
-	if (task->source && !merged)
-		advpg_task_invalid("source", "is for method merged alone");
+	if ((task->source || task->source_id) && !merged)
+		advpg_task_invalid(task->source ? "source" : "source_id", "is for method merged alone");
 	if (task->warm > 0 && !merged)
 		advpg_task_invalid("warm", "is for method merged alone");
 	if (task->attack.feasible > 0 && !merged)

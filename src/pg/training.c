@@ -441,6 +441,11 @@ open_source(AdvpgPlan *t, Oid schema)
 		return;
 	entry = task->source_id ? advpg_registry_find_id(schema, task->source_id)
 							: advpg_registry_find(schema, task->source);
+	if (entry == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("source \"%s\" does not exist", task->source ? task->source : task->source_id),
+				errdetail("It is known by its model_id, %s.", task->source_id),
+				errhint("It was deleted since the task was recorded, or you may not use it."));
 	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &t->source);
 	task->source = psprintf("%s@%d", entry->name, entry->version);
 	task->source_id = entry->model_id;
