@@ -15,6 +15,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -51,7 +52,7 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 									   " AND owner OPERATOR(pg_catalog.=) current_user",
 									   quote_identifier(get_namespace_name(keeper->schema))),
 							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read advfair_luf_part");
+		elog(ERROR, "could not read " TABLE);
 	for (uint64 r = 0; r < SPI_processed; r++)
 	{
 		bool isnull;
@@ -180,26 +181,34 @@ keep_finished(Keeper *k)
 										   " VALUES ($1, $2, $3, current_user) ON CONFLICT DO NOTHING",
 										   quote_identifier(get_namespace_name(k->run->schema))),
 								  3, types, values, NULL, false, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not write advfair_luf_part");
+			elog(ERROR, "could not write " TABLE);
 		k->kept[m] = true;
 	}
 	if (begun)
 		commit();
 }
 
+/* Delete the parts of this run. A longer one of the same digest, with more rows left out, has others, which it may need again. */
 static void
 forget(Keeper *k)
 {
-	Oid types[] = {TEXTOID};
-	Datum values[1];
+	Oid types[] = {TEXTOID, INT8ARRAYOID};
+	Datum values[2];
+	Datum *parts;
 
 	begin(k);
+	parts = palloc_extended(sizeof(Datum) * k->shared->n_models, MCXT_ALLOC_HUGE);
+	for (uint64 m = 0; m < k->shared->n_models; m++)
+		parts[m] = Int64GetDatum(k->part[m]);
 	values[0] = CStringGetTextDatum(k->run->digest);
+	values[1] = PointerGetDatum(construct_array(parts, k->shared->n_models, INT8OID, sizeof(int64),
+												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	if (SPI_execute_with_args(psprintf("DELETE FROM %s." TABLE " WHERE digest OPERATOR(pg_catalog.=) $1"
+									   " AND part OPERATOR(pg_catalog.=) ANY ($2)"
 									   " AND owner OPERATOR(pg_catalog.=) current_user",
 									   quote_identifier(get_namespace_name(k->run->schema))),
-							  1, types, values, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not delete from advfair_luf_part");
+							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete from " TABLE);
 	commit();
 }
 
