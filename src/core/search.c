@@ -43,11 +43,16 @@ adv_search_next(const AdvSearch *search, AdvBracket *bracket)
 	return true;
 }
 
-/* An example nearer than an eps that failed shows that the failure said nothing: how little can fail is then unknown. */
+/*
+ * An example nearer than an eps that failed shows that the failure said nothing: how little can fail is then unknown. A distance that
+ * rounding makes larger than eps must not keep the bracket from shrinking.
+ */
 void
 adv_search_broken(AdvBracket *bracket, double distance)
 {
-	bracket->nearest = bracket->broken ? fmin(bracket->nearest, distance) : distance;
+	double bound = fmin(distance, bracket->eps);
+
+	bracket->nearest = bracket->broken ? fmin(bracket->nearest, bound) : bound;
 	bracket->broken = true;
 	if (bracket->failed >= bracket->nearest)
 		bracket->failed = 0;

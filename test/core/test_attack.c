@@ -907,6 +907,11 @@ test_brackets(void)
 	ok(b.eps == 1 && !adv_search_next(&bisect, &b) && adv_search_result(&bisect, &b) == 1,
 	   "doubling ends at eps_max");
 	b = (AdvBracket){0};
+	bisect.tol = 1e-300;
+	for (int i = 0; i < 1000 && adv_search_next(&bisect, &b); i++)
+		adv_search_broken(&b, b.eps * (1 + 1e-15)); /* as rounding may have it */
+	ok(!adv_search_next(&bisect, &b), "a tolerance finer than numbers are comes to an end");
+	b = (AdvBracket){0};
 	bisect.eps_max = bisect.tol = 0;
 	ok(!adv_search_next(&bisect, &b), "nothing is less than nothing");
 }
