@@ -22,6 +22,7 @@
 #include "common/sha2.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
 #include "tcop/dest.h"
@@ -40,7 +41,8 @@
 #define CHUNK_BYTES (16 * 1024 * 1024) /* of shared memory, or the size of one row if that is more */
 #define BLOCK_BYTES (1024 * 1024)      /* of staged raw values */
 #define DROP_HINT   "Leave such rows out with missing => 'drop', or replace the NULL in a query."
-#define MAX_LISTED  30 /* columns that a message lists */
+#define MAX_LISTED  30  /* columns that a message lists */
+#define SHOWN_BYTES 100 /* of an id in a message */
 
 /* A column of the SELECT list: where it stands in the result (-1: nowhere) and how it is read. */
 typedef struct Column
@@ -102,7 +104,8 @@ row_name(Load *load, TupleTableSlot *slot)
 	if (load->id.place < 0 || slot->tts_isnull[load->id.place])
 		return psprintf("row %zu", load->seen);
 	text = advpg_read_text(&load->id.reader, slot->tts_values[load->id.place]);
-	return psprintf("row with %s %.*s", load->id.name, (int) Min(text.len, 100), text.data);
+	return psprintf("row with %s %.*s", load->id.name, pg_mbcliplen(text.data, text.len, SHOWN_BYTES),
+					text.data);
 }
 
 static void

@@ -266,13 +266,21 @@ const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults
 void
 advpg_task_invalid(const char *key, const char *format, ...)
 {
-	char what[256];
-	va_list args;
+	StringInfoData what;
+	int missing = 1;
 
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"%s\" %s", key, what));
+	initStringInfo(&what);
+	while (missing > 0)
+	{
+		va_list args;
+
+		va_start(args, format);
+		missing = appendStringInfoVA(&what, format, args);
+		va_end(args);
+		if (missing > 0)
+			enlargeStringInfo(&what, missing);
+	}
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"%s\" %s", key, what.data));
 	pg_unreachable();
 }
 
@@ -341,9 +349,9 @@ number_value(const Key *key, const JsonbValue *value)
 												  : "a number");
 	number = advpg_json_double(value);
 	if (key->type == KEY_INTEGER && number != floor(number))
-		advpg_task_invalid(key->name, "is %g, but must be an integer", number);
+		advpg_task_invalid(key->name, "is %.15g, but must be an integer", number);
 	if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
-		advpg_task_invalid(key->name, "is %g, but must be %s %.16g and at most %.16g", number,
+		advpg_task_invalid(key->name, "is %.15g, but must be %s %.16g and at most %.16g", number,
 						   key->open ? "greater than" : "at least", key->min, key->max);
 	return number;
 }

@@ -80,6 +80,7 @@ SELECT try_train($$ 'odd', 'y', features => '{i}', input_shape => '{1,NULL,2}' $
 SELECT try_train($$ 'odd', 'y', features => '{i}', input_shape => '{16777216,16777216,16777216}' $$);
 -- words and numbers
 SELECT try_train($$ 'people', 'income', encoding => 'onehot' $$);
+SELECT try_train($$ 'people', 'income', encoding => repeat('ä', 150) $$);
 SELECT try_train($$ 'people', 'income', missing => 'mean' $$);
 SELECT try_train($$ 'people', 'income', unseen => 'x' $$);
 SELECT try_train($$ 'people', 'income', optimizer => 'lbfgs' $$);
@@ -157,6 +158,7 @@ SELECT try_train($$ 'SELECT 1e300::float8 AS a, y FROM odd', 'y', encoding => 'o
 SELECT try_train($$ 'SELECT 1e400::numeric AS a, y FROM odd', 'y' $$);
 SELECT try_train($$ 'SELECT ARRAY[1e39::float8, 1] AS v, y FROM odd', 'y' $$);
 SELECT try_train($$ 'SELECT NULLIF(id, 7) AS id, a, y FROM odd ORDER BY 1', 'y', id => 'id' $$);
+SELECT try_train($$ 'SELECT ''x'' || repeat(''ä'', 60) AS id, NULL::int AS a, y FROM odd LIMIT 1', 'y', id => 'id' $$);
 SELECT try_train($$ 'SELECT id, a, NULLIF(y, ''c1'') AS y FROM odd ORDER BY id', 'y', id => 'id' $$);
 SELECT try_train($$ 'SELECT id, a, repeat(y, 1000) AS y FROM odd ORDER BY id', 'y', id => 'id' $$);
 SELECT try_train($$ 'SELECT a, y FROM odd UNION ALL SELECT NULL, ''c0''', 'y' $$);
