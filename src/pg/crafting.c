@@ -98,14 +98,19 @@ fill_sd(const AdvModel *model, size_t n, float *unit)
 {
 	const AdvNetwork *net = &model->net;
 	int channels = net->input.c;
+	bool is_image = model->encoder.columns[0].kind == ADV_COLUMN_IMAGE; /* which no encoder scales */
+	bool known = net->scale || (model->encoder.encoding == ADV_ENCODING_STANDARD && !is_image);
 
-	if (!net->scale && (model->encoder.encoding != ADV_ENCODING_STANDARD || net->input.h * net->input.w > 1))
+	for (size_t i = 0; i < n && known; i++)
+	{
+		unit[i] = net->scale ? 1 / model->params[channels + i % channels] : 1;
+		known = unit[i] > 0 && isfinite(unit[i]); /* as it is unless somebody wrote the model by hand */
+	}
+	if (!known)
 		ereport(
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("the model does not know the standard deviation of its inputs"),
 			errhint("Train it with scale => true or encoding => 'standard', or give eps for each column."));
-	for (size_t i = 0; i < n; i++)
-		unit[i] = net->scale ? 1 / model->params[channels + i % channels] : 1;
 }
 
 /* The unit of each input: its standard deviation or 1, times its column's eps, 0 where it is not mutable. NULL: 1 for all. */

@@ -29,6 +29,10 @@ SELECT version FROM advfair_train('few', 'people', 'income', features => '{age,h
 SELECT version FROM advfair_train('by_sex', 'people', 'sex', exclude => '{income}', arch => '', epochs => 1);
 SELECT version FROM advfair_train('two_numbers', 'people', 'sex', features => '{age,hours}', arch => '', epochs => 1);
 SELECT version FROM advfair_train('pixels', 'pixels', 'y', input_shape => '{1,2,2}', id => 'id', arch => '', epochs => 1);
+SELECT version FROM advfair_train('pixel', 'SELECT id, substr(image, 1, 1) AS image, y FROM pixels', 'y', input_shape => '{1,1,1}', id => 'id', arch => '', epochs => 1);
+INSERT INTO advfair_model (name, version, task, data_digest, metrics, model)
+SELECT 'flat', 1, '{"label": "y"}', '', '{}', advfair_build('{"arch": "", "label": "y", "classes": ["a", "b"], "input_shape": [1], "scale": true,
+	"encoder": {"unseen": "error", "encoding": "ordinal", "columns": [{"name": "x", "kind": "number", "shift": [0], "factor": [1]}]}}', '{0,0,1,1,0,0}');
 
 \pset format unaligned
 \pset tuples_only on
@@ -114,6 +118,8 @@ SELECT attempt($$ SELECT * FROM advfair_class_least_eps('good', 'people', 1, tar
 -- the standard deviation has to be known
 SELECT attempt($$ SELECT * FROM advfair_pgd('minmax', 'people', 0.1, eps_unit => 'sd') $$);
 SELECT attempt($$ SELECT * FROM advfair_pgd('pixels', 'pixels', 0.1, eps_unit => 'sd') $$);
+SELECT attempt($$ SELECT * FROM advfair_pgd('pixel', 'SELECT id, substr(image, 1, 1) AS image, y FROM pixels', 0.1, eps_unit => 'sd') $$);
+SELECT attempt($$ SELECT * FROM advfair_pgd('flat', 'points', 0.1, eps_unit => 'sd') $$);
 SELECT attempt($$ SELECT * FROM advfair_pgd('ordinal', 'people', 0.1, eps_unit => 'sd') $$);
 -- transfer
 SELECT try_pgd($$ 0.1, craft_on => 'nobody' $$);
@@ -174,6 +180,7 @@ SELECT try_search($$ 1, mode => 'bisect', step => 0.1 $$);
 SELECT try_search($$ 1, mode => 'grid', tol => 0.1 $$);
 SELECT try_search($$ 1, tol => 0 $$);
 SELECT try_search($$ 1, tol => 2 $$);
+SELECT try_search($$ 5, tol => 1e-30 $$);
 SELECT try_search($$ ARRAY[1, 2] $$);
 SELECT try_search($$ '{"wage": 1}' $$);
 SELECT try_search($$ '{"age": 0}' $$);
