@@ -10,6 +10,7 @@
 #include "utils/jsonb.h"
 
 #include "core/train.h"
+#include "pg/task.h"
 
 typedef struct AdvpgEntry
 {
@@ -28,6 +29,12 @@ extern AdvpgEntry *advpg_registry_find(Oid schema, const char *model);
 
 /* Find a model by its model_id, whatever its name is by now; NULL when there is none that the caller may see. */
 extern AdvpgEntry *advpg_registry_find_id(Oid schema, const char *model_id);
+
+/*
+ * The task by which a model can be trained again, under the name it has now. Error: 55000 when the model was not trained here, but
+ * inserted.
+ */
+extern void advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task);
 
 /*
  * Add a version: the next number for the caller's models of that name. n_epochs rows go to advfair_curve. Needs a

@@ -47,7 +47,35 @@ draw_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
 						   ADV_FOR_LEAVE_OUT);
 }
 
-/* The rows with the ids listed. A row's key is the hash of its id. */
+/* Place of a key among the rows that are trained on, or their number. */
+static size_t
+find_key(const AdvpgRows *rows, uint64_t key)
+{
+	size_t k = 0;
+
+	while (k < rows->n_fitted && rows->key[rows->fitted[k]] != key)
+		k++;
+	return k;
+}
+
+/* The row with an id. A row's key is the hash of its id, but for the second row with an id, which has the next key. */
+static uint32_t
+find_row(const AdvpgRows *rows, const char *id)
+{
+	uint64_t key = hash_bytes_extended((const unsigned char *) id, strlen(id), 0);
+	size_t k = find_key(rows, key);
+
+	if (k == rows->n_fitted)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("no row with %s %s is among the rows the model is trained on", rows->id_name, id),
+				rows->n_held > 0 ? errdetail("Rows held out for validation are not trained on.") : 0);
+	if (find_key(rows, hash_combine64(key, 1)) < rows->n_fitted)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("more than one row has %s %s", rows->id_name, id),
+				errhint("Train with an id that tells rows apart."));
+	return rows->fitted[k];
+}
+
 static uint32_t *
 find_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
 {
@@ -62,18 +90,8 @@ find_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
 	for (int i = 0; i < n; i++)
 	{
 		const char *id = list_nth(task->leave_out_ids, i);
-		uint64_t key = hash_bytes_extended((const unsigned char *) id, strlen(id), 0);
-		size_t k = 0;
 
-		while (k < plan->rows->n_fitted && plan->rows->key[plan->rows->fitted[k]] != key)
-			k++;
-		if (k == plan->rows->n_fitted)
-			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("no row with %s %s is among the rows the model is trained on", plan->rows->id_name,
-						   id),
-					plan->rows->n_held > 0 ? errdetail("Rows held out for validation are not trained on.")
-										   : 0);
-		rows[i] = plan->rows->fitted[k];
+		rows[i] = find_row(plan->rows, id);
 		for (int j = 0; j < i; j++)
 			if (rows[j] == rows[i])
 				ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -289,7 +307,7 @@ leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
 	Models models;
 	AdvpgRun run;
 
-	advpg_train_task_read(entry->task, true, &train_task);
+	advpg_registry_task(entry, &train_task);
 	train_task.workers = task->workers;
 	plan = advpg_plan(&train_task, schema);
 	if (task->regenerate > 0)

@@ -112,6 +112,17 @@ advpg_registry_find_id(Oid schema, const char *model_id)
 				values);
 }
 
+void
+advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task)
+{
+	if (advpg_task_text(entry->task, "data") == NULL)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("model \"%s@%d\" has no task to train it again by", entry->name, entry->version),
+				errdetail("Its column task in advfair_model does not say on which data it was trained."));
+	advpg_train_task_read(entry->task, advpg_task_text(entry->task, "model") != NULL, task);
+	task->model = entry->name; /* it may have been renamed since */
+}
+
 /* A float8[] of one member of the epochs, NaN as NULL. */
 static Datum
 epoch_array(const AdvEpoch *epochs, int n, size_t offset)

@@ -153,7 +153,6 @@ advfair_retrain(PG_FUNCTION_ARGS)
 	entry = advpg_registry_find(get_func_namespace(fcinfo->flinfo->fn_oid), model);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
-	advpg_train_task_read(entry->task, true, &task);
-	task.model = entry->name; /* it may have been renamed since */
+	advpg_registry_task(entry, &task);
 	return train_and_store(fcinfo, &task);
 }
