@@ -108,6 +108,15 @@ fill_sd(const AdvModel *model, size_t n, float *unit)
 		unit[i] = net->scale ? 1 / model->params[channels + i % channels] : 1;
 }
 
+/* The largest float that is not greater than a positive size: a ball must not grow by rounding. */
+static float
+float_below(double size)
+{
+	float nearest = (float) size;
+
+	return (double) nearest > size ? nextafterf(nearest, 0) : nearest;
+}
+
 /* The unit of each input: its standard deviation or 1, times its column's eps, 0 where it is not mutable. NULL: 1 for all. */
 static float *
 resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
@@ -135,7 +144,7 @@ resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
 		{
 			double size = sizes ? unit[i] * sizes[c] : unit[i];
 
-			unit[i] = settings->mutable != NIL && !movable[c] ? 0 : (float) size;
+			unit[i] = settings->mutable != NIL && !movable[c] ? 0 : float_below(size);
 		}
 	return unit;
 }

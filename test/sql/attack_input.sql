@@ -214,6 +214,7 @@ SELECT try_adv_train($$ eps => 0.1, restarts => 2, method => 'pgd' $$);
 SELECT try_adv_train($$ eps => 0.1, feasible => true, method => 'pgd' $$);
 SELECT try_adv_train($$ eps => 0.1, restarts => 2, feasible => true, source => 'good' $$);
 SELECT try_adv_train($$ eps => 0.1, steps => 3, method => 'fast' $$);
+SELECT attempt($$ SELECT advfair_adv_train('m', 'SELECT * FROM people WHERE person_id < 8', 'income', id => 'person_id', eps => 0.1, method => 'fast') $$);
 SELECT try_adv_train($$ eps => 0.1, beta => -1, method => 'trades' $$);
 SELECT try_adv_train($$ eps => 0.1, beta => 'NaN', method => 'trades' $$);
 SELECT try_adv_train($$ eps => 0.1, eps_unit => 'sd', encoding => 'minmax' $$);
