@@ -255,6 +255,16 @@ SELECT count(*) FROM advfair_pgd('saturated', 'points', 9, random_start => false
 SELECT count(*) FROM advfair_fgsm('saturated', 'points', 9);
 SELECT * FROM advfair_class_robustness('saturated', 'points', '{9}', random_start => false);
 SELECT * FROM advfair_class_least_eps('saturated', 'points', 9, random_start => false);
+-- a network whose output is not finite
+INSERT INTO advfair_model (name, version, task, data_digest, metrics, model)
+SELECT 'overflows', 1, '{"label": "y"}', '', '{}', advfair_build('{"arch": "", "label": "y", "classes": ["a", "b"],
+	"input_shape": [1], "encoder": {"unseen": "error", "encoding": "standard", "columns": [{"name": "x", "kind": "number", "shift": [0], "factor": [1]}]}}', '{-1e37,1e37,0,0}');
+SELECT attempt($$ SELECT * FROM advfair_pgd('overflows', 'points', 100) $$);
+SELECT attempt($$ SELECT * FROM advfair_pgd('overflows', 'SELECT 1000 AS x, y FROM points', 0.1) $$);
+SELECT attempt($$ SELECT * FROM advfair_class_robustness('overflows', 'points', '{1,100}') $$);
+SELECT attempt($$ SELECT * FROM advfair_class_least_eps('overflows', 'SELECT 1000 AS x, y FROM points', 1) $$);
+-- nothing that failed is still said to run
+SELECT count(*) FROM advfair_progress;
 DELETE FROM advfair_model;
 DROP TABLE people, points, pixels;
 DROP FUNCTION try_pgd, try_search, try_adv_train, attempt;
