@@ -7,17 +7,25 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "fmgr.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 /*
- * An object with kind, unless that is NULL, and a member for each named input argument of this call that is not NULL, but for key, whose value must be NULL
- * because only its type counts. Numbers, booleans, texts and one-dimensional arrays of them are taken as they are; a text for an argument of
- * polymorphic type must be JSON. Errors (22023) name the argument: NaN, infinity.
+ * An object with kind, unless that is NULL, and a member for each named input argument of this call that is not NULL. key is left
+ * out; its value must be NULL, because only its type counts. Numbers, booleans, texts and one-dimensional arrays of them are
+ * taken as they are; a text for an argument of polymorphic type must be JSON. Errors (22023) name the argument: NaN, infinity.
  */
 extern Jsonb *advpg_call_task(FunctionCallInfo fcinfo, const char *kind);
 
 /* Type of the argument named key, bigint when the function has none: the type of the ids it returns. */
 extern Oid advpg_call_id_type(FunctionCallInfo fcinfo);
+
+/*
+ * Begin the result of a set-returning function: its rows go to the tuple store, desc describes them. The current memory context
+ * becomes one of the call's own.
+ */
+extern Tuplestorestate *advpg_call_result(FunctionCallInfo fcinfo, TupleDesc *desc);
 
 #endif

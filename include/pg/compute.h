@@ -161,6 +161,14 @@ extern int advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun 
 
 extern void advpg_run_release(AdvpgRun *run);
 
+/*
+ * Ask the postmaster for one background worker that attaches to the run, with BGWORKER flags beside shared memory; NULL when no slot is
+ * free. Compute workers are started by advpg_run_workers; this is for others.
+ */
+struct BackgroundWorkerHandle;
+extern struct BackgroundWorkerHandle *advpg_run_register(AdvpgRun *run, const char *type,
+														 const char *function, int flags);
+
 /* Address of an array, moved up to the next multiple of 64 bytes. */
 #define ADVPG_ALIGN64(p) ((void *) TYPEALIGN(64, (uintptr_t) (p)))
 

@@ -11,6 +11,7 @@
 #include "storage/dsm.h"
 
 #include "core/encoder.h"
+#include "core/rng.h"
 #include "pg/dictionary.h"
 
 /* What to read and how. */
@@ -96,6 +97,10 @@ extern AdvDataset advpg_rows_dataset(const AdvpgRows *rows);
 
 /* SHA-256 over keys and contents in canonical order, as hexadecimal text. */
 extern char *advpg_rows_digest(const AdvpgRows *rows);
+
+/* The listed rows in a random order, drawn by seed, purpose and key: physical order means nothing. */
+extern uint32_t *advpg_rows_draw(const AdvpgRows *rows, const uint32_t *listed, size_t n, uint64 seed,
+								 AdvPurpose purpose);
 
 /* Room in shared memory for n plain inputs of a shape, channels last, as rows without anything else. */
 extern AdvpgRows *advpg_rows_floats(size_t n, AdvShape shape);

@@ -16,7 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
-#include "utils/numeric.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "pg/json.h"
@@ -201,4 +201,16 @@ advpg_call_id_type(FunctionCallInfo fcinfo)
 		if (strcmp(names[i], KEY_ARGUMENT) == 0)
 			result = get_fn_expr_argtype(fcinfo->flinfo, i);
 	return result;
+}
+
+Tuplestorestate *
+advpg_call_result(FunctionCallInfo fcinfo, TupleDesc *desc)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	*desc = rsinfo->setDesc;
+	MemoryContextSwitchTo(
+		AllocSetContextCreate(CurrentMemoryContext, "advfair call", ALLOCSET_DEFAULT_SIZES));
+	return rsinfo->setResult;
 }

@@ -119,23 +119,30 @@ typedef struct Workers
 	BackgroundWorkerHandle **handles;
 } Workers;
 
-static void
-start_workers(AdvpgRun *run, int wanted, Workers *workers)
+BackgroundWorkerHandle *
+advpg_run_register(AdvpgRun *run, const char *type, const char *function, int flags)
 {
 	BackgroundWorker worker = {0};
+	BackgroundWorkerHandle *handle;
 
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | flags;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_notify_pid = MyProcPid;
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(run->segment));
 	strlcpy(worker.bgw_library_name, "$libdir/advfair", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "advfair_worker_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "advfair compute worker for PID %d", MyProcPid);
-	strlcpy(worker.bgw_type, "advfair compute worker", sizeof(worker.bgw_type));
+	strlcpy(worker.bgw_function_name, function, sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s for PID %d", type, MyProcPid);
+	strlcpy(worker.bgw_type, type, sizeof(worker.bgw_type));
+	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
+}
 
+static void
+start_workers(AdvpgRun *run, int wanted, Workers *workers)
+{
 	for (workers->n = 0; workers->n < wanted; workers->n++)
-		if (!RegisterDynamicBackgroundWorker(&worker, &workers->handles[workers->n]))
+		if ((workers->handles[workers->n] =
+				 advpg_run_register(run, "advfair compute worker", "advfair_worker_main", 0)) == NULL)
 			break;
 	if (workers->n == 0)
 		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -4,8 +4,6 @@
  */
 #include "pg/keeper.h"
 
-#include <signal.h>
-
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_authid.h"
@@ -14,6 +12,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
@@ -28,18 +27,6 @@
 #define LOADED  2   /* AdvLufModel.done of a part that was there already; the core writes 1 */
 
 PGDLLEXPORT void advfair_keeper_main(Datum arg);
-
-static volatile sig_atomic_t terminated = 0;
-
-static void
-on_sigterm(SIGNAL_ARGS)
-{
-	int save_errno = errno;
-
-	terminated = 1;
-	SetLatch(MyLatch);
-	errno = save_errno;
-}
 
 /* ---- the leader's side ---- */
 
@@ -84,21 +71,10 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 AdvpgKeeper
 advpg_keeper_start(AdvpgRun *run)
 {
-	BackgroundWorker worker = {0};
-	BackgroundWorkerHandle *handle;
-
 	if (XactReadOnly || RecoveryInProgress())
 		return NULL;
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_notify_pid = MyProcPid;
-	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(run->segment));
-	strlcpy(worker.bgw_library_name, "$libdir/advfair", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "advfair_keeper_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "advfair keeper for PID %d", MyProcPid);
-	strlcpy(worker.bgw_type, "advfair keeper", sizeof(worker.bgw_type));
-	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
+	return advpg_run_register(run, "advfair keeper", "advfair_keeper_main",
+							  BGWORKER_BACKEND_DATABASE_CONNECTION);
 }
 
 void
@@ -215,7 +191,7 @@ advfair_keeper_main(Datum arg)
 	Keeper k = {0};
 	AdvpgKeeperOrder order;
 
-	pqsignal(SIGTERM, on_sigterm);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	CurrentResourceOwner = ResourceOwnerCreate(NULL, "advfair keeper");
 	segment = dsm_attach(DatumGetUInt32(arg));
@@ -244,7 +220,7 @@ advfair_keeper_main(Datum arg)
 		if (order == ADVPG_KEEPER_FORGET)
 			break;
 		keep_finished(&k);
-	} while (order == ADVPG_KEEPER_RUN && !terminated && atomic_load(&k.shared->team.abort) == 0);
+	} while (order == ADVPG_KEEPER_RUN && !ShutdownRequestPending && atomic_load(&k.shared->team.abort) == 0);
 	if (order == ADVPG_KEEPER_FORGET)
 		forget(&k);
 	dsm_detach(segment);

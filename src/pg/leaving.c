@@ -17,7 +17,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "core/rng.h"
 #include "pg/advpg.h"
 #include "pg/compat.h"
 #include "pg/compute.h"
@@ -37,45 +36,15 @@ typedef struct Models
 
 /* ---- which rows ---- */
 
-typedef struct Draw
-{
-	uint64_t value;
-	uint32_t row;
-} Draw;
-
-static int
-compare_draws(const void *a, const void *b)
-{
-	const Draw *x = a;
-	const Draw *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
-/* Draw rows to leave out by (seed, key), so that physical order means nothing and a longer list begins with the shorter one. */
+/* Rows to leave out, drawn; a longer list begins with the shorter one. */
 static uint32_t *
 draw_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
 {
-	size_t n = plan->rows->n_fitted;
-	size_t wanted = task->leave_out;
-	Draw *draws = palloc_extended(sizeof(Draw) * (n + 1), MCXT_ALLOC_HUGE);
-	uint32_t *rows = palloc(sizeof(uint32_t) * wanted);
-
-	if (wanted > n)
-		advpg_task_invalid("leave_out", "is %zu, but the model is trained on %zu rows", wanted, n);
-	for (size_t i = 0; i < n; i++)
-	{
-		draws[i].row = plan->rows->fitted[i];
-		draws[i].value =
-			adv_random64((uint64_t) (int64) task->seed, ADV_FOR_LEAVE_OUT, plan->rows->key[draws[i].row], 0);
-	}
-	qsort(draws, n, sizeof(Draw), compare_draws);
-	for (size_t i = 0; i < wanted; i++)
-		rows[i] = draws[i].row;
-	pfree(draws);
-	return rows;
+	if (task->leave_out > plan->rows->n_fitted)
+		advpg_task_invalid("leave_out", "is %.0f, but the model is trained on %zu rows", task->leave_out,
+						   plan->rows->n_fitted);
+	return advpg_rows_draw(plan->rows, plan->rows->fitted, plan->rows->n_fitted, (uint64) (int64) task->seed,
+						   ADV_FOR_LEAVE_OUT);
 }
 
 /* The rows with the ids listed. A row's key is the hash of its id. */

@@ -986,6 +986,38 @@ order_rows(AdvpgRows *rows)
 	rows->canonical = order;
 }
 
+typedef struct Draw
+{
+	uint64_t value;
+	uint32_t row;
+} Draw;
+
+static int
+compare_draws(const void *a, const void *b)
+{
+	const Draw *x = a;
+	const Draw *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->row < y->row ? -1 : x->row > y->row;
+}
+
+uint32_t *
+advpg_rows_draw(const AdvpgRows *rows, const uint32_t *listed, size_t n, uint64 seed, AdvPurpose purpose)
+{
+	Draw *draws = palloc_extended(sizeof(Draw) * (n + 1), MCXT_ALLOC_HUGE);
+	uint32_t *drawn = palloc_extended(sizeof(uint32_t) * (n + 1), MCXT_ALLOC_HUGE);
+
+	for (size_t i = 0; i < n; i++)
+		draws[i] = (Draw){adv_random64(seed, purpose, rows->key[listed[i]], 0), listed[i]};
+	qsort(draws, n, sizeof(Draw), compare_draws);
+	for (size_t i = 0; i < n; i++)
+		drawn[i] = draws[i].row;
+	pfree(draws);
+	return drawn;
+}
+
 /* Hold out rows; each one's fate follows from its key alone. */
 static void
 split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)

@@ -22,19 +22,6 @@ PG_FUNCTION_INFO_V1(advfair_least_eps);
 PG_FUNCTION_INFO_V1(advfair_class_robustness);
 PG_FUNCTION_INFO_V1(advfair_class_least_eps);
 
-/* Start a set-returning function's result, and a context for the work that goes when the caller is through. */
-static Tuplestorestate *
-begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	InitMaterializedSRF(fcinfo, 0);
-	*desc = rsinfo->setDesc;
-	MemoryContextSwitchTo(
-		AllocSetContextCreate(CurrentMemoryContext, "advfair attack", ALLOCSET_DEFAULT_SIZES));
-	return rsinfo->setResult;
-}
-
 /* Attack as this call says. */
 static AdvpgVictim *
 run_call(FunctionCallInfo fcinfo, const AdvpgTaskKind *kind, AdvpgOnslaught onslaught, const char *what,
@@ -75,7 +62,7 @@ attack_rows(FunctionCallInfo fcinfo, AdvpgOnslaught onslaught, const char *what)
 	AdvShape shape;
 	MemoryContext row_context;
 	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
 	victim = run_call(fcinfo, &advpg_attack_kind, onslaught, what, advpg_call_id_type(fcinfo), &task);
 	attacked = victim->attacked[0];
@@ -130,7 +117,7 @@ advfair_least_eps(PG_FUNCTION_ARGS)
 	AdvpgVictim *victim;
 	AdvpgAttacked *attacked;
 	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
 	victim = run_call(fcinfo, &advpg_least_eps_kind, ADVPG_ONSLAUGHT_SEARCH, "least_eps",
 					  advpg_call_id_type(fcinfo), &task);
@@ -162,7 +149,7 @@ advfair_class_robustness(PG_FUNCTION_ARGS)
 	AdvpgVictim *victim;
 	AdvpgAttacked **attacked;
 	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 	int classes;
 
 	victim = run_call(fcinfo, &advpg_class_robustness_kind, ADVPG_ONSLAUGHT_EACH, "class_robustness",
@@ -214,7 +201,7 @@ advfair_class_least_eps(PG_FUNCTION_ARGS)
 	AdvpgVictim *victim;
 	AdvpgAttacked *attacked;
 	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 	int classes;
 	int64 *n;
 	int64 *censored;

@@ -10,7 +10,6 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "pg/auditing.h"
 #include "pg/call.h"
@@ -22,7 +21,8 @@ PG_FUNCTION_INFO_V1(advfair_compare);
 
 typedef struct Output
 {
-	ReturnSetInfo *rsinfo;
+	Tuplestorestate *store;
+	TupleDesc desc;
 	Datum values[MAX_VALUES];
 	bool nulls[MAX_VALUES];
 	int n;
@@ -57,29 +57,20 @@ end_row(Output *r, int64 n)
 {
 	r->nulls[r->n] = false;
 	r->values[r->n++] = Int64GetDatum(n);
-	tuplestore_putvalues(r->rsinfo->setResult, r->rsinfo->setDesc, r->values, r->nulls);
+	tuplestore_putvalues(r->store, r->desc, r->values, r->nulls);
 	r->n = 0;
-}
-
-static MemoryContext
-begin(FunctionCallInfo fcinfo, Output *r)
-{
-	memset(r, 0, sizeof(*r));
-	r->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	InitMaterializedSRF(fcinfo, 0);
-	return MemoryContextSwitchTo(
-		AllocSetContextCreate(CurrentMemoryContext, "advfair audit", ALLOCSET_DEFAULT_SIZES));
 }
 
 Datum
 advfair_audit(PG_FUNCTION_ARGS)
 {
-	Output r;
-	MemoryContext caller = begin(fcinfo, &r);
+	MemoryContext caller = CurrentMemoryContext;
+	Output r = {0};
 	AdvpgAuditTask task;
 	AdvpgAudit *audit;
 	ListCell *cell;
 
+	r.store = advpg_call_result(fcinfo, &r.desc);
 	advpg_task_read(&advpg_audit_kind, advpg_call_task(fcinfo, NULL), &task);
 	audit = advpg_audit(get_func_namespace(fcinfo->flinfo->fn_oid), &task);
 	for (int m = 0; m < audit->n_models; m++)
@@ -101,12 +92,13 @@ advfair_audit(PG_FUNCTION_ARGS)
 Datum
 advfair_compare(PG_FUNCTION_ARGS)
 {
-	Output r;
-	MemoryContext caller = begin(fcinfo, &r);
+	MemoryContext caller = CurrentMemoryContext;
+	Output r = {0};
 	AdvpgAuditTask task;
 	AdvpgAudit *audit;
 	ListCell *cell;
 
+	r.store = advpg_call_result(fcinfo, &r.desc);
 	advpg_task_read(&advpg_compare_kind, advpg_call_task(fcinfo, NULL), &task);
 	if (task.model_a == NULL || task.model_b == NULL)
 		advpg_task_invalid(task.model_a ? "model_b" : "model_a", "is missing");

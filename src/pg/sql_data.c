@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "pg/call.h"
 #include "pg/callsite.h"
 #include "pg/dictionary.h"
 #include "pg/evaluation.h"
@@ -48,19 +49,6 @@ workers_argument(FunctionCallInfo fcinfo, int i)
 	return PG_GETARG_INT32(i);
 }
 
-/* Start a set-returning function's result, and a context for the evaluation that goes when the caller is through. */
-static Tuplestorestate *
-begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	InitMaterializedSRF(fcinfo, 0);
-	*desc = rsinfo->setDesc;
-	MemoryContextSwitchTo(
-		AllocSetContextCreate(CurrentMemoryContext, "advfair evaluation", ALLOCSET_DEFAULT_SIZES));
-	return rsinfo->setResult;
-}
-
 static Datum
 predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 {
@@ -70,7 +58,7 @@ predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 	AdvpgEvaluation *e;
 	MemoryContext row_context;
 	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 	int classes;
 	Datum *proba;
 
@@ -127,7 +115,7 @@ advfair_class_accuracy(PG_FUNCTION_ARGS)
 	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_label = true};
 	AdvpgEvaluation *e;
 	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 	int64 *n;
 	int64 *correct;
 
@@ -253,7 +241,7 @@ advfair_group_confidence(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	TupleDesc desc;
-	Tuplestorestate *result = begin_result(fcinfo, &desc);
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 	GroupMeans m = group_means(fcinfo);
 
 	for (int k = 0; k < m.rows->attributes.n; k++)

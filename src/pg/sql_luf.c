@@ -7,7 +7,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "pg/call.h"
 #include "pg/dictionary.h"
@@ -18,14 +17,12 @@ PG_FUNCTION_INFO_V1(advfair_luf_rows);
 Datum
 advfair_luf_rows(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext caller = CurrentMemoryContext;
 	AdvpgLufTask task;
 	AdvpgLeft *left;
+	TupleDesc desc;
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
-	InitMaterializedSRF(fcinfo, 0);
-	MemoryContextSwitchTo(
-		AllocSetContextCreate(CurrentMemoryContext, "advfair leave-one-out", ALLOCSET_DEFAULT_SIZES));
 	advpg_task_read(&advpg_luf_kind, advpg_call_task(fcinfo, NULL), &task);
 	left = advpg_leave_out(get_func_namespace(fcinfo->flinfo->fn_oid), &task, advpg_call_id_type(fcinfo));
 	for (size_t i = 0; i < left->rows->n; i++)
@@ -42,7 +39,7 @@ advfair_luf_rows(PG_FUNCTION_ARGS)
 		values[3] = Float8GetDatum(left->luf[i]);
 		values[4] = Int64GetDatum(left->changed[i]);
 		values[5] = Int64GetDatum(left->n_models);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		tuplestore_putvalues(result, desc, values, nulls);
 	}
 	MemoryContextSwitchTo(caller);
 	return (Datum) 0;

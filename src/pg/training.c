@@ -141,23 +141,6 @@ read_validation(AdvpgPlan *t)
 
 /* ---- examples ---- */
 
-typedef struct Draw
-{
-	uint64_t value;
-	uint32_t row;
-} Draw;
-
-static int
-compare_draws(const void *a, const void *b)
-{
-	const Draw *x = a;
-	const Draw *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
 /*
  * How often each row is an example. balance: as many examples of every class as of the largest, whole copies first, then rows
  * drawn by seed; xN: every row of a class smaller than the largest occurs N times.
@@ -182,26 +165,19 @@ count_copies(AdvpgPlan *t, const uint32_t *kept, size_t n)
 						  : balance                                         ? largest / of_class
 									: strtol(t->task.oversample + 1, NULL, 10);
 	}
-	for (int c = 0; balance && c < t->rows->n_classes; c++)
+	if (balance)
 	{
-		size_t extra = count[c] ? largest % count[c] : 0;
-		Draw *draws;
-		size_t drawn = 0;
+		uint32_t *drawn = advpg_rows_draw(t->rows, kept, n, seed_of(&t->task), ADV_FOR_OVERSAMPLE);
+		size_t *taken = palloc0(sizeof(size_t) * t->rows->n_classes);
 
-		if (extra == 0)
-			continue;
-		draws = palloc_extended(sizeof(Draw) * count[c], MCXT_ALLOC_HUGE);
 		for (size_t i = 0; i < n; i++)
-			if (t->rows->label[kept[i]] == c)
-			{
-				draws[drawn].value =
-					adv_random64(seed_of(&t->task), ADV_FOR_OVERSAMPLE, t->rows->key[kept[i]], 0);
-				draws[drawn++].row = kept[i];
-			}
-		qsort(draws, drawn, sizeof(Draw), compare_draws);
-		for (size_t i = 0; i < extra; i++)
-			copies[draws[i].row]++;
-		pfree(draws);
+		{
+			int32_t c = t->rows->label[drawn[i]];
+
+			if (taken[c]++ < largest % count[c])
+				copies[drawn[i]]++;
+		}
+		pfree(drawn);
 	}
 	return copies;
 }

@@ -7,12 +7,11 @@
  */
 #include "pg/compute.h"
 
-#include <signal.h>
-
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/pmsignal.h"
@@ -25,25 +24,13 @@
 
 PGDLLEXPORT void advfair_worker_main(Datum arg);
 
-static volatile sig_atomic_t terminated = 0;
-
-static void
-on_sigterm(SIGNAL_ARGS)
-{
-	int save_errno = errno;
-
-	terminated = 1;
-	SetLatch(MyLatch);
-	errno = save_errno;
-}
-
 /* AdvTeam.poll: turn what the server tells us into an abort of the run. */
 static void
 poll_server(void *arg)
 {
 	AdvpgShared *shared = arg;
 
-	if (terminated || !PostmasterIsAlive())
+	if (ShutdownRequestPending || !PostmasterIsAlive())
 		atomic_store(&shared->team.abort, 1);
 }
 
@@ -362,7 +349,7 @@ advfair_worker_main(Datum arg)
 	AdvpgShared *shared;
 	AdvTeam team = {0};
 
-	pqsignal(SIGTERM, on_sigterm);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	CurrentResourceOwner = ResourceOwnerCreate(NULL, "advfair compute worker");
 	CurrentMemoryContext =
