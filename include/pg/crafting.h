@@ -13,10 +13,10 @@
 #include "pg/task.h"
 
 /*
- * The attack that settings mean for a model. domain tells which values the columns' types allow (AdvpgRows.domain). eps is in units of
- * the ball: with eps for each column 1, the sizes being the units. default_steps and default_alpha (a share of eps) hold where the user gave
- * none. Errors: no eps (22023); a mutable or eps column the model does not have (42703); sd of inputs that is not known (22023); an unknown
- * class (22023). Arrays live in the current memory context.
+ * The attack that settings mean for a model. domain tells which values the columns' types allow (AdvpgRows.domain). eps is in
+ * units of the ball: 1 with eps for each column, whose sizes are the units. default_steps and default_alpha (a share of eps)
+ * hold where the user gave none. Errors: no eps (22023); a mutable or eps column the model does not have (42703); sd of inputs
+ * that is not known (22023); an unknown class (22023). Arrays live in the current memory context.
  */
 extern void advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model,
 								 const uint8 *domain, int default_steps, double default_alpha, uint64_t seed,

@@ -26,7 +26,7 @@ typedef struct AdvpgEntry
  */
 extern AdvpgEntry *advpg_registry_find(Oid schema, const char *model);
 
-/* Find a model by its model_id, whatever its name is by now. Error: 42704 when there is none. */
+/* Find a model by its model_id, whatever its name is by now; NULL when there is none that the caller may see. */
 extern AdvpgEntry *advpg_registry_find_id(Oid schema, const char *model_id);
 
 /*

@@ -107,13 +107,15 @@ push_jsonb(JsonbParseState **state, Jsonb *jsonb)
 	pushJsonbValue(state, WJB_VALUE, &value);
 }
 
-/* A text where any type would do: JSON, so that numbers and objects can be written as literals. */
+/* A text where any type would do: JSON, so that numbers, arrays and objects can be written as literals. */
 static Jsonb *
 parse_json(Datum datum, const char *argument)
 {
 	char *string = TextDatumGetCString(datum);
+	bool is_object = string[0] == '{' && strchr(string, ':') != NULL;
+	bool is_number = string[0] != '\0' && string[strspn(string, "+-.0123456789eE")] == '\0';
 
-	if (string[0] == '{' && strchr(string, ':') == NULL)
+	if (!is_object && !is_number && string[0] != '[')
 		ereport(
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("argument \"%s\" is the text \"%s\", but a number, an array of numbers or an object is "
@@ -130,7 +132,7 @@ push_argument(JsonbParseState **state, Datum datum, Oid type, bool polymorphic, 
 
 	type = getBaseType(type);
 	element = get_element_type(type);
-	if (polymorphic && type == TEXTOID)
+	if (polymorphic && (type == TEXTOID || type == VARCHAROID || type == BPCHAROID))
 		push_jsonb(state, parse_json(datum, argument));
 	else if (type == JSONBOID)
 		push_jsonb(state, DatumGetJsonbP(datum));

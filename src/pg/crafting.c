@@ -66,7 +66,7 @@ find_column(const AdvEncoder *encoder, const char *name, const char *key)
 
 /* The eps of each column, as an array or an object gives them. */
 static double *
-column_sizes(const JsonbValue *eps, const AdvEncoder *encoder)
+column_sizes(const JsonbValue *eps, const char *key, const AdvEncoder *encoder)
 {
 	double *sizes = palloc0(sizeof(double) * encoder->n_columns);
 	bool is_array = JsonContainerIsArray(eps->val.binary.data);
@@ -79,7 +79,7 @@ column_sizes(const JsonbValue *eps, const AdvEncoder *encoder)
 	while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
-			column = find_column(encoder, advpg_json_cstring(&item), "eps");
+			column = find_column(encoder, advpg_json_cstring(&item), key);
 		else if (token == WJB_VALUE)
 			sizes[column] = advpg_json_double(&item);
 		else if (token == WJB_ELEM && column < encoder->n_columns)
@@ -88,8 +88,7 @@ column_sizes(const JsonbValue *eps, const AdvEncoder *encoder)
 			column++;
 	}
 	if (is_array && column != encoder->n_columns)
-		advpg_task_invalid("eps", "has %d elements, but the model has %d columns", column,
-						   encoder->n_columns);
+		advpg_task_invalid(key, "has %d elements, but the model has %d columns", column, encoder->n_columns);
 	return sizes;
 }
 
@@ -109,13 +108,23 @@ fill_sd(const AdvModel *model, size_t n, float *unit)
 		unit[i] = net->scale ? 1 / model->params[channels + i % channels] : 1;
 }
 
+/* The largest float that is not greater than a positive size: a ball must not grow by rounding. */
+static float
+float_below(double size)
+{
+	float nearest = (float) size;
+
+	return (double) nearest > size ? nextafterf(nearest, 0) : nearest;
+}
+
 /* The unit of each input: its standard deviation or 1, times its column's eps, 0 where it is not mutable. NULL: 1 for all. */
 static float *
 resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
 {
 	const AdvEncoder *encoder = &model->encoder;
+	const char *key = settings->eps_key ? settings->eps_key : "eps";
 	size_t n = adv_shape_size(model->net.input);
-	double *sizes = settings->eps->type == jbvBinary ? column_sizes(settings->eps, encoder) : NULL;
+	double *sizes = settings->eps->type == jbvBinary ? column_sizes(settings->eps, key, encoder) : NULL;
 	bool *movable = palloc0(sizeof(bool) * encoder->n_columns);
 	Inputs *inputs = column_inputs(encoder);
 	float *unit;
@@ -135,7 +144,7 @@ resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
 		{
 			double size = sizes ? unit[i] * sizes[c] : unit[i];
 
-			unit[i] = settings->mutable != NIL && !movable[c] ? 0 : (float) size;
+			unit[i] = settings->mutable != NIL && !movable[c] ? 0 : float_below(size);
 		}
 	return unit;
 }

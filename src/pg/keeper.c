@@ -15,16 +15,21 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/wait_event.h"
 
 #include "pg/advpg.h"
 
-#define LOOK_MS 200 /* how often a keeper looks for finished parts */
-#define LOADED  2   /* AdvLufModel.done of a part that was there already; the core writes 1 */
+#define TABLE           "advfair_luf_part"
+#define LOOK_MS         200 /* how often a keeper looks for finished parts */
+#define LOCK_TIMEOUT_MS "500"
+#define LOADED          2 /* AdvLufModel.done of a part that was there already; the core writes 1 */
 
 PGDLLEXPORT void advfair_keeper_main(Datum arg);
 
@@ -42,11 +47,12 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 	Datum values[] = {CStringGetTextDatum(keeper->digest)};
 	int loaded = 0;
 
-	if (SPI_execute_with_args(psprintf("SELECT part, change FROM %s.advfair_luf_part"
-									   " WHERE digest OPERATOR(pg_catalog.=) $1",
+	if (SPI_execute_with_args(psprintf("SELECT part, change FROM %s." TABLE
+									   " WHERE digest OPERATOR(pg_catalog.=) $1"
+									   " AND owner OPERATOR(pg_catalog.=) current_user",
 									   quote_identifier(get_namespace_name(keeper->schema))),
 							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read advfair_luf_part");
+		elog(ERROR, "could not read " TABLE);
 	for (uint64 r = 0; r < SPI_processed; r++)
 	{
 		bool isnull;
@@ -102,6 +108,31 @@ typedef struct Keeper
 	bool *kept; /* (n_models) */
 } Keeper;
 
+/*
+ * Settings of the database would hold for a keeper, too. The leader, in the midst of a transaction, waits for its keeper in the end,
+ * and may hold the very lock the keeper needs: the keeper gives up then. No deadlock check would see that.
+ */
+static void
+set_up(void)
+{
+	SetConfigOption("lock_timeout", LOCK_TIMEOUT_MS, PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* Whether there is a table to write to and a role to do so. What the leader's transaction has just made is not there for others. */
+static bool
+can_keep(const AdvpgKeeperRun *run)
+{
+	bool result;
+
+	StartTransactionCommand();
+	result = get_namespace_name(run->schema) != NULL && OidIsValid(get_relname_relid(TABLE, run->schema)) &&
+			 SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(run->role));
+	CommitTransactionCommand();
+	return result;
+}
+
 /* Run one statement in a transaction, as the role that runs the statement this is done for. */
 static void
 begin(Keeper *k)
@@ -146,31 +177,38 @@ keep_finished(Keeper *k)
 		values[0] = CStringGetTextDatum(k->run->digest);
 		values[1] = Int64GetDatum(k->part[m]);
 		values[2] = PointerGetDatum(bytes);
-		if (SPI_execute_with_args(psprintf("INSERT INTO %s.advfair_luf_part (digest, part, change, owner)"
+		if (SPI_execute_with_args(psprintf("INSERT INTO %s." TABLE " (digest, part, change, owner)"
 										   " VALUES ($1, $2, $3, current_user) ON CONFLICT DO NOTHING",
 										   quote_identifier(get_namespace_name(k->run->schema))),
 								  3, types, values, NULL, false, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not write advfair_luf_part");
+			elog(ERROR, "could not write " TABLE);
 		k->kept[m] = true;
 	}
 	if (begun)
 		commit();
 }
 
+/* Delete the parts of this run. A longer one of the same digest, with more rows left out, has others, which it may need again. */
 static void
 forget(Keeper *k)
 {
-	Oid types[] = {TEXTOID};
-	Datum values[1];
+	Oid types[] = {TEXTOID, INT8ARRAYOID};
+	Datum values[2];
+	Datum *parts;
 
 	begin(k);
+	parts = palloc_extended(sizeof(Datum) * k->shared->n_models, MCXT_ALLOC_HUGE);
+	for (uint64 m = 0; m < k->shared->n_models; m++)
+		parts[m] = Int64GetDatum(k->part[m]);
 	values[0] = CStringGetTextDatum(k->run->digest);
-	if (SPI_execute_with_args(psprintf("DELETE FROM %s.advfair_luf_part"
-									   " WHERE digest OPERATOR(pg_catalog.=) $1"
+	values[1] = PointerGetDatum(construct_array(parts, k->shared->n_models, INT8OID, sizeof(int64),
+												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (SPI_execute_with_args(psprintf("DELETE FROM %s." TABLE " WHERE digest OPERATOR(pg_catalog.=) $1"
+									   " AND part OPERATOR(pg_catalog.=) ANY ($2)"
 									   " AND owner OPERATOR(pg_catalog.=) current_user",
 									   quote_identifier(get_namespace_name(k->run->schema))),
-							  1, types, values, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not delete from advfair_luf_part");
+							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete from " TABLE);
 	commit();
 }
 
@@ -190,6 +228,7 @@ advfair_keeper_main(Datum arg)
 	shm_toc *toc;
 	Keeper k = {0};
 	AdvpgKeeperOrder order;
+	bool last;
 
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
@@ -208,6 +247,9 @@ advfair_keeper_main(Datum arg)
 	k.change = shm_toc_lookup(toc, ADVPG_KEY_CHANGE, false);
 	k.n_eval = k.shared->sets[ADVPG_SET_EVAL].n_rows;
 	BackgroundWorkerInitializeConnectionByOid(k.run->database, InvalidOid, 0);
+	set_up();
+	if (!can_keep(k.run))
+		return;
 	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "advfair keeper", ALLOCSET_DEFAULT_SIZES);
 	note_kept(&k);
 
@@ -216,12 +258,13 @@ advfair_keeper_main(Datum arg)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_MS,
 						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
+		/* asked before: an order, or what is finished, may come while parts are being written */
+		last = ShutdownRequestPending || atomic_load(&k.shared->team.abort) != 0;
 		order = atomic_load(&k.shared->keeper);
 		if (order == ADVPG_KEEPER_FORGET)
-			break;
-		keep_finished(&k);
-	} while (order == ADVPG_KEEPER_RUN && !ShutdownRequestPending && atomic_load(&k.shared->team.abort) == 0);
-	if (order == ADVPG_KEEPER_FORGET)
-		forget(&k);
+			forget(&k);
+		else
+			keep_finished(&k);
+	} while (order == ADVPG_KEEPER_RUN && !last);
 	dsm_detach(segment);
 }

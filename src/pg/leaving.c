@@ -275,7 +275,7 @@ check_regenerate(const AdvpgPlan *plan)
 				errmsg("regenerate needs a model that trained its source itself"),
 				errdetail("This one's adversarial examples were crafted on \"%s\".", plan->task.source),
 				errhint("Train it without source."));
-	advpg_check_memory(mul_size(advpg_wanted_workers(0), plan->twins->bytes),
+	advpg_check_memory(mul_size(advpg_wanted_workers(plan->task.workers), plan->twins->bytes),
 					   "crafting again in each worker");
 }
 

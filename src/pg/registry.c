@@ -107,15 +107,9 @@ advpg_registry_find_id(Oid schema, const char *model_id)
 {
 	Oid types[] = {UUIDOID};
 	Datum values[] = {DirectFunctionCall1(uuid_in, CStringGetDatum(model_id))};
-	AdvpgEntry *entry =
-		find(psprintf(SELECTED " WHERE model_id OPERATOR(pg_catalog.=) $1", schema_name(schema)), 1, types,
-			 values);
 
-	if (entry == NULL)
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("model with model_id %s does not exist", model_id),
-				errhint("It was deleted since it was recorded in a task, or you may not use it."));
-	return entry;
+	return find(psprintf(SELECTED " WHERE model_id OPERATOR(pg_catalog.=) $1", schema_name(schema)), 1, types,
+				values);
 }
 
 /* A float8[] of one member of the epochs, NaN as NULL. */

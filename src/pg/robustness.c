@@ -133,6 +133,7 @@ search(AdvpgVictim *victim, const AdvpgAttackTask *task)
 					IMAGE_EPS_MAX));
 	if (settings.craft_on)
 		advpg_task_invalid("craft_on", "has no place here: the least eps is that of the model itself");
+	settings.eps_key = "eps_max";
 	advpg_attack_resolve(&settings, victim->crafter, victim->e->rows->domain, ADVPG_ATTACK_STEPS, 0,
 						 (uint64_t) (int64) task->seed, &resolved);
 	search.mode = task->mode;
@@ -141,6 +142,9 @@ search(AdvpgVictim *victim, const AdvpgAttackTask *task)
 	search.tol = isnan(task->tol) ? resolved.eps / 1024 : task->tol;
 	if (search.mode == ADV_SEARCH_GRID && search.step > search.eps_max)
 		advpg_task_invalid("step", "is %g, but must not be greater than eps_max, %g", search.step,
+						   search.eps_max);
+	if (search.mode == ADV_SEARCH_BISECT && search.tol > search.eps_max)
+		advpg_task_invalid("tol", "is %g, but must not be greater than eps_max, %g", search.tol,
 						   search.eps_max);
 	if (search.mode == ADV_SEARCH_BISECT && !isnan(task->step))
 		advpg_task_invalid("step", "is for mode grid; mode bisect has tol");

@@ -1035,9 +1035,13 @@ split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)
 			rows->fitted[rows->n_fitted++] = row;
 	}
 	if (spec->held_out > 0 && (rows->n_held == 0 || rows->n_fitted == 0))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("validation fraction %g leaves %zu rows for training and %zu for validation",
-					   spec->held_out, rows->n_fitted, rows->n_held));
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("validation fraction %g leaves %zu rows for training and %zu for validation",
+				   spec->held_out, rows->n_fitted, rows->n_held),
+			errhint(
+				"Choose another validation fraction, or give a relation or query of validation rows. Method "
+				"fast watches a fraction of 0.02 unless validation says otherwise."));
 }
 
 /* Run the query read-only; a failure ends the transaction or subtransaction, which restores XactReadOnly. */

@@ -196,13 +196,12 @@ static const Key luf_keys[] = {
 		.early_stop = -1, .eps_unit = ADVPG_EPS_INPUT, .clip_min = NAN, .clip_max = NAN                      \
 	}
 #define TRAIN_DEFAULTS                                                                                       \
-	.encoding = ADV_ENCODING_STANDARD, .scale = -1, .missing = ADVPG_MISSING_ERROR,                          \
-	.unseen = ADV_UNSEEN_ERROR, .optimizer = ADV_ADAM, .learning_rate = 0.001, .momentum = 0.9,              \
-	.init = ADV_INIT_GLOROT, .epochs = 20, .batch_size = 250, .attack = ATTACK_DEFAULTS
+	.scale = -1, .missing = ADVPG_MISSING_ERROR, .optimizer = ADV_ADAM, .learning_rate = 0.001,              \
+	.momentum = 0.9, .init = ADV_INIT_GLOROT, .epochs = 20, .batch_size = 250, .attack = ATTACK_DEFAULTS
 
-static const AdvpgTrainTask train_defaults = {TRAIN_DEFAULTS};
+static const AdvpgTrainTask train_defaults = {TRAIN_DEFAULTS, .beta = NAN};
 static const AdvpgTrainTask adv_train_defaults = {TRAIN_DEFAULTS, .adversarial = true,
-												  .method = ADVPG_METHOD_MERGED, .beta = 6};
+												  .method = ADVPG_METHOD_MERGED, .beta = NAN};
 static const AdvpgAttackTask attack_defaults = {
 	.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN};
 static const AdvpgAuditTask audit_defaults = {
@@ -515,8 +514,10 @@ check_method(const AdvpgTrainTask *task)
 {
 	bool merged = task->method == ADVPG_METHOD_MERGED;
 
-	if (task->source && !merged)
-		advpg_task_invalid("source", "is for method merged alone");
+	if ((task->source || task->source_id) && !merged)
+		advpg_task_invalid(task->source ? "source" : "source_id", "is for method merged alone");
+	if (!isnan(task->beta) && task->method != ADVPG_METHOD_TRADES)
+		advpg_task_invalid("beta", "is for method trades alone");
 	if (task->warm > 0 && !merged)
 		advpg_task_invalid("warm", "is for method merged alone");
 	if (task->attack.feasible > 0 && !merged)
@@ -612,9 +613,13 @@ is_absent(const Key *key, const void *source)
 			return *(JsonbValue *const *) source == NULL;
 		case KEY_BOOLEAN:
 			return *(const int *) source < 0;
-		default:
-			return false;
+		case KEY_WORD: /* those that may be absent count from 1 */
+			for (const Word *w = key->words; w->name; w++)
+				if (w->value == *(const int *) source)
+					return false;
+			return true;
 	}
+	return false;
 }
 
 Jsonb *

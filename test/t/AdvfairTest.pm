@@ -5,19 +5,30 @@ use warnings;
 use Exporter qw(import);
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time usleep);
-our @EXPORT = qw(workers wait_until_workers segments start_psql);
+our @EXPORT = qw(workers keepers wait_until_workers segments start_psql);
 
 # Process numbers of a server's compute workers. They have no database connection, so they are not in pg_stat_activity.
 sub workers
 {
-	my $node = shift;
+	return processes(shift, 'advfair compute worker');
+}
+
+# Those of the keepers of leave-one-out runs.
+sub keepers
+{
+	return processes(shift, 'advfair keeper');
+}
+
+sub processes
+{
+	my ($node, $title) = @_;
 	my ($server) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
 	my @found;
 	for my $dir (glob '/proc/[0-9]*')
 	{
 		my ($pid) = $dir =~ /(\d+)$/;
 		my ($stat, $command) = map { my $f; open($f, '<', "$dir/$_") ? do { local $/; <$f> // '' } : '' } qw(stat cmdline);
-		push @found, $pid if $command =~ /advfair compute worker/ && $stat =~ /\) \S (\d+)/ && $1 == $server;
+		push @found, $pid if $command =~ /$title/ && $stat =~ /\) \S (\d+)/ && $1 == $server;
 	}
 	return @found;
 }
