@@ -963,9 +963,9 @@ compare_rows(const void *a, const void *b, void *arg)
 	return 0;
 }
 
-/* Order rows by key, and make the keys of rows that share one distinct. */
+/* Order rows by key, and make the keys of rows that share one distinct, unless they shall stay as they are. */
 static void
-order_rows(AdvpgRows *rows)
+order_rows(AdvpgRows *rows, bool shared_keys)
 {
 	uint32_t *order = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
 	uint64_t previous = 0;
@@ -974,7 +974,7 @@ order_rows(AdvpgRows *rows)
 	for (size_t i = 0; i < rows->n; i++)
 		order[i] = i;
 	qsort_arg(order, rows->n, sizeof(uint32_t), compare_rows, rows);
-	for (size_t i = 0; i < rows->n; i++)
+	for (size_t i = 0; i < rows->n && !shared_keys; i++)
 	{
 		uint64_t *key = &rows->key[order[i]];
 
@@ -1093,7 +1093,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	if (!spec->encoder)
 		order_classes(&load);
 	if (!spec->encoder || spec->want_order)
-		order_rows(rows);
+		order_rows(rows, spec->shared_keys);
 	if (!spec->encoder || spec->split)
 		split_rows(rows, spec);
 	if (!load.encoder)
