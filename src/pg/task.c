@@ -169,8 +169,9 @@ static const Key audit_keys[] = {
 	{"protected", KEY_TEXTS, AT(protected), 1},
 	{"given", KEY_TEXT, AT(given)},
 	{"eps_max", KEY_SIZES, AT(eps_max), 0, MAX_EPS, true},
-	{"level", KEY_NUMBER, AT(level), -MAX_EPS, MAX_EPS}, /* advpg_check_interval knows better */
-	{"replicates", KEY_INTEGER, AT(replicates), 1, 1000000},
+	/* the next two as advfair_gap_interval takes them: advpg_check_interval tells their ranges */
+	{"level", KEY_NUMBER, AT(level), -MAX_EPS, MAX_EPS},
+	{"replicates", KEY_INTEGER, AT(replicates), PG_INT32_MIN, PG_INT32_MAX},
 	{"seed", KEY_INTEGER, AT(task.seed), -MAX_EXACT, MAX_EXACT},
 	{"workers", KEY_INTEGER, AT(task.workers), 0, 1024},
 };
@@ -342,7 +343,7 @@ number_value(const Key *key, const JsonbValue *value)
 	if (key->type == KEY_INTEGER && number != floor(number))
 		advpg_task_invalid(key->name, "is %g, but must be an integer", number);
 	if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
-		advpg_task_invalid(key->name, "is %.16g, but must be %s %.16g and at most %.16g", number,
+		advpg_task_invalid(key->name, "is %g, but must be %s %.16g and at most %.16g", number,
 						   key->open ? "greater than" : "at least", key->min, key->max);
 	return number;
 }

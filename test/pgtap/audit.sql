@@ -207,8 +207,8 @@ FROM (VALUES
 	($$'{large}', 'people', level => 0$$, '22023', 'level is 0, but must lie between 0 and 1'),
 	($$'{large}', 'people', level => 1$$, '22023', 'level is 1, but must lie between 0 and 1'),
 	($$'{large}', 'people', level => 95$$, '22023', 'level is 95, but must lie between 0 and 1'),
-	($$'{large}', 'people', replicates => 0$$, '22023', 'task key "replicates" is 0, but must be at least 1 and at most 1000000'),
-	($$'{large}', 'people', replicates => 1000001$$, '22023', 'task key "replicates" is 1000001, but must be at least 1 and at most 1000000'),
+	($$'{large}', 'people', replicates => 0$$, '22023', 'replicates is 0, but must be between 1 and 1000000'),
+	($$'{large}', 'people', replicates => 1000001$$, '22023', 'replicates is 1000001, but must be between 1 and 1000000'),
 	($$'{large}', 'people', '{0.1}', mutable => '{colour}'$$, '42703', 'mutable names column "colour", which the model does not have'),
 	($$'{large}', 'people', workers => 1025$$, '22023', 'task key "workers" is 1025, but must be at least 0 and at most 1024')
 	) v (call, state, message);
