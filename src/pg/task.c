@@ -343,7 +343,7 @@ number_value(const Key *key, const JsonbValue *value)
 	if (key->type == KEY_INTEGER && number != floor(number))
 		advpg_task_invalid(key->name, "is %g, but must be an integer", number);
 	if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
-		advpg_task_invalid(key->name, "is %g, but must be %s %.16g and at most %.16g", number,
+		advpg_task_invalid(key->name, "is %.16g, but must be %s %.16g and at most %.16g", number,
 						   key->open ? "greater than" : "at least", key->min, key->max);
 	return number;
 }
