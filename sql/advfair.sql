@@ -356,10 +356,11 @@ COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8
 /*
  * Metrics: accuracy; class_accuracy and cau; for each eps robust_accuracy, success_rate of each class and cru_s; with eps_max
  * least_eps of each class and cru_eps; for each protected attribute group_confidence and eou, of the second of two classes or of each of
- * more, over the rows whose label is given.
+ * more, over the rows whose label is given. Rows come model after model, metrics and eps in the order above and as listed, means
+ * before their gap, classes in the model's order, values of attributes in the order of their bytes. alpha is for eps alone.
  */
 CREATE FUNCTION advfair_audit(models text[], data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
-		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT NULL, replicates int DEFAULT NULL,
+		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
 		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
@@ -371,7 +372,7 @@ COMMENT ON FUNCTION advfair_audit(text[], text, float8[], text[], text, float8, 
 	IS 'accuracy, robustness and fairness of models on a data set, by class and by group, with bootstrap intervals';
 
 CREATE FUNCTION advfair_compare(model_a text, model_b text, data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
-		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT NULL, replicates int DEFAULT NULL,
+		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
 		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
@@ -499,9 +500,9 @@ CREATE VIEW advfair_progress AS SELECT * FROM advfair_progress_rows();
 GRANT SELECT ON advfair_progress TO PUBLIC;
 COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other roles'' operations are NULL unless one may read all statistics';
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
-COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, predict, pgd, fgsm, least_eps, class_robustness, class_least_eps, luf';
+COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, predict, pgd, fgsm, least_eps, class_robustness, class_least_eps, luf, audit, compare';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
-COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, training the source, crafting, computing, attacking, searching, or storing';
+COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, training the source, crafting, computing, attacking, searching, resampling, or storing';
 COMMENT ON COLUMN advfair_progress.done IS 'rows done in this phase; training counts every example of every epoch';
 COMMENT ON COLUMN advfair_progress.total IS 'rows to be done in this phase, NULL while unknown';
 COMMENT ON COLUMN advfair_progress.loss IS 'loss of the last minibatch, NULL before the first';

@@ -38,7 +38,7 @@ typedef struct AdvpgEvaluationSpec
 	const char *given;
 	bool want_ids;
 	Oid id_type;
-	bool want_order; /* rows->canonical */
+	bool want_order; /* rows->canonical; keys of rows are the same with it and without */
 	int workers;     /* 0: advfair.workers */
 } AdvpgEvaluationSpec;
 
@@ -50,5 +50,9 @@ extern void advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSp
 
 /* Evaluate. Results live in the current memory context. With need_label, labels that are no class are an error (22023). */
 extern AdvpgEvaluation *advpg_evaluate(const AdvpgEvaluationSpec *spec);
+
+/* Report (22023) that the rows that count (those labelled given, unless NULL) have but one value of an attribute. */
+extern void advpg_fail_one_group(const char *attribute, AdvText value, const char *given)
+	pg_attribute_noreturn();
 
 #endif

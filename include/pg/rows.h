@@ -28,6 +28,7 @@ typedef struct AdvpgRowsSpec
 	bool want_ids;         /* keep the id of each row */
 	Oid id_type;           /* cast ids to this type */
 	bool want_order;       /* canonical order also with a fitted encoder */
+	bool shared_keys;      /* rows with equal ids, or equal contents without ids, keep equal keys */
 	bool split;            /* fitted and held out rows also with a fitted encoder (with want_order) */
 
 	/* A fitted encoder and the classes it goes with, or what to fit one by. */
@@ -68,7 +69,8 @@ typedef struct AdvpgRows
 	int32_t *label;         /* (n) class, n_classes and above for labels no class has; NULL without labels */
 	AdvpgDictionary labels; /* texts of these codes */
 	int n_classes;
-	uint64_t *key; /* (n) distinct, from the id or else the content of the row, whatever the order of rows */
+	uint64_t *
+		key; /* (n) from the id or else the content of the row; with a canonical order distinct, but for shared_keys */
 	uint64_t *content;  /* (n) hash of label and values */
 	Datum *id;          /* (n) when wanted */
 	int32_t *attribute; /* (n) code of the attribute's value, -1 for NULL; NULL when none was asked for */

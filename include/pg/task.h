@@ -69,11 +69,11 @@ typedef struct AdvpgTrainTask
 	char *id;
 	char *arch;        /* NULL: the paper's network for the kind of data */
 	List *input_shape; /* of double *: channels, height, width; NIL: not an image */
-	int encoding;      /* AdvEncoding */
+	int encoding;      /* AdvEncoding; 0: the source's, or standard */
 	int scale;         /* 1, 0, or -1: as the encoding wants it */
 	char *oversample;  /* NULL, "balance" or "xN" */
 	int missing;       /* AdvpgMissing */
-	int unseen;        /* AdvUnseen */
+	int unseen;        /* AdvUnseen; 0: the source's, or error */
 	int optimizer;     /* AdvOptimizerKind */
 	double learning_rate;
 	double momentum;
@@ -90,7 +90,7 @@ typedef struct AdvpgTrainTask
 	char *source;    /* merged: the model that crafts; NULL: one is trained first */
 	char *source_id; /* its model_id */
 	int warm;        /* merged: start from the source's weights */
-	double beta;     /* trades */
+	double beta;     /* trades; NaN: 6 */
 	AdvpgAttackSettings attack;
 } AdvpgTrainTask;
 

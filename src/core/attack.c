@@ -201,6 +201,13 @@ place_warm(const Engine *e, Slot *slot)
 	return PLACE;
 }
 
+/* Where there is no slope, going on from the same place leads nowhere: only another random start may. */
+static bool
+is_stuck(const Engine *e, const Slot *slot)
+{
+	return e->attack->random_start && !slot->bracket.broken && (slot->flags & ADV_ATTACK_NO_SLOPE);
+}
+
 /* The first restart at an eps. Tries of a bisection carry on from one another; multiples of a step are attacks of their own. */
 static Move
 begin_try(const Engine *e, Slot *slot, double eps, double alpha)
@@ -215,7 +222,7 @@ begin_try(const Engine *e, Slot *slot, double eps, double alpha)
 	slot->step = 0;
 	slot->phase = ITERATE;
 	adv_ball_bounds(&a->ball, e->inputs, slot->x0, eps, slot->low, slot->high);
-	if (search && search->mode == ADV_SEARCH_BISECT && slot->bracket.n_tries > 1)
+	if (search && search->mode == ADV_SEARCH_BISECT && slot->bracket.n_tries > 1 && !is_stuck(e, slot))
 		return place_warm(e, slot);
 	return a->random_start ? place_random(e, slot) : place_clean(e, slot, judged);
 }

@@ -10,11 +10,9 @@
 #include <math.h>
 
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "pg/advpg.h"
-#include "pg/callsite.h"
 #include "pg/dictionary.h"
 #include "pg/interval.h"
 #include "pg/progress.h"
@@ -23,97 +21,254 @@
 /* What is known of one model's rows; arrays have a value for each row, in canonical order. */
 typedef struct Audited
 {
-	AdvModel model;
 	double *correct;   /* 1 when classified correctly */
-	double **proba;    /* (classes) probability of a class */
+	double **proba;    /* (classes) probability of a class; NULL without a protected attribute */
 	double **robust;   /* (eps) 1 when classified correctly under attack */
 	double **success;  /* (eps) 1 when the attack succeeds */
 	double *least_eps; /* NULL when not asked for */
 } Audited;
 
+/* A protected attribute. */
+typedef struct Attribute
+{
+	const char *name;
+	int n_groups;
+	const char **groups; /* (n_groups) its values in the order of their bytes */
+	int32_t *group;      /* (n) of each row, -1 for one that does not count */
+} Attribute;
+
 typedef struct Auditing
 {
+	MemoryContext context; /* of what outlives one model */
 	Oid schema;
 	const AdvpgAuditTask *task;
 	AdvpgAudit *audit;
 	Audited *models;
-	int classes;
+	Attribute *attributes; /* (length of task->protected) */
+
+	/* by the first model, which is the measure of the others */
+	int classes; /* 0: no model was opened so far */
 	const char **class_names;
+	int given; /* class, -1: none */
 	size_t n;
-	uint64_t *key;  /* of the rows, by the first model */
-	int32_t *label; /* (n) */
-	int32_t *all;   /* (n) of zeros: one group */
-	int given;      /* class, -1: none */
+	uint64_t *key;     /* (n) in canonical order, as all that follows */
+	uint64_t *content; /* (n) hash of what the model sees */
+	int32_t *label;
+	int32_t *all; /* zeros: one group */
 } Auditing;
 
-static double *
-new_values(const Auditing *a)
+/* Memory for one element for each row. */
+static void *
+new_array(const Auditing *a, size_t size)
 {
-	return palloc_extended(sizeof(double) * (a->n + 1), MCXT_ALLOC_HUGE);
+	return MemoryContextAllocHuge(a->context, mul_size(size, a->n + 1));
 }
 
 /* ---- rows ---- */
 
-/* The first model's rows are the measure; the others' must be the same. */
 static void
-align(Auditing *a, const AdvpgEvaluation *e)
+take_measure(Auditing *a, const AdvpgEvaluation *e)
 {
 	const AdvpgRows *rows = e->rows;
-	bool first = a->key == NULL;
-	bool same = first || rows->n == a->n;
+	MemoryContext old = MemoryContextSwitchTo(a->context);
 
+	a->classes = e->model.net.classes;
+	a->class_names = palloc(sizeof(char *) * a->classes);
+	for (int c = 0; c < a->classes; c++)
+		a->class_names[c] = advpg_text_cstring(e->model.classes[c]);
+	MemoryContextSwitchTo(old);
+	a->given = e->given;
 	if (rows->n == 0)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", rows->source));
-	if (first)
-	{
-		a->n = rows->n;
-		a->key = palloc_extended(sizeof(uint64_t) * a->n, MCXT_ALLOC_HUGE);
-		a->label = palloc_extended(sizeof(int32_t) * a->n, MCXT_ALLOC_HUGE);
-		a->all = palloc_extended(sizeof(int32_t) * a->n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	}
-	for (size_t i = 0; i < a->n && same; i++)
+	a->n = rows->n;
+	a->key = new_array(a, sizeof(uint64_t));
+	a->content = new_array(a, sizeof(uint64_t));
+	a->label = new_array(a, sizeof(int32_t));
+	a->all = new_array(a, sizeof(int32_t));
+	memset(a->all, 0, sizeof(int32_t) * a->n);
+	for (size_t i = 0; i < a->n; i++)
 	{
 		uint32_t row = rows->canonical[i];
 
-		if (first)
-		{
-			a->key[i] = rows->key[row];
-			a->label[i] = rows->label[row];
-		}
-		else
-			same = a->key[i] == rows->key[row] && a->label[i] == rows->label[row];
+		a->key[i] = rows->key[row];
+		a->content[i] = rows->content[row];
+		a->label[i] = rows->label[row];
 	}
-	if (!same)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("model \"%s\" reads other rows from data \"%s\" than model \"%s\"", e->name,
-					   rows->source, a->audit->model[0]),
-				errdetail(
-					"Scores of several models are computed over the same rows. Rows are told apart by their "
-					"id, or without one by what a model sees of them."),
-				errhint("Give the data a primary key or the id named in training, and let no query return "
-						"other rows each time."));
 }
 
 static void
 check_classes(const Auditing *a, const AdvpgEvaluation *e)
 {
-	const AdvModel *first = &a->models[0].model;
-	bool same = first->net.classes == e->model.net.classes;
+	bool same = a->classes == e->model.net.classes;
 
-	for (int c = 0; c < first->net.classes && same; c++)
-		same = adv_text_compare(first->classes[c], e->model.classes[c]) == 0;
+	for (int c = 0; c < a->classes && same; c++)
+		same = adv_text_compare(advpg_cstring_text(a->class_names[c]), e->model.classes[c]) == 0;
 	if (!same)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("model \"%s\" has other classes than model \"%s\"", e->name, a->audit->model[0]));
 }
 
+static void
+check_same_rows(const Auditing *a, const AdvpgEvaluation *e)
+{
+	const AdvpgRows *rows = e->rows;
+	bool same = rows->n == a->n;
+
+	for (size_t i = 0; i < a->n && same; i++)
+	{
+		uint32_t row = rows->canonical[i];
+
+		same = a->key[i] == rows->key[row] && a->label[i] == rows->label[row];
+	}
+	if (!same)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("model \"%s\" reads other rows from data \"%s\" than model \"%s\"", e->name,
+					   rows->source, a->audit->model[0]),
+				errdetail("Scores of several models are computed over the same rows. Rows are told apart by "
+						  "their id, or without one by what a model sees of them."),
+				errhint("Give the data a primary key or the id named in training, and let no query return "
+						"other rows each time."));
+}
+
+/*
+ * Rows that share an id are ordered by what a model sees of them. Where another model sees something else, its order of these rows is
+ * another one: nobody can tell which of them is which.
+ */
+static void
+check_shared_ids(const Auditing *a, const AdvpgEvaluation *e)
+{
+	const AdvpgRows *rows = e->rows;
+
+	for (size_t i = 1; i < a->n; i++)
+		if (a->key[i] == a->key[i - 1] && (a->content[i] != rows->content[rows->canonical[i]] ||
+										   a->content[i - 1] != rows->content[rows->canonical[i - 1]]))
+			ereport(
+				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("rows of data \"%s\" share ids, and model \"%s\" has other features than model \"%s\"",
+					   rows->source, e->name, a->audit->model[0]),
+				errdetail("Column \"%s\" does not tell which row of one model is which of the other.",
+						  rows->id_name),
+				errhint("Give the data an id whose values are distinct, or audit these models apart."));
+}
+
+/* A model of the audit with its rows, which are found to be those of the others. */
+static AdvpgVictim *
+open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *spec)
+{
+	AdvpgVictim *victim;
+
+	*spec = (AdvpgEvaluationSpec){.schema = a->schema, .need_label = true, .want_order = true};
+	spec->model = list_nth(a->task->models, number);
+	spec->data = a->task->task.data;
+	spec->given = a->task->given;
+	spec->attribute = attribute;
+	spec->need_proba = a->task->protected != NIL;
+	spec->workers = a->task->task.workers;
+	victim = advpg_victim_open(spec, NULL);
+	if (a->classes == 0)
+		take_measure(a, victim->e);
+	if (a->audit->model[number] == NULL)
+		a->audit->model[number] = MemoryContextStrdup(a->context, victim->e->name);
+	check_classes(a, victim->e);
+	check_same_rows(a, victim->e);
+	check_shared_ids(a, victim->e);
+	return victim;
+}
+
+/* ---- protected attributes ---- */
+
+static int
+compare_codes(const void *x, const void *y, void *arg)
+{
+	const AdvText *texts = arg;
+
+	return adv_text_compare(texts[*(const int *) x], texts[*(const int *) y]);
+}
+
+/* The attribute's values in order, and in place (n_groups) where each code's stands. */
+static void
+order_groups(const Auditing *a, Attribute *attribute, const AdvpgDictionary *values, int *place)
+{
+	MemoryContext old = MemoryContextSwitchTo(a->context);
+	int *order = palloc(sizeof(int) * (values->n + 1));
+
+	attribute->n_groups = values->n;
+	attribute->groups = palloc(sizeof(char *) * (values->n + 1));
+	for (int g = 0; g < values->n; g++)
+		order[g] = g;
+	qsort_arg(order, values->n, sizeof(int), compare_codes, values->texts);
+	for (int g = 0; g < values->n; g++)
+	{
+		place[order[g]] = g;
+		attribute->groups[g] = advpg_text_cstring(values->texts[order[g]]);
+	}
+	pfree(order);
+	MemoryContextSwitchTo(old);
+}
+
+/* Which group each row is of. One group alone differs from nothing, and a gap of 0 would look like fairness. */
+static void
+assign_groups(const Auditing *a, Attribute *attribute, const AdvpgRows *rows, const int *place)
+{
+	int32_t first = -1;
+	bool several = false;
+
+	attribute->group = new_array(a, sizeof(int32_t));
+	for (size_t i = 0; i < a->n; i++)
+	{
+		int code = rows->attribute[rows->canonical[i]];
+		bool counts = code >= 0 && (a->given < 0 || a->label[i] == a->given);
+
+		attribute->group[i] = counts ? place[code] : -1;
+		if (counts && first < 0)
+			first = place[code];
+		several |= counts && place[code] != first;
+	}
+	if (first >= 0 && !several)
+		advpg_fail_one_group(attribute->name, advpg_cstring_text(attribute->groups[first]), a->task->given);
+}
+
+/* Begin memory that goes with end_work: what one reading of the rows needs is not kept beside that of the next. */
+static MemoryContext
+begin_work(const Auditing *a)
+{
+	return MemoryContextSwitchTo(
+		AllocSetContextCreate(a->context, "advfair audited model", ALLOCSET_DEFAULT_SIZES));
+}
+
+static void
+end_work(MemoryContext old)
+{
+	MemoryContext work = MemoryContextSwitchTo(old);
+
+	MemoryContextDelete(work);
+}
+
+static void
+read_attribute(Auditing *a, int number)
+{
+	Attribute *attribute = &a->attributes[number];
+	MemoryContext old = begin_work(a);
+	AdvpgEvaluationSpec spec;
+	AdvpgRows *rows;
+	int *place;
+
+	attribute->name = list_nth(a->task->protected, number);
+	rows = open_model(a, 0, attribute->name, &spec)->e->rows;
+	place = palloc(sizeof(int) * (rows->attributes.n + 1));
+	order_groups(a, attribute, &rows->attributes, place);
+	assign_groups(a, attribute, rows, place);
+	advpg_rows_release(rows);
+	end_work(old);
+}
+
 /* ---- one model ---- */
 
-/* A value for each row from a flag of its attack. */
+/* A value for each row from what its attack did. */
 static double *
-flag_values(const Auditing *a, const AdvpgRows *rows, const AdvpgAttacked *attacked, bool success)
+attack_values(const Auditing *a, const AdvpgRows *rows, const AdvpgAttacked *attacked, bool success)
 {
-	double *values = new_values(a);
+	double *values = new_array(a, sizeof(double));
 
 	for (size_t i = 0; i < a->n; i++)
 	{
@@ -126,26 +281,28 @@ flag_values(const Auditing *a, const AdvpgRows *rows, const AdvpgAttacked *attac
 }
 
 static void
-look_at_predictions(Auditing *a, Audited *m, const AdvpgEvaluation *e)
+look_at_predictions(const Auditing *a, Audited *m, const AdvpgEvaluation *e)
 {
-	m->correct = new_values(a);
-	m->proba = palloc(sizeof(double *) * a->classes);
+	m->correct = new_array(a, sizeof(double));
 	for (size_t i = 0; i < a->n; i++)
 	{
 		uint32_t row = e->rows->canonical[i];
 
 		m->correct[i] = e->prediction[row] == e->rows->label[row];
 	}
-	for (int c = 0; c < a->classes && a->task->protected != NIL; c++)
+	if (e->proba == NULL)
+		return;
+	m->proba = MemoryContextAlloc(a->context, sizeof(double *) * a->classes);
+	for (int c = 0; c < a->classes; c++)
 	{
-		m->proba[c] = new_values(a);
+		m->proba[c] = new_array(a, sizeof(double));
 		for (size_t i = 0; i < a->n; i++)
 			m->proba[c][i] = e->proba[(size_t) e->rows->canonical[i] * a->classes + c];
 	}
 }
 
 static void
-look_at_attacks(Auditing *a, Audited *m, AdvpgVictim *victim)
+look_at_attacks(const Auditing *a, Audited *m, AdvpgVictim *victim)
 {
 	const AdvpgAuditTask *task = a->task;
 	const AdvpgRows *rows = victim->e->rows;
@@ -154,48 +311,48 @@ look_at_attacks(Auditing *a, Audited *m, AdvpgVictim *victim)
 	if (attack.eps_list != NIL)
 	{
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_EACH);
-		m->robust = palloc(sizeof(double *) * victim->n_attacked);
-		m->success = palloc(sizeof(double *) * victim->n_attacked);
+		m->robust = MemoryContextAlloc(a->context, sizeof(double *) * victim->n_attacked);
+		m->success = MemoryContextAlloc(a->context, sizeof(double *) * victim->n_attacked);
 		for (int k = 0; k < victim->n_attacked; k++)
 		{
-			m->robust[k] = flag_values(a, rows, victim->attacked[k], false);
-			m->success[k] = flag_values(a, rows, victim->attacked[k], true);
+			m->robust[k] = attack_values(a, rows, victim->attacked[k], false);
+			m->success[k] = attack_values(a, rows, victim->attacked[k], true);
 		}
 	}
 	if (task->eps_max)
 	{
 		attack.attack.eps = task->eps_max;
+		attack.attack.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_SEARCH);
-		m->least_eps = new_values(a);
+		m->least_eps = new_array(a, sizeof(double));
 		for (size_t i = 0; i < a->n; i++)
 			m->least_eps[i] = victim->attacked[0]->eps[rows->canonical[i]];
 	}
 }
 
+/* Messages about a row should say which of the models saw it. */
+static void
+add_context(void *model)
+{
+	errcontext("audit of model \"%s\"", (char *) model);
+}
+
 static void
 look_at_model(Auditing *a, int number)
 {
-	const AdvpgAuditTask *task = a->task;
-	AdvpgEvaluationSpec spec = {.schema = a->schema, .need_label = true, .want_order = true};
 	Audited *m = &a->models[number];
-	AdvpgVictim *victim;
+	MemoryContext old = begin_work(a);
+	AdvpgEvaluationSpec spec;
+	AdvpgVictim *victim = open_model(a, number, NULL, &spec);
+	ErrorContextCallback context = {error_context_stack, add_context, a->audit->model[number]};
 
-	spec.model = list_nth(task->models, number);
-	spec.data = task->task.data;
-	spec.given = task->given;
-	spec.need_proba = task->protected != NIL;
-	spec.workers = task->task.workers;
-	victim = advpg_victim_open(&spec, NULL);
-	m->model = victim->e->model;
-	a->audit->model[number] = victim->e->name;
-	a->classes = m->model.net.classes;
-	a->given = victim->e->given;
-	check_classes(a, victim->e);
-	align(a, victim->e);
+	error_context_stack = &context;
 	advpg_evaluation_predict(victim->e, &spec);
 	look_at_predictions(a, m, victim->e);
 	look_at_attacks(a, m, victim);
+	error_context_stack = context.previous;
 	advpg_rows_release(victim->e->rows);
+	end_work(old);
 }
 
 /* ---- figures ---- */
@@ -292,111 +449,49 @@ robustness_figures(Auditing *a)
 	}
 }
 
-/* ---- protected attributes ---- */
-
-static int
-compare_codes(const void *x, const void *y, void *arg)
-{
-	const AdvText *texts = arg;
-
-	return adv_text_compare(texts[*(const int *) x], texts[*(const int *) y]);
-}
-
-/* An attribute's values in the order of their text, and each row's; -1 for a row that does not count. */
-static int32_t *
-read_attribute(Auditing *a, const char *attribute, int *n_groups, const char ***names)
-{
-	AdvpgEvaluationSpec spec = {.schema = a->schema, .need_label = true, .want_order = true};
-	int32_t *group = palloc_extended(sizeof(int32_t) * a->n, MCXT_ALLOC_HUGE);
-	AdvpgEvaluation *e;
-	int *order;
-	int *place;
-	int32_t first = -1;
-	bool several = false;
-
-	spec.model = linitial(a->task->models);
-	spec.data = a->task->task.data;
-	spec.attribute = attribute;
-	e = advpg_evaluation_open(&spec);
-	align(a, e);
-	*n_groups = e->rows->attributes.n;
-	order = palloc(sizeof(int) * (*n_groups + 1));
-	place = palloc0(sizeof(int) * (*n_groups + 1));
-	*names = palloc(sizeof(char *) * (*n_groups + 1));
-	for (int g = 0; g < *n_groups; g++)
-		order[g] = g;
-	qsort_arg(order, *n_groups, sizeof(int), compare_codes, e->rows->attributes.texts);
-	for (int g = 0; g < *n_groups; g++)
-	{
-		place[order[g]] = g;
-		(*names)[g] = advpg_text_cstring(e->rows->attributes.texts[order[g]]);
-	}
-	for (size_t i = 0; i < a->n; i++)
-	{
-		int code = e->rows->attribute[e->rows->canonical[i]];
-		bool counts = code >= 0 && (a->given < 0 || a->label[i] == a->given);
-
-		group[i] = counts ? place[code] : -1;
-		if (counts && first < 0)
-			first = group[i];
-		several |= counts && group[i] != first;
-	}
-	advpg_rows_release(e->rows);
-	if (!several)
-		ereport(
-			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("attribute \"%s\" has fewer than two values, so there is nothing to compare", attribute),
-			a->given >= 0 ? errdetail("Only rows whose label is \"%s\" count.", a->class_names[a->given])
-						  : 0);
-	return group;
-}
-
 /* The probability of which class: of two one says it all. */
 static void
-attribute_figures(Auditing *a, const char *attribute)
+attribute_figures(Auditing *a, const Attribute *attribute)
 {
-	int n_groups;
-	const char **names;
-	int32_t *group = read_attribute(a, attribute, &n_groups, &names);
-
 	for (int c = a->classes == 2 ? 1 : 0; c < a->classes; c++)
 	{
 		VALUES(proba, proba[c]);
 
-		figures(a, &(Kind){"group_confidence", "eou", NAN, a->class_names[c], attribute}, group, n_groups,
-				names, proba);
+		figures(a, &(Kind){"group_confidence", "eou", NAN, a->class_names[c], attribute->name},
+				attribute->group, attribute->n_groups, attribute->groups, proba);
 	}
 }
 
 /* ---- the audit ---- */
 
+/* Attributes come before attacks: what is wrong with them shall not be told after hours. */
 static void
 run(Auditing *a)
 {
-	const AdvpgAuditTask *task = a->task;
-	ListCell *cell;
+	int n_models = list_length(a->task->models);
+	int n_attributes = list_length(a->task->protected);
 
-	a->audit->n_models = list_length(task->models);
-	a->audit->model = palloc0(sizeof(char *) * a->audit->n_models);
-	a->models = palloc0(sizeof(Audited) * a->audit->n_models);
-	for (int m = 0; m < a->audit->n_models; m++)
+	a->audit->n_models = n_models;
+	a->audit->model = palloc0(sizeof(char *) * n_models);
+	a->models = palloc0(sizeof(Audited) * n_models);
+	a->attributes = palloc0(sizeof(Attribute) * (n_attributes + 1));
+	for (int k = 0; k < n_attributes; k++)
+		read_attribute(a, k);
+	for (int m = 0; m < n_models; m++)
 		look_at_model(a, m);
-	a->class_names = palloc(sizeof(char *) * a->classes);
-	for (int c = 0; c < a->classes; c++)
-		a->class_names[c] = advpg_text_cstring(a->models[0].model.classes[c]);
 
 	advpg_progress_phase("resampling", 0);
 	class_figures(a);
 	robustness_figures(a);
-	foreach (cell, task->protected)
-		attribute_figures(a, lfirst(cell));
+	for (int k = 0; k < n_attributes; k++)
+		attribute_figures(a, &a->attributes[k]);
 }
 
 AdvpgAudit *
 advpg_audit(Oid schema, const AdvpgAuditTask *task)
 {
-	Auditing a = {.schema = schema, .task = task};
 	MemoryContext context = CurrentMemoryContext;
+	Auditing a = {.context = context, .schema = schema, .task = task};
 
 	advpg_check_interval(task->level, task->replicates);
 	if (task->models == NIL)
@@ -406,7 +501,7 @@ advpg_audit(Oid schema, const AdvpgAuditTask *task)
 	a.audit = palloc0(sizeof(AdvpgAudit));
 	SPI_connect();
 	MemoryContextSwitchTo(context);
-	advpg_progress_begin("audit", linitial(task->models));
+	advpg_progress_begin(task->model_a ? "compare" : "audit", linitial(task->models));
 	PG_TRY();
 	{
 		run(&a);

@@ -132,7 +132,7 @@ push_argument(JsonbParseState **state, Datum datum, Oid type, bool polymorphic, 
 
 	type = getBaseType(type);
 	element = get_element_type(type);
-	if (polymorphic && type == TEXTOID)
+	if (polymorphic && (type == TEXTOID || type == VARCHAROID || type == BPCHAROID))
 		push_jsonb(state, parse_json(datum, argument));
 	else if (type == JSONBOID)
 		push_jsonb(state, DatumGetJsonbP(datum));

@@ -113,6 +113,15 @@ fill_sd(const AdvModel *model, size_t n, float *unit)
 			errhint("Train it with scale => true or encoding => 'standard', or give eps for each column."));
 }
 
+/* The largest float that is not greater than a positive size: a ball must not grow by rounding. */
+static float
+float_below(double size)
+{
+	float nearest = (float) size;
+
+	return (double) nearest > size ? nextafterf(nearest, 0) : nearest;
+}
+
 /* The unit of each input: its standard deviation or 1, times its column's eps, 0 where it is not mutable. NULL: 1 for all. */
 static float *
 resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
@@ -140,7 +149,7 @@ resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
 		{
 			double size = sizes ? unit[i] * sizes[c] : unit[i];
 
-			unit[i] = settings->mutable != NIL && !movable[c] ? 0 : (float) size;
+			unit[i] = settings->mutable != NIL && !movable[c] ? 0 : float_below(size);
 		}
 	return unit;
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 #include "pg/advpg.h"
@@ -33,6 +34,7 @@ read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry 
 	rows.want_ids = spec->want_ids;
 	rows.id_type = spec->id_type;
 	rows.want_order = spec->want_order;
+	rows.shared_keys = true; /* they seed attacks, which must not depend on who wants an order */
 	rows.encoder = &e->model.encoder;
 	rows.classes = e->model.classes;
 	rows.n_classes = e->model.net.classes;
@@ -134,4 +136,15 @@ advpg_evaluate(const AdvpgEvaluationSpec *spec)
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return e;
+}
+
+void
+advpg_fail_one_group(const char *attribute, AdvText value, const char *given)
+{
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("attribute \"%s\" has only one value, \"%.*s\", so there is nothing to compare", attribute,
+				   pg_mbcliplen(value.data, value.len, 100), value.data),
+			given ? errdetail("Only rows whose label is \"%s\" count.", given) : 0,
+			errhint("Give data that has rows of at least two values."));
+	pg_unreachable();
 }

@@ -966,9 +966,9 @@ compare_rows(const void *a, const void *b, void *arg)
 	return 0;
 }
 
-/* Order rows by key, and make the keys of rows that share one distinct. */
+/* Order rows by key, and make the keys of rows that share one distinct, unless they shall stay as they are. */
 static void
-order_rows(AdvpgRows *rows)
+order_rows(AdvpgRows *rows, bool shared_keys)
 {
 	uint32_t *order = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
 	uint64_t previous = 0;
@@ -977,7 +977,7 @@ order_rows(AdvpgRows *rows)
 	for (size_t i = 0; i < rows->n; i++)
 		order[i] = i;
 	qsort_arg(order, rows->n, sizeof(uint32_t), compare_rows, rows);
-	for (size_t i = 0; i < rows->n; i++)
+	for (size_t i = 0; i < rows->n && !shared_keys; i++)
 	{
 		uint64_t *key = &rows->key[order[i]];
 
@@ -1038,9 +1038,13 @@ split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)
 			rows->fitted[rows->n_fitted++] = row;
 	}
 	if (spec->held_out > 0 && (rows->n_held == 0 || rows->n_fitted == 0))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("validation fraction %g leaves %zu rows for training and %zu for validation",
-					   spec->held_out, rows->n_fitted, rows->n_held));
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("validation fraction %g leaves %zu rows for training and %zu for validation",
+				   spec->held_out, rows->n_fitted, rows->n_held),
+			errhint(
+				"Choose another validation fraction, or give a relation or query of validation rows. Method "
+				"fast watches a fraction of 0.02 unless validation says otherwise."));
 }
 
 /* Run the query read-only; a failure ends the transaction or subtransaction, which restores XactReadOnly. */
@@ -1092,7 +1096,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	if (!spec->encoder)
 		order_classes(&load);
 	if (!spec->encoder || spec->want_order)
-		order_rows(rows);
+		order_rows(rows, spec->shared_keys);
 	if (!spec->encoder || spec->split)
 		split_rows(rows, spec);
 	if (!load.encoder)

@@ -9,7 +9,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -260,17 +259,6 @@ advfair_group_confidence(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* One group differs from nothing: a gap of 0 would look like fairness. */
-static void
-fail_one_group(const GroupMeans *m, AdvText value)
-{
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("attribute \"%s\" has only one value, \"%.*s\", so there is nothing to compare",
-				   m->attribute, pg_mbcliplen(value.data, value.len, 100), value.data),
-			m->given ? errdetail("Only rows whose label is \"%s\" count.", m->given) : 0,
-			errhint("Give data that has rows of at least two values."));
-}
-
 Datum
 advfair_eou(PG_FUNCTION_ARGS)
 {
@@ -292,8 +280,8 @@ advfair_eou(PG_FUNCTION_ARGS)
 		min = Min(min, m.mean[g]);
 		max = Max(max, m.mean[g]);
 	}
-	if (groups == 1)
-		fail_one_group(&m, m.rows->attributes.texts[last]);
+	if (groups == 1) /* one group differs from nothing: a gap of 0 would look like fairness */
+		advpg_fail_one_group(m.attribute, m.rows->attributes.texts[last], m.given);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	if (groups == 0)

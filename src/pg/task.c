@@ -169,8 +169,9 @@ static const Key audit_keys[] = {
 	{"protected", KEY_TEXTS, AT(protected), 1},
 	{"given", KEY_TEXT, AT(given)},
 	{"eps_max", KEY_SIZES, AT(eps_max), 0, MAX_EPS, true},
-	{"level", KEY_NUMBER, AT(level), 0, 1, true},
-	{"replicates", KEY_INTEGER, AT(replicates), 1, 1000000},
+	/* the next two as advfair_gap_interval takes them: advpg_check_interval tells their ranges */
+	{"level", KEY_NUMBER, AT(level), -MAX_EPS, MAX_EPS},
+	{"replicates", KEY_INTEGER, AT(replicates), PG_INT32_MIN, PG_INT32_MAX},
 	{"seed", KEY_INTEGER, AT(task.seed), -MAX_EXACT, MAX_EXACT},
 	{"workers", KEY_INTEGER, AT(task.workers), 0, 1024},
 };
@@ -196,13 +197,12 @@ static const Key luf_keys[] = {
 		.early_stop = -1, .eps_unit = ADVPG_EPS_INPUT, .clip_min = NAN, .clip_max = NAN                      \
 	}
 #define TRAIN_DEFAULTS                                                                                       \
-	.encoding = ADV_ENCODING_STANDARD, .scale = -1, .missing = ADVPG_MISSING_ERROR,                          \
-	.unseen = ADV_UNSEEN_ERROR, .optimizer = ADV_ADAM, .learning_rate = 0.001, .momentum = 0.9,              \
-	.init = ADV_INIT_GLOROT, .epochs = 20, .batch_size = 250, .attack = ATTACK_DEFAULTS
+	.scale = -1, .missing = ADVPG_MISSING_ERROR, .optimizer = ADV_ADAM, .learning_rate = 0.001,              \
+	.momentum = 0.9, .init = ADV_INIT_GLOROT, .epochs = 20, .batch_size = 250, .attack = ATTACK_DEFAULTS
 
-static const AdvpgTrainTask train_defaults = {TRAIN_DEFAULTS};
+static const AdvpgTrainTask train_defaults = {TRAIN_DEFAULTS, .beta = NAN};
 static const AdvpgTrainTask adv_train_defaults = {TRAIN_DEFAULTS, .adversarial = true,
-												  .method = ADVPG_METHOD_MERGED, .beta = 6};
+												  .method = ADVPG_METHOD_MERGED, .beta = NAN};
 static const AdvpgAttackTask attack_defaults = {
 	.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN};
 static const AdvpgAuditTask audit_defaults = {
@@ -349,9 +349,9 @@ number_value(const Key *key, const JsonbValue *value)
 												  : "a number");
 	number = advpg_json_double(value);
 	if (key->type == KEY_INTEGER && number != floor(number))
-		advpg_task_invalid(key->name, "is %.15g, but must be an integer", number);
+		advpg_task_invalid(key->name, "is %.16g, but must be an integer", number);
 	if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
-		advpg_task_invalid(key->name, "is %.15g, but must be %s %.16g and at most %.16g", number,
+		advpg_task_invalid(key->name, "is %.16g, but must be %s %.16g and at most %.16g", number,
 						   key->open ? "greater than" : "at least", key->min, key->max);
 	return number;
 }
@@ -525,6 +525,8 @@ check_method(const AdvpgTrainTask *task)
 
 	if ((task->source || task->source_id) && !merged)
 		advpg_task_invalid(task->source ? "source" : "source_id", "is for method merged alone");
+	if (!isnan(task->beta) && task->method != ADVPG_METHOD_TRADES)
+		advpg_task_invalid("beta", "is for method trades alone");
 	if (task->warm > 0 && !merged)
 		advpg_task_invalid("warm", "is for method merged alone");
 	if (task->attack.feasible > 0 && !merged)
@@ -620,9 +622,13 @@ is_absent(const Key *key, const void *source)
 			return *(JsonbValue *const *) source == NULL;
 		case KEY_BOOLEAN:
 			return *(const int *) source < 0;
-		default:
-			return false;
+		case KEY_WORD: /* those that may be absent count from 1 */
+			for (const Word *w = key->words; w->name; w++)
+				if (w->value == *(const int *) source)
+					return false;
+			return true;
 	}
+	return false;
 }
 
 Jsonb *

@@ -29,6 +29,7 @@
 #include "pg/progress.h"
 #include "pg/registry.h"
 
+#define TRADES_BETA     6      /* Zhang et al. 2019 */
 #define FAST_VALIDATION "0.02" /* method fast watches rows it does not train on */
 
 static uint64_t
@@ -449,6 +450,13 @@ open_source(AdvpgPlan *t, Oid schema)
 	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &t->source);
 	task->source = psprintf("%s@%d", entry->name, entry->version);
 	task->source_id = entry->model_id;
+	if ((task->encoding && task->encoding != t->source.encoder.encoding) ||
+		(task->unseen && task->unseen != t->source.encoder.unseen))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("encoding or unseen differ from those of source \"%s\"", task->source),
+				errdetail("Rows are encoded as the source does, with encoding \"%s\".",
+						  adv_encoding_name(t->source.encoder.encoding)),
+				errhint("Leave them out."));
 	task->encoding = t->source.encoder.encoding;
 	task->unseen = t->source.encoder.unseen;
 	if (task->features || task->exclude)
@@ -607,6 +615,12 @@ advpg_plan(const AdvpgTrainTask *task, Oid schema)
 	if (task->method == ADVPG_METHOD_FAST && task->validation == NULL)
 		t->task.validation = FAST_VALIDATION;
 	open_source(t, schema);
+	if (t->task.encoding == 0)
+		t->task.encoding = ADV_ENCODING_STANDARD;
+	if (t->task.unseen == 0)
+		t->task.unseen = ADV_UNSEEN_ERROR;
+	if (task->method == ADVPG_METHOD_TRADES && isnan(task->beta))
+		t->task.beta = TRADES_BETA;
 	INSTR_TIME_SET_CURRENT(start);
 	advpg_progress_phase("reading rows", 0);
 	read_training(t);

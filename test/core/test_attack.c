@@ -676,9 +676,12 @@ test_slopes(void)
 {
 	const float wall[] = {1000, 0, 1, 0, 0, 0};
 	const float sure[] = {1000, 0, 0, 0};
+	const AdvSearch search = {ADV_SEARCH_BISECT, 3, 0, 0.01};
 	AdvAttack a = pgd(ADV_NORM_LINF, 1.5);
 	Training t;
 	Report r;
+	float far[30];
+	int broken = 0;
 
 	a.random_start = false;
 	make_by_hand(&t, "dense 1, tanh", 1, 2, wall, 2, (float[]){1, 0.001f});
@@ -689,6 +692,17 @@ test_slopes(void)
 	a.ball.unit = (float[]){0};
 	attack_rows(&t, &a, NULL, 1, 1, &r);
 	ok(r.result.flags[0] == 0, "what may not move needs no slope");
+	free_report(&r);
+	training_free(&t);
+
+	for (int i = 0; i < 30; i++)
+		far[i] = 1;
+	a = pgd(ADV_NORM_LINF, 3);
+	make_by_hand(&t, "dense 1, tanh", 1, 2, wall, 30, far);
+	attack_rows(&t, &a, &search, 30, 1, &r);
+	for (int i = 0; i < 30; i++)
+		broken += (r.result.flags[i] & ADV_ATTACK_SUCCESS) != 0;
+	okf(broken > 5, "a search behind the wall goes on from other places (%d of 30)", broken);
 	free_report(&r);
 	training_free(&t);
 	for (int norm = ADV_NORM_LINF; norm <= ADV_NORM_L2; norm++)

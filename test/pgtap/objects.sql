@@ -84,6 +84,16 @@ INSERT INTO contract VALUES
 	('advfair_luf', 'model text, data text, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer', 'double precision'),
 	('advfair_luf_rows', 'model text, data text, key anyelement, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer',
 	 'TABLE(id anyelement, label text, prediction text, luf double precision, changed bigint, left_out bigint)'),
+	('advfair_audit', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
+	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer',
+	 'TABLE(model text, metric text, eps double precision, class text, attribute text, grp text, value double precision, ci_low double precision, '
+	 'ci_high double precision, n bigint)'),
+	('advfair_compare', 'model_a text, model_b text, data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
+	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer',
+	 'TABLE(metric text, eps double precision, class text, attribute text, grp text, a double precision, b double precision, '
+	 'difference double precision, ci_low double precision, ci_high double precision, n bigint)'),
 	('advfair_make_census', 'n integer, seed bigint',
 	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),
 	('advfair_version', '', 'jsonb');

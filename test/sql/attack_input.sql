@@ -212,6 +212,9 @@ SELECT try_adv_train($$ eps => 0.1, source => 'by_sex' $$);
 SELECT try_adv_train($$ eps => 0.1, source => 'pixels' $$);
 SELECT try_adv_train($$ eps => 0.1, source => 'good', features => '{age}' $$);
 SELECT try_adv_train($$ eps => 0.1, source => 'good', exclude => '{age}' $$);
+SELECT try_adv_train($$ eps => 0.1, source => 'good', encoding => 'ordinal' $$);
+SELECT try_adv_train($$ eps => 0.1, source => 'good', unseen => 'ignore' $$);
+SELECT try_adv_train($$ eps => 0.1, method => 'pgd', beta => 3 $$);
 SELECT try_adv_train($$ eps => 0.1, source => 'good', method => 'pgd' $$);
 SELECT try_adv_train($$ eps => 0.1, source => 'good', warm => true, method => 'trades' $$);
 SELECT try_adv_train($$ eps => 0.1, warm => true, method => 'pgd' $$);
@@ -221,6 +224,7 @@ SELECT try_adv_train($$ eps => 0.1, restarts => 2, method => 'pgd' $$);
 SELECT try_adv_train($$ eps => 0.1, feasible => true, method => 'pgd' $$);
 SELECT try_adv_train($$ eps => 0.1, restarts => 2, feasible => true, source => 'good' $$);
 SELECT try_adv_train($$ eps => 0.1, steps => 3, method => 'fast' $$);
+SELECT attempt($$ SELECT advfair_adv_train('m', 'SELECT * FROM people WHERE person_id < 8', 'income', id => 'person_id', eps => 0.1, method => 'fast') $$);
 SELECT try_adv_train($$ eps => 0.1, beta => -1, method => 'trades' $$);
 SELECT try_adv_train($$ eps => 0.1, beta => 'NaN', method => 'trades' $$);
 SELECT try_adv_train($$ eps => 0.1, eps_unit => 'sd', encoding => 'minmax' $$);
@@ -261,6 +265,16 @@ SELECT count(*) FROM advfair_pgd('saturated', 'points', 9, random_start => false
 SELECT count(*) FROM advfair_fgsm('saturated', 'points', 9);
 SELECT * FROM advfair_class_robustness('saturated', 'points', '{9}', random_start => false);
 SELECT * FROM advfair_class_least_eps('saturated', 'points', 9, random_start => false);
+-- a network whose output is not finite
+INSERT INTO advfair_model (name, version, task, data_digest, metrics, model)
+SELECT 'overflows', 1, '{"label": "y"}', '', '{}', advfair_build('{"arch": "", "label": "y", "classes": ["a", "b"],
+	"input_shape": [1], "encoder": {"unseen": "error", "encoding": "standard", "columns": [{"name": "x", "kind": "number", "shift": [0], "factor": [1]}]}}', '{-1e37,1e37,0,0}');
+SELECT attempt($$ SELECT * FROM advfair_pgd('overflows', 'points', 100) $$);
+SELECT attempt($$ SELECT * FROM advfair_pgd('overflows', 'SELECT 1000 AS x, y FROM points', 0.1) $$);
+SELECT attempt($$ SELECT * FROM advfair_class_robustness('overflows', 'points', '{1,100}') $$);
+SELECT attempt($$ SELECT * FROM advfair_class_least_eps('overflows', 'SELECT 1000 AS x, y FROM points', 1) $$);
+-- nothing that failed is still said to run
+SELECT count(*) FROM advfair_progress;
 DELETE FROM advfair_model;
 DROP TABLE people, points, pixels;
 DROP FUNCTION try_pgd, try_search, try_adv_train, attempt;
