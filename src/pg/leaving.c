@@ -144,6 +144,8 @@ digest_run(const AdvpgPlan *plan, const AdvpgRows *eval, const AdvpgLufTask *tas
 	appendStringInfo(&all, "%s %d %d %s %s %s", ADVFAIR_VERSION, task->vary_seed > 0, task->regenerate > 0,
 					 JsonbToCString(NULL, &json->root, VARSIZE(json)), advpg_rows_digest(plan->rows),
 					 advpg_rows_digest(eval));
+	if (plan->validation) /* method fast stops by what it sees there */
+		appendStringInfo(&all, " %s", advpg_rows_digest(plan->validation));
 	if (ctx == NULL || pg_cryptohash_init(ctx) < 0 ||
 		pg_cryptohash_update(ctx, (const uint8 *) all.data, all.len) < 0 ||
 		/* results of rows stand in the order in which they were read */
@@ -282,6 +284,15 @@ collect(AdvpgLeft *left, AdvpgRun *run)
 		}
 }
 
+/* How many examples the run will see: those of the base model, of each other one, and of the sources trained again, without twins. */
+static uint64
+count_examples(const AdvpgPlan *plan, int64 n_models, bool regenerate)
+{
+	uint64 of_one = plan->n_examples + (regenerate ? plan->n_examples / 2 : 0);
+
+	return plan->spec.epochs * (plan->n_examples + n_models * of_one);
+}
+
 /* Crafting again takes a source that is trained again, without the row. */
 static void
 check_regenerate(const AdvpgPlan *plan)
@@ -323,8 +334,7 @@ leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
 	if (left->resumed > 0)
 		ereport(NOTICE, errmsg("going on with a run of which %d of " INT64_FORMAT " models are trained",
 							   left->resumed, models.n));
-	advpg_progress_phase("computing",
-						 (uint64) plan->spec.epochs * plan->n_examples * (models.n - left->resumed + 1));
+	advpg_progress_phase("computing", count_examples(plan, models.n - left->resumed, task->regenerate > 0));
 	run_kept(&run, plan, advpg_wanted_workers(task->workers));
 	collect(left, &run);
 	advpg_run_release(&run);

@@ -23,6 +23,9 @@ $node->safe_psql('postgres', q{
 	SELECT advfair_train('m', 'people', 'income', arch => 'dense 32, tanh, dense 32, tanh', epochs => 150);
 	SELECT advfair_train('slow', 'crowd', 'income', arch => 'dense 32, tanh, dense 32, tanh', epochs => 50);
 	SELECT advfair_train('large', 'people', 'income', arch => 'dense 2000, tanh, dense 2000, tanh', epochs => 1);
+	SELECT advfair_adv_train('twins', 'people', 'income', arch => 'dense 32, tanh, dense 32, tanh', epochs => 100, eps => 0.1, steps => 3);
+	CREATE TABLE watched AS SELECT * FROM advfair_make_census(50, 1);
+	SELECT advfair_adv_train('fast', 'people', 'income', arch => 'dense 32, tanh, dense 32, tanh', epochs => 100, eps => 0.01, method => 'fast', validation => 'watched');
 	GRANT SELECT ON people TO ann;
 	UPDATE advfair_model SET owner = 'ann' WHERE name = 'm'; -- the superuser still sees it
 });
@@ -170,6 +173,15 @@ for my $other (
 	is($err, '', "other $other->[0]: another run");
 }
 goes_on('other runs in between', 2);
+my $fast = "SELECT advfair_luf('fast', 'people', leave_out => 100, workers => 2)";
+$psql = start_run(5, $fast);
+$node->safe_psql('postgres', "SELECT pg_cancel_backend(@{[pid_of('advfair_luf')]})");
+$psql->finish;
+($code, $out, $err) = $node->psql('postgres', 'UPDATE watched SET age = age + 1; ' . $fast =~ s/100/3/r);
+is($err, '', 'other validation rows of method fast: another run');
+($code, $out, $err) = $node->psql('postgres', 'UPDATE watched SET age = age - 1; ' . $fast =~ s/100/3/r);
+like($err, qr/going on with a run/, 'the same ones again: it goes on');
+$node->safe_psql('postgres', 'DELETE FROM advfair_luf_part');
 # not even a superuser, who sees them, takes over what another role claims to have found
 $psql = start_run(5, "SET ROLE ann; $digest $rows r");
 $node->safe_psql('postgres', "SELECT pg_cancel_backend(@{[pid_of('advfair_luf_rows')]})");
@@ -225,6 +237,20 @@ delete $ENV{PGOPTIONS};
 is($node->safe_psql('postgres', "BEGIN READ ONLY; $digest $rows r; COMMIT"), $undisturbed, 'a read-only transaction');
 is(parts(), 0, 'keeps nothing');
 
+# ---- progress ----
+
+my @progress;
+$psql = start_psql($node, q{SELECT advfair_luf('twins', 'people', leave_out => 40, regenerate => true, workers => 2)}, \$stderr);
+wait_until_workers($node, 2);
+while (pid_of('advfair_luf('))
+{
+	my $line = $node->safe_psql('postgres', q{SELECT done, total FROM advfair_progress WHERE phase = 'computing' AND task = 'luf' AND done > 0});
+	push @progress, [ split /\|/, $line ] if $line;
+}
+$psql->finish;
+is(scalar(grep { $_->[0] > $_->[1] } @progress), 0, 'progress does not go beyond its total');
+ok(@progress > 0 && $progress[-1][0] > 0.6 * $progress[-1][1], 'and comes near to it');
+
 # ---- latency ----
 
 my %call = (
@@ -238,11 +264,11 @@ for my $name (sort keys %call)
 {
 	my $worst = 0;
 	my ($function) = $name =~ /^(\w+)/;
-	for my $trial (0 .. 5)
+	for my $trial (0 .. 3)
 	{
 		my $psql = start_psql($node, $call{$name}, \$stderr);
 		wait_until_workers($node, 2) or die "no workers started: $stderr";
-		usleep(60_000 * $trial);
+		usleep(80_000 * $trial);
 		my $pid = pid_of($function);
 		my $begun = time;
 		$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
@@ -251,7 +277,7 @@ for my $name (sort keys %call)
 		$worst = $took if $took > $worst;
 		like($stderr, qr/canceling statement due to user request/, "$name: is cancelled") if $trial == 0;
 	}
-	diag(sprintf '%s: cancel latency, psql included: worst of 6 trials %.0f ms', $name, 1000 * $worst);
+	diag(sprintf '%s: cancel latency, psql included: worst of 4 trials %.0f ms', $name, 1000 * $worst);
 	cmp_ok($worst, '<', 2, "$name: cancelling takes no time to speak of");
 	nothing_runs($name);
 }
