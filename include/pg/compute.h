@@ -139,6 +139,7 @@ typedef struct AdvpgRun
 	dsm_segment *segment;
 	shm_toc *toc;
 	AdvpgShared *shared;
+	struct BackgroundWorkerHandle *spare; /* gives up its slot when there is none for computing; or NULL */
 } AdvpgRun;
 
 /*

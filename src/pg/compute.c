@@ -138,12 +138,24 @@ advpg_run_register(AdvpgRun *run, const char *type, const char *function, int fl
 }
 
 static void
-start_workers(AdvpgRun *run, int wanted, Workers *workers)
+register_workers(AdvpgRun *run, int wanted, Workers *workers)
 {
 	for (workers->n = 0; workers->n < wanted; workers->n++)
 		if ((workers->handles[workers->n] =
 				 advpg_run_register(run, "advfair compute worker", "advfair_worker_main", 0)) == NULL)
 			break;
+}
+
+static void
+start_workers(AdvpgRun *run, int wanted, Workers *workers)
+{
+	register_workers(run, wanted, workers);
+	if (workers->n == 0 && run->spare)
+	{
+		TerminateBackgroundWorker(run->spare);
+		(void) WaitForBackgroundWorkerShutdown(run->spare);
+		register_workers(run, wanted, workers);
+	}
 	if (workers->n == 0)
 		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				errmsg("no background worker slot is free for a compute worker"),

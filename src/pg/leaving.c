@@ -249,7 +249,7 @@ create_run(AdvpgRun *run, const AdvpgPlan *plan, const AdvpgRows *eval, const Mo
 static void
 run_kept(AdvpgRun *run, const AdvpgPlan *plan, int wanted)
 {
-	AdvpgKeeper keeper = advpg_keeper_start(run);
+	AdvpgKeeper keeper = run->spare = advpg_keeper_start(run);
 
 	PG_TRY();
 	{

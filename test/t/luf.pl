@@ -237,6 +237,16 @@ delete $ENV{PGOPTIONS};
 is($node->safe_psql('postgres', "BEGIN READ ONLY; $digest $rows r; COMMIT"), $undisturbed, 'a read-only transaction');
 is(parts(), 0, 'keeps nothing');
 
+# ---- a single slot ----
+
+$node->append_conf('postgresql.conf', 'max_worker_processes = 2');    # one is the logical replication launcher's
+$node->restart;
+is($node->safe_psql('postgres', "$digest $rows r"), $undisturbed, 'with one slot there is a worker, and no keeper');
+is(parts(), 0, 'which keeps nothing');
+nothing_runs('a single slot');
+$node->append_conf('postgresql.conf', 'max_worker_processes = 16');
+$node->restart;
+
 # ---- progress ----
 
 my @progress;
