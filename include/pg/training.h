@@ -33,7 +33,6 @@ typedef struct AdvpgPlan
 	AdvpgRows *twins; /* NULL: none */
 	AdvAttack craft;  /* how they were made */
 	AdvModel source;  /* by attacking this model */
-	bool own_source;  /* which was trained on the way, as source_spec says */
 	AdvTrainSpec source_spec;
 	double twin_success; /* share of the rows whose twin the source misclassifies */
 	double read_seconds;

@@ -86,11 +86,15 @@ advpg_keeper_start(AdvpgRun *run)
 void
 advpg_keeper_end(AdvpgRun *run, AdvpgKeeper keeper, AdvpgKeeperOrder order)
 {
+	pid_t pid;
+
 	if (keeper == NULL)
 		return;
 	atomic_store(&run->shared->keeper, order);
 	HOLD_INTERRUPTS();
-	TerminateBackgroundWorker(keeper); /* wakes it up; it finishes what it was told to do first */
+	(void) WaitForBackgroundWorkerStartup(keeper,
+										  &pid); /* one told to end before it began would never begin */
+	TerminateBackgroundWorker(keeper);           /* wakes it up; it finishes what it was told to do first */
 	(void) WaitForBackgroundWorkerShutdown(keeper);
 	RESUME_INTERRUPTS();
 }
@@ -115,9 +119,17 @@ typedef struct Keeper
 static void
 set_up(void)
 {
-	SetConfigOption("lock_timeout", LOCK_TIMEOUT_MS, PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	static const char *const settings[][2] = {
+		{"lock_timeout", LOCK_TIMEOUT_MS},
+		{"statement_timeout", "0"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_isolation", "read committed"},
+		{"synchronous_commit", "local"}, /* no standby shall hold up a cancellation */
+		{"row_security", "on"},
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 /* Whether there is a table to write to and a role to do so. What the leader's transaction has just made is not there for others. */

@@ -106,10 +106,6 @@ choose_models(const AdvpgPlan *plan, const AdvpgLufTask *task)
 	Models models;
 	uint32_t *rows;
 
-	if (task->leave_out_ids != NIL && !isnan(task->leave_out))
-		advpg_task_invalid("leave_out", "has no place beside leave_out_ids");
-	if (task->leave_out_ids == NIL && isnan(task->leave_out))
-		advpg_task_invalid("leave_out", "is missing: say how many rows to leave out, or list leave_out_ids");
 	rows = task->leave_out_ids != NIL ? find_rows(plan, task) : draw_rows(plan, task);
 	models.n = task->leave_out_ids != NIL ? list_length(task->leave_out_ids) : (int64) task->leave_out;
 	models.model = palloc_extended(sizeof(AdvLufModel) * models.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -293,19 +289,23 @@ count_examples(const AdvpgPlan *plan, int64 n_models, bool regenerate)
 	return plan->spec.epochs * (plan->n_examples + n_models * of_one);
 }
 
-/* Crafting again takes a source that is trained again, without the row. */
+/* What can be said before any row is read. Crafting again takes a source that is trained again, without the row. */
 static void
-check_regenerate(const AdvpgPlan *plan)
+check_task(const AdvpgTrainTask *train, const AdvpgLufTask *task)
 {
-	if (plan->twins == NULL)
+	if (task->leave_out_ids != NIL && !isnan(task->leave_out))
+		advpg_task_invalid("leave_out", "has no place beside leave_out_ids");
+	if (task->leave_out_ids == NIL && isnan(task->leave_out))
+		advpg_task_invalid("leave_out", "is missing: say how many rows to leave out, or list leave_out_ids");
+	if (task->regenerate <= 0)
+		return;
+	if (train->method != ADVPG_METHOD_MERGED)
 		advpg_task_invalid("regenerate", "is for models of adv_train with method merged");
-	if (!plan->own_source)
+	if (train->source != NULL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("regenerate needs a model that trained its source itself"),
-				errdetail("This one's adversarial examples were crafted on \"%s\".", plan->task.source),
+				errdetail("This one's adversarial examples were crafted on \"%s\".", train->source),
 				errhint("Train it without source."));
-	advpg_check_memory(mul_size(advpg_wanted_workers(plan->task.workers), plan->twins->bytes),
-					   "crafting again in each worker");
 }
 
 static void
@@ -320,9 +320,11 @@ leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
 
 	advpg_registry_task(entry, &train_task);
 	train_task.workers = task->workers;
+	check_task(&train_task, task);
 	plan = advpg_plan(&train_task, schema);
 	if (task->regenerate > 0)
-		check_regenerate(plan);
+		advpg_check_memory(mul_size(advpg_wanted_workers(task->workers), plan->twins->bytes),
+						   "crafting again in each worker");
 	models = choose_models(plan, task);
 	left->rows = read_eval(plan, task, id_type);
 	left->classes = plan->rows->labels.texts;

@@ -551,7 +551,6 @@ make_twins(AdvpgPlan *t)
 		int workers;
 
 		(void) run_plan(t, "training the source", params, epochs, &workers);
-		t->own_source = true;
 		t->source = advpg_plan_model(t);
 		t->source.params = params;
 		pfree(epochs);
