@@ -30,11 +30,11 @@ typedef struct AdvpgPlan
 	uint32_t *listed;
 
 	/* merged adversarial training */
-	AdvpgRows *twins; /* NULL: none */
-	AdvAttack craft;  /* how they were made */
-	AdvModel source;  /* by attacking this model */
-	AdvTrainSpec source_spec;
-	double twin_success; /* share of the rows whose twin the source misclassifies */
+	AdvpgRows *twins;         /* NULL: none */
+	AdvAttack craft;          /* how they were made */
+	AdvModel source;          /* by attacking this model */
+	AdvTrainSpec source_spec; /* how a source is trained on the way */
+	double twin_success;      /* share of the rows whose twin the source misclassifies */
 	double read_seconds;
 } AdvpgPlan;
 
