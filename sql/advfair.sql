@@ -336,8 +336,8 @@ COMMENT ON FUNCTION advfair_class_least_eps(text, text, anycompatible, text, flo
 	IS 'mean least eps of each class; censored rows, which withstood up to eps_max, count with eps_max';
 
 /*
- * With eps CRU_s at eps, without CRU_eps: eps_max, mode, step and tol are for the latter, denominator, alpha, craft_on and early_stop
- * for the former.
+ * With eps CRU_s at eps, without CRU_eps: eps_max, mode, step and tol are for the latter alone, denominator, alpha and craft_on for the
+ * former.
  */
 CREATE FUNCTION advfair_cru(model text, data text, eps float8 DEFAULT NULL, eps_max float8 DEFAULT NULL, mode text DEFAULT NULL,
 		step float8 DEFAULT NULL, tol float8 DEFAULT NULL, denominator text DEFAULT NULL, alpha float8 DEFAULT NULL,
@@ -345,14 +345,7 @@ CREATE FUNCTION advfair_cru(model text, data text, eps float8 DEFAULT NULL, eps_
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS float8
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
-	RETURN CASE WHEN eps IS NOT NULL
-		THEN (SELECT pg_catalog.max(r.success_rate) - pg_catalog.min(r.success_rate)
-			FROM advfair_class_robustness(model, data, ARRAY[eps], denominator, alpha, steps, restarts, norm, random_start, targeted,
-				craft_on, mutable, feasible, eps_unit, clip_min, clip_max, early_stop, seed, workers) r)
-		ELSE (SELECT pg_catalog.max(r.least_eps) - pg_catalog.min(r.least_eps)
-			FROM advfair_class_least_eps(model, data, eps_max, mode, step, tol, steps, restarts, norm, random_start, targeted,
-				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers) r) END;
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8, text, float8, int, int, text, boolean, text, text, text[], boolean, text,
 	float8, float8, boolean, bigint, int)
 	IS 'class-wise robustness unfairness: largest difference between two classes in success rate at eps (CRU_s), or without eps in mean least eps (CRU_eps)';

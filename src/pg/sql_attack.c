@@ -1,9 +1,11 @@
 /*
  * sql_attack.c
  *		Attacks on data sets: advfair_pgd, advfair_fgsm, advfair_least_eps, and what they mean for each class:
- *		advfair_class_robustness, advfair_class_least_eps.
+ *		advfair_class_robustness, advfair_class_least_eps, advfair_cru.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -21,6 +23,9 @@ PG_FUNCTION_INFO_V1(advfair_fgsm);
 PG_FUNCTION_INFO_V1(advfair_least_eps);
 PG_FUNCTION_INFO_V1(advfair_class_robustness);
 PG_FUNCTION_INFO_V1(advfair_class_least_eps);
+PG_FUNCTION_INFO_V1(advfair_cru);
+
+#define CRU_EPS 2 /* advfair_cru's argument eps */
 
 /* Attack as this call says. */
 static AdvpgVictim *
@@ -141,51 +146,66 @@ advfair_least_eps(PG_FUNCTION_ARGS)
 
 /* ---- one row for each class ---- */
 
+/* What an attack did to the rows of one class. */
+typedef struct ClassOutcome
+{
+	int64 n;        /* rows that count */
+	int64 broken;   /* on which it succeeds */
+	int64 right;    /* classified correctly under it */
+	int64 censored; /* least eps: that withstood */
+	double eps;     /* least eps: sum */
+} ClassOutcome;
+
+static ClassOutcome *
+count_classes(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int denominator)
+{
+	ClassOutcome *classes = palloc0(sizeof(ClassOutcome) * victim->e->model.net.classes);
+
+	for (size_t i = 0; i < attacked->n; i++)
+	{
+		int32_t label = victim->e->rows->label[i];
+		uint8_t flags = attacked->flags[i];
+		ClassOutcome *c = &classes[label];
+
+		if ((flags & ADV_ATTACK_EXEMPT) ||
+			(denominator == ADVPG_DENOMINATOR_CORRECT && attacked->prediction[i] != label))
+			continue;
+		c->n++;
+		c->broken += (flags & ADV_ATTACK_SUCCESS) != 0;
+		c->right += attacked->adversarial[i] == label;
+		c->censored += (flags & ADV_ATTACK_CENSORED) != 0;
+		c->eps += attacked->eps ? attacked->eps[i] : 0;
+	}
+	return classes;
+}
+
 Datum
 advfair_class_robustness(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
-	AdvpgAttacked **attacked;
 	TupleDesc desc;
 	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
-	int classes;
 
 	victim = run_call(fcinfo, &advpg_class_robustness_kind, ADVPG_ONSLAUGHT_EACH, "class_robustness",
 					  InvalidOid, &task);
-	attacked = victim->attacked;
-
-	classes = victim->e->model.net.classes;
-	for (int k = 0; k < list_length(task.eps_list); k++)
+	for (int k = 0; k < victim->n_attacked; k++)
 	{
-		int64 *n = palloc0(sizeof(int64) * classes);
-		int64 *broken = palloc0(sizeof(int64) * classes);
-		int64 *right = palloc0(sizeof(int64) * classes);
+		ClassOutcome *outcome = count_classes(victim, victim->attacked[k], task.denominator);
 
-		for (size_t i = 0; i < attacked[k]->n; i++)
+		for (int c = 0; c < victim->e->model.net.classes; c++)
 		{
-			int32_t label = victim->e->rows->label[i];
-			uint8_t flags = attacked[k]->flags[i];
-
-			if ((flags & ADV_ATTACK_EXEMPT) ||
-				(task.denominator == ADVPG_DENOMINATOR_CORRECT && attacked[k]->prediction[i] != label))
-				continue;
-			n[label]++;
-			broken[label] += (flags & ADV_ATTACK_SUCCESS) != 0;
-			right[label] += attacked[k]->adversarial[i] == label;
-		}
-		for (int c = 0; c < classes; c++)
-		{
+			int64 n = outcome[c].n;
 			Datum values[5];
 			bool nulls[5] = {0};
 
 			values[0] = Float8GetDatum(*(double *) list_nth(task.eps_list, k));
 			values[1] = advpg_text_datum(victim->e->model.classes[c]);
-			nulls[2] = nulls[3] = n[c] == 0;
-			values[2] = Float8GetDatum(n[c] ? (double) broken[c] / n[c] : 0);
-			values[3] = Float8GetDatum(n[c] ? (double) right[c] / n[c] : 0);
-			values[4] = Int64GetDatum(n[c]);
+			nulls[2] = nulls[3] = n == 0;
+			values[2] = Float8GetDatum(n ? (double) outcome[c].broken / n : 0);
+			values[3] = Float8GetDatum(n ? (double) outcome[c].right / n : 0);
+			values[4] = Int64GetDatum(n);
 			tuplestore_putvalues(result, desc, values, nulls);
 		}
 	}
@@ -199,44 +219,62 @@ advfair_class_least_eps(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
-	AdvpgAttacked *attacked;
+	ClassOutcome *outcome;
 	TupleDesc desc;
 	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
-	int classes;
-	int64 *n;
-	int64 *censored;
-	double *sum;
 
 	victim =
 		run_call(fcinfo, &advpg_least_eps_kind, ADVPG_ONSLAUGHT_SEARCH, "class_least_eps", InvalidOid, &task);
-	attacked = victim->attacked[0];
-
-	classes = victim->e->model.net.classes;
-	n = palloc0(sizeof(int64) * classes);
-	censored = palloc0(sizeof(int64) * classes);
-	sum = palloc0(sizeof(double) * classes);
-	for (size_t i = 0; i < attacked->n; i++)
+	outcome = count_classes(victim, victim->attacked[0], ADVPG_DENOMINATOR_ALL);
+	for (int c = 0; c < victim->e->model.net.classes; c++)
 	{
-		int32_t label = victim->e->rows->label[i];
-
-		if (attacked->flags[i] & ADV_ATTACK_EXEMPT)
-			continue;
-		n[label]++;
-		censored[label] += (attacked->flags[i] & ADV_ATTACK_CENSORED) != 0;
-		sum[label] += attacked->eps[i];
-	}
-	for (int c = 0; c < classes; c++)
-	{
+		int64 n = outcome[c].n;
 		Datum values[4];
 		bool nulls[4] = {0};
 
 		values[0] = advpg_text_datum(victim->e->model.classes[c]);
-		nulls[1] = n[c] == 0;
-		values[1] = Float8GetDatum(n[c] ? sum[c] / n[c] : 0);
-		values[2] = Int64GetDatum(censored[c]);
-		values[3] = Int64GetDatum(n[c]);
+		nulls[1] = n == 0;
+		values[1] = Float8GetDatum(n ? outcome[c].eps / n : 0);
+		values[2] = Int64GetDatum(outcome[c].censored);
+		values[3] = Int64GetDatum(n);
 		tuplestore_putvalues(result, desc, values, nulls);
 	}
 	MemoryContextSwitchTo(caller);
 	return (Datum) 0;
+}
+
+/* ---- the gap between classes ---- */
+
+/* Without eps it is the mean least eps that is compared. Each form refuses what only the other one knows. */
+Datum
+advfair_cru(PG_FUNCTION_ARGS)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "advfair attack", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	bool at_eps = !PG_ARGISNULL(CRU_EPS);
+	AdvpgAttackTask task;
+	AdvpgVictim *victim;
+	ClassOutcome *outcome;
+	double min = INFINITY;
+	double max = -INFINITY;
+
+	victim = run_call(fcinfo, at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
+					  at_eps ? ADVPG_ONSLAUGHT_EACH : ADVPG_ONSLAUGHT_SEARCH, "cru", InvalidOid, &task);
+	outcome = count_classes(victim, victim->attacked[0], task.denominator);
+	for (int c = 0; c < victim->e->model.net.classes; c++)
+	{
+		double mean;
+
+		if (outcome[c].n == 0)
+			continue;
+		mean = (at_eps ? outcome[c].broken : outcome[c].eps) / outcome[c].n;
+		min = Min(min, mean);
+		max = Max(max, mean);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	if (max < min)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(max - min);
 }

@@ -19,7 +19,7 @@ typedef enum KeyType
 	KEY_INTEGERS, /* List of double *, from an array of at least min positive integers */
 	KEY_INTEGER,  /* double holding a whole number, min <= value <= max */
 	KEY_NUMBER,   /* double, min <= value <= max, and value > min when open */
-	KEY_NUMBERS,  /* List of double *, from an array of at least one, each as KEY_NUMBER */
+	KEY_NUMBERS,  /* List of double *, from a number or an array of at least one, each as KEY_NUMBER */
 	KEY_SIZES,    /* JsonbValue *: a number, an array or an object of numbers, each as KEY_NUMBER */
 	KEY_BOOLEAN,  /* int */
 	KEY_WORD      /* int, one of words */
@@ -228,15 +228,15 @@ const AdvpgTaskKind advpg_attack_kind = {"attack",
 										 sizeof(AdvpgAttackTask),
 										 &attack_defaults,
 										 {GROUP(attack_keys, 0), GROUP(perturbation_keys, SETTINGS)}};
-/* all of an attack but its eps, which is the first of the perturbation's keys */
+/* all of an attack but its eps and alpha, the first two of the perturbation's keys */
 const AdvpgTaskKind advpg_least_eps_kind = {
 	"least_eps",
 	sizeof(AdvpgAttackTask),
 	&attack_defaults,
 	{GROUP(attack_keys, 0),
 	 GROUP(search_keys, 0),
-	 {perturbation_keys + 1, lengthof(perturbation_keys) - 1, SETTINGS}}};
-/* the same for the eps of a list */
+	 {perturbation_keys + 2, lengthof(perturbation_keys) - 2, SETTINGS}}};
+/* all but its eps, which is a list */
 const AdvpgTaskKind advpg_class_robustness_kind = {
 	"class_robustness",
 	sizeof(AdvpgAttackTask),
@@ -357,23 +357,30 @@ number_value(const Key *key, const JsonbValue *value)
 }
 
 static List *
+lappend_number(List *list, double number)
+{
+	double *copy = palloc(sizeof(double));
+
+	*copy = number;
+	return lappend(list, copy);
+}
+
+/* An array of numbers, or one. */
+static List *
 numbers_value(const Key *key, const JsonbValue *value)
 {
 	List *result = NIL;
 	JsonbIterator *it;
 	JsonbValue item;
 
+	if (value->type == jbvNumeric)
+		return lappend_number(NIL, number_value(key, value));
 	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
 		advpg_task_invalid(key->name, "must be an array of numbers");
 	it = JsonbIteratorInit(value->val.binary.data);
 	(void) JsonbIteratorNext(&it, &item, false);
 	while (JsonbIteratorNext(&it, &item, true) == WJB_ELEM)
-	{
-		double *number = palloc(sizeof(double));
-
-		*number = number_value(key, &item);
-		result = lappend(result, number);
-	}
+		result = lappend_number(result, number_value(key, &item));
 	if (result == NIL)
 		advpg_task_invalid(key->name, "must not be empty");
 	return result;

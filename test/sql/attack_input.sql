@@ -200,6 +200,10 @@ SELECT attempt($$ SELECT advfair_cru('good', 'people', -1) $$);
 SELECT attempt($$ SELECT advfair_cru('good', 'people', 0.1, denominator => 'some') $$);
 SELECT attempt($$ SELECT advfair_cru('good', 'people', eps_max => 0) $$);
 SELECT attempt($$ SELECT advfair_cru('pixels', 'pixels') $$);
+SELECT attempt($$ SELECT advfair_cru('good', 'people', 0.1, mode => 'grid') $$);
+SELECT attempt($$ SELECT advfair_cru('good', 'people', 0.1, eps_max => 1) $$);
+SELECT attempt($$ SELECT advfair_cru('good', 'people', eps_max => 1, alpha => 0.1) $$);
+SELECT attempt($$ SELECT advfair_cru('good', 'people', eps_max => 1, denominator => 'correct') $$);
 -- robust training
 SELECT try_adv_train($$ method => 'pgd' $$);
 SELECT try_adv_train($$ method => 'merged' $$);
