@@ -238,9 +238,10 @@ main(int argc, char **argv)
 	double seconds = argc > 1 ? atof(argv[1]) : 3;
 	int most = argc > 2 ? atoi(argv[2]) : 2;
 
+	adv_cpu_use(ADV_ISA_AMX);
 	if (argc <= 3)
 		adv_gemm_load_blas();
-	printf("%s, %s\n", adv_gemm_name(), adv_cpu_name(adv_cpu_detect()));
+	printf("%s, %s\n", adv_gemm_name(), adv_cpu_name(adv_cpu_isa()));
 	for (int members = 1; members <= most && members <= MAX_MEMBERS; members++)
 	{
 		measure("cnn", ADV_ARCH_IMAGE, (AdvShape){3, 32, 32}, 10, 1000, seconds, members);

@@ -1,28 +1,39 @@
 /*
  * cpu.h
- *		What the processor can do, and which OpenBLAS kernel fits it.
+ *		Which instruction set the kernels of this process run on, and which OpenBLAS kernel fits it.
  */
 #ifndef ADV_CPU_H
 #define ADV_CPU_H
 
-#include <stdbool.h>
-
-typedef struct AdvCpu
+/* Each includes those before it. */
+typedef enum AdvIsa
 {
-	bool avx2;   /* AVX2 and FMA, enabled by the operating system */
-	bool avx512; /* AVX-512 F, CD, BW, DQ, VL, enabled by the operating system */
-} AdvCpu;
+	ADV_ISA_GENERIC = 0, /* what the compiler's default target has */
+	ADV_ISA_AVX2,        /* AVX2 and FMA */
+	ADV_ISA_AVX512,      /* AVX-512 F, CD, BW, DQ, VL */
+	ADV_ISA_AMX          /* AVX-512 BF16 and matrix tiles of bfloat16 (AMX) */
+} AdvIsa;
 
-extern AdvCpu adv_cpu_detect(void);
+/* The widest set that the processor has and the operating system saves the registers of. */
+extern AdvIsa adv_cpu_widest(void);
 
-/* "avx512", "avx2" or "generic": the name of the widest set, for people. */
-extern const char *adv_cpu_name(AdvCpu cpu);
+/*
+ * From now on run on the widest set up to most. AMX must be asked for from the operating system, which this does: a
+ * process that never calls it runs without. Returns the set in use. Not while another thread computes.
+ */
+extern AdvIsa adv_cpu_use(AdvIsa most);
+
+/* The set in use. */
+extern AdvIsa adv_cpu_isa(void);
+
+/* "amx", "avx512", "avx2" or "generic". */
+extern const char *adv_cpu_name(AdvIsa isa);
 
 /*
  * The OPENBLAS_CORETYPE to set before OpenBLAS is loaded, or NULL to let the library choose. OpenBLAS falls back
  * to a generic core on processors newer than itself (0.3.21 takes an Emerald Rapids Xeon for a "Prescott", 4.5
  * times slower), so the core is named by features: SkylakeX with AVX-512, Haswell with AVX2.
  */
-extern const char *adv_cpu_blas_core(AdvCpu cpu);
+extern const char *adv_cpu_blas_core(AdvIsa isa);
 
 #endif

@@ -47,11 +47,11 @@
 	}                                                                                                        \
 	linkage void name parameters                                                                             \
 	{                                                                                                        \
-		AdvCpu cpu = adv_cpu_detect();                                                                       \
+		AdvIsa isa = adv_cpu_isa();                                                                          \
                                                                                                              \
-		if (cpu.avx512)                                                                                      \
+		if (isa >= ADV_ISA_AVX512)                                                                           \
 			name##_avx512 arguments;                                                                         \
-		else if (cpu.avx2)                                                                                   \
+		else if (isa == ADV_ISA_AVX2)                                                                        \
 			name##_avx2 arguments;                                                                           \
 		else                                                                                                 \
 			name##_loop arguments;                                                                           \

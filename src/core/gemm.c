@@ -219,7 +219,7 @@ name_blas(void *library)
 bool
 adv_gemm_load_blas(void)
 {
-	const char *core = adv_cpu_blas_core(adv_cpu_detect());
+	const char *core = adv_cpu_blas_core(adv_cpu_isa());
 	void *library;
 
 	if (provider.sgemm)

@@ -62,6 +62,7 @@ advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what)
 	run->toc = shm_toc_create(ADVPG_SHARED_MAGIC, dsm_segment_address(run->segment), size);
 	run->shared = shared = advpg_run_put(run, ADVPG_KEY_SHARED, NULL, 1, sizeof(AdvpgShared));
 	shared->kind = kind;
+	shared->most = advpg_instruction_set;
 	shared->leader = MyProc;
 	adv_team_init(&shared->team);
 	atomic_flag_clear(&shared->error_taken);

@@ -9,17 +9,39 @@
 
 #include "utils/guc.h"
 
+#include "core/cpu.h"
+
 #define MAX_WORKERS       1024
 #define MIN_MEMORY_KB     1024
 #define DEFAULT_MEMORY_KB (4 * 1024 * 1024)
 
+int advpg_instruction_set = ADV_ISA_AMX;
 int advpg_max_memory = DEFAULT_MEMORY_KB;
 bool advpg_verbose = false;
 int advpg_workers = 0;
 
+static const struct config_enum_entry instruction_sets[] = {
+	{"auto", ADV_ISA_AMX, false},
+	{"avx512", ADV_ISA_AVX512, false},
+	{"avx2", ADV_ISA_AVX2, false},
+	{"generic", ADV_ISA_GENERIC, false},
+	{NULL, 0, false},
+};
+
+/* Row functions run in this process, on whole registers at most: tiles pay for many rows only. */
+static void
+assign_instruction_set(int most, void *extra)
+{
+	(void) adv_cpu_use(Min(most, ADV_ISA_AVX512));
+}
+
 void
 advpg_guc_init(void)
 {
+	DefineCustomEnumVariable("advfair.instruction_set",
+							 "Widest instruction set that may be used; auto means what the processor has.",
+							 NULL, &advpg_instruction_set, ADV_ISA_AMX, instruction_sets, PGC_USERSET, 0,
+							 NULL, assign_instruction_set, NULL);
 	DefineCustomIntVariable("advfair.max_memory",
 							"Most shared memory one operation may use for rows, weights and results.", NULL,
 							&advpg_max_memory, DEFAULT_MEMORY_KB, MIN_MEMORY_KB, INT_MAX, PGC_USERSET,

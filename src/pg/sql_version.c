@@ -14,21 +14,20 @@
 PG_FUNCTION_INFO_V1(advfair_version);
 
 /*
- * The name of the BLAS that compute workers use. Only a worker can tell: loading the library here would leave it in the
- * backend.
+ * What compute workers run on. Only a worker can tell: loading the library here would leave it in the backend, and tiles
+ * are granted to a process.
  */
-static char *
-probe_blas(void)
+static void
+put_kernels(JsonbParseState **state)
 {
 	AdvpgRun run;
-	char *name;
 
 	advpg_run_init(&run);
 	advpg_run_create(&run, ADVPG_RUN_PROBE, "the probe");
 	(void) advpg_run_workers(&run, 1, NULL, NULL);
-	name = pstrdup(run.shared->blas);
+	advpg_json_put_string(state, "instruction_set", adv_cpu_name(run.shared->isa));
+	advpg_json_put_string(state, "blas", run.shared->blas);
 	advpg_run_release(&run);
-	return name;
 }
 
 Datum
@@ -40,7 +39,7 @@ advfair_version(PG_FUNCTION_ARGS)
 	advpg_json_put_string(&state, "advfair", ADVFAIR_VERSION);
 	advpg_json_put_string(&state, "postgresql", PG_VERSION);
 	advpg_json_put_number(&state, "model_format", ADV_MODEL_VERSION);
-	advpg_json_put_string(&state, "cpu", adv_cpu_name(adv_cpu_detect()));
-	advpg_json_put_string(&state, "blas", probe_blas());
+	advpg_json_put_string(&state, "cpu", adv_cpu_name(adv_cpu_widest()));
+	put_kernels(&state);
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }

@@ -317,9 +317,14 @@ run_core(shm_toc *toc, AdvpgShared *shared, AdvTeam *team)
 	AdvStatus status = ADV_OK;
 	AdvError err = {0};
 
+	AdvIsa isa = adv_cpu_use(shared->most);
+
 	(void) adv_gemm_load_blas();
 	if (team->rank == 0)
+	{
+		shared->isa = isa;
 		strlcpy(shared->blas, adv_gemm_name(), sizeof(shared->blas));
+	}
 	switch (shared->kind)
 	{
 		case ADVPG_RUN_TRAIN:
