@@ -26,7 +26,7 @@ put_kernels(JsonbParseState **state)
 	advpg_run_create(&run, ADVPG_RUN_PROBE, "the probe");
 	(void) advpg_run_workers(&run, 1, NULL, NULL);
 	advpg_json_put_string(state, "instruction_set", adv_cpu_name(run.shared->isa));
-	advpg_json_put_string(state, "blas", run.shared->blas);
+	advpg_json_put_string(state, "blas", pstrdup(run.shared->blas)); /* the state keeps pointers */
 	advpg_run_release(&run);
 }
 
