@@ -3,10 +3,11 @@
  *		Speed of the core alone for the paper's two networks: samples per second of adv_train, and steps of one row per
  *		second of adv_attack (PGD, all steps taken).
  *
- * Usage: core [seconds per measurement, default 3] [most members, default 2] [portable]
+ * Usage: core [seconds per measurement, default 3] [most members, default 2] [widest instruction set: amx, avx512, avx2, generic] [name, e.g. cnn-train]
  * Build: make, then gcc -O2 -Iinclude -o build/bench-core bench/core.c src/core/[a-z]*.o -ldl -lm -lpthread
  */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,17 @@
 #include "core/train.h"
 
 #define MAX_MEMBERS 16
+
+static const char *only; /* part of the name of what is measured; NULL: all */
+
+static bool
+wanted(const char *name, const char *what)
+{
+	char both[64];
+
+	snprintf(both, sizeof(both), "%s-%s", name, what);
+	return !only || strstr(both, only) != NULL;
+}
 
 typedef struct Member
 {
@@ -187,6 +199,16 @@ measure_attack(const char *name, const AdvNetwork *net, const AdvDataset *data, 
 
 /* ---- measurements ---- */
 
+static void
+measure_training(const char *name, const AdvNetwork *net, const AdvDataset *data, double seconds, int members)
+{
+	double first = train(net, data, 2, members);
+	int epochs = 2 + (int) (seconds / first);
+
+	printf("%s-train members=%d %.0f\n", name, members,
+		   (double) data->n_rows * (epochs - 1) / train(net, data, epochs, members));
+}
+
 /* A data set of random rows, trained on for about the given time, and attacked. */
 static void
 measure(const char *name, const char *arch, AdvShape shape, int classes, size_t n_rows, double seconds,
@@ -200,7 +222,6 @@ measure(const char *name, const char *arch, AdvShape shape, int classes, size_t 
 	const unsigned char *chunk = rows;
 	int32_t *label = aligned(sizeof(int32_t) * n_rows);
 	AdvDataset data = {{&field, 1, shape, row_bytes}, n_rows, n_rows, &chunk, label};
-	double first;
 
 	srand(1);
 	for (size_t i = 0; i < n_rows; i++)
@@ -214,22 +235,25 @@ measure(const char *name, const char *arch, AdvShape shape, int classes, size_t 
 	}
 	if (adv_network_parse(&net, arch, shape, classes, false, &err) != ADV_OK)
 		exit(1);
-	first = train(&net, &data, 2, members);
-	if (first < seconds)
-	{
-		int epochs = 1 + (int) (seconds / first);
-
-		printf("%s-train members=%d %.0f\n", name, members,
-			   (double) n_rows * (epochs - 1 > 0 ? epochs - 1 : 1) /
-				   train(&net, &data, epochs > 1 ? epochs : 2, members));
-	}
-	else
-		printf("%s-train members=%d %.0f\n", name, members, (double) n_rows / first);
-	measure_attack(name, &net, &data, ADV_NORM_LINF, seconds, members);
-	measure_attack(name, &net, &data, ADV_NORM_L2, seconds, members);
+	if (wanted(name, "train"))
+		measure_training(name, &net, &data, seconds, members);
+	if (wanted(name, "pgd-linf"))
+		measure_attack(name, &net, &data, ADV_NORM_LINF, seconds, members);
+	if (wanted(name, "pgd-l2"))
+		measure_attack(name, &net, &data, ADV_NORM_L2, seconds, members);
 	fflush(stdout);
 	free(rows);
 	free(label);
+}
+
+static AdvIsa
+instruction_set(const char *name)
+{
+	AdvIsa isa = ADV_ISA_AMX;
+
+	while (isa > ADV_ISA_GENERIC && strcmp(name, adv_cpu_name(isa)) != 0)
+		isa--;
+	return isa;
 }
 
 int
@@ -238,9 +262,9 @@ main(int argc, char **argv)
 	double seconds = argc > 1 ? atof(argv[1]) : 3;
 	int most = argc > 2 ? atoi(argv[2]) : 2;
 
-	adv_cpu_use(ADV_ISA_AMX);
-	if (argc <= 3)
-		adv_gemm_load_blas();
+	only = argc > 4 ? argv[4] : NULL;
+	adv_cpu_use(instruction_set(argc > 3 ? argv[3] : "amx"));
+	adv_gemm_load_blas();
 	printf("%s, %s\n", adv_gemm_name(), adv_cpu_name(adv_cpu_isa()));
 	for (int members = 1; members <= most && members <= MAX_MEMBERS; members++)
 	{

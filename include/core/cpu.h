@@ -5,6 +5,13 @@
 #ifndef ADV_CPU_H
 #define ADV_CPU_H
 
+/* Whether the compiler knows AMX. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__has_include)
+#if __has_include(<amxbf16intrin.h>) || (defined(__clang__) && __has_include(<amxintrin.h>))
+#define ADV_CPU_TILES
+#endif
+#endif
+
 /* Each includes those before it. */
 typedef enum AdvIsa
 {

@@ -17,8 +17,7 @@ typedef struct AdvCraft
 {
 	AdvRobust how;       /* method, ball, eps, alpha, steps, random_start */
 	uint64_t seed;       /* of random starts */
-	const float *params; /* (n_params) of the network under attack */
-	AdvWorkspace *ws;    /* for backward passes */
+	AdvWorkspace *ws;    /* for backward passes, with the parameters under attack */
 	float *x0;           /* (rows, inputs) what the rows were, kept */
 	float *low;          /* (rows, inputs) bounds of x' */
 	float *high;

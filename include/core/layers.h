@@ -1,35 +1,15 @@
 /*
  * layers.h
- *		One forward and one backward function per layer kind; each pair lives in the file named after it.
+ *		One forward and one backward function per kind of layer without trained parameters; each pair lives in the file named
+ *		after it. (Convolutions and dense layers: packed.h.)
  *
  * src is the layer's input, dst its output, d_src and d_dst the loss gradients with respect to them, all (rows, h, w, c)
- * channels last. weight and bias are in the parameter layout of network.h; d_weight and d_bias are added to.
+ * channels last.
  */
 #ifndef ADV_LAYERS_H
 #define ADV_LAYERS_H
 
 #include "core/network.h"
-
-/* dense.c: dst (rows, out) = src (rows, in) weight^T + bias. d_src may be NULL, d_weight and d_bias together too. */
-extern void adv_dense_forward(const AdvLayer *l, int rows, const float *weight, const float *bias,
-							  const float *src, float *dst);
-extern void adv_dense_backward(const AdvLayer *l, int rows, const float *weight, const float *src,
-							   const float *d_dst, float *d_src, float *d_weight, float *d_bias);
-
-/*
- * dense.c: the gradient of output rows [first, first + count) of the weight and bias alone, over rows of a whole
- * minibatch: d_weight (count, in) and d_bias (count) are overwritten. src (rows, in), d_dst (rows, out).
- */
-extern void adv_dense_gradient_rows(const AdvLayer *l, int rows, int first, int count, const float *src,
-									const float *d_dst, float *d_weight, float *d_bias);
-
-/* conv.c: by patches and matrix products. Scratch comes from the workspace: cols, d_cols, packed, d_packed. */
-extern size_t adv_conv_cols_size(const AdvLayer *l); /* floats needed in cols, and in d_cols */
-extern void adv_conv_forward(const AdvLayer *l, int rows, const float *weight, const float *bias,
-							 const float *src, float *dst, float *cols, float *packed);
-extern void adv_conv_backward(const AdvLayer *l, int rows, const float *weight, const float *src,
-							  const float *d_dst, float *d_src, float *d_weight, float *d_bias, float *cols,
-							  float *d_cols, float *packed, float *d_packed);
 
 /* pool.c: argmax (rows, out) is written by forward and read by backward (forward: may be NULL). First maximum wins. */
 extern void adv_maxpool_forward(const AdvLayer *l, int rows, const float *src, float *dst, uint8_t *argmax);

@@ -111,49 +111,76 @@ extern void adv_network_init(const AdvNetwork *net, float *params, uint64_t seed
 extern void adv_to_channels_last(AdvShape shape, const float *src, float *dst);
 extern void adv_to_channels_first(AdvShape shape, const float *src, float *dst);
 
+typedef enum AdvPass
+{
+	ADV_PASS_FORWARD,  /* logits only: least memory */
+	ADV_PASS_BACKWARD, /* forward and backward */
+	ADV_PASS_TRAINING  /* the same, with packed parameters of the host's */
+} AdvPass;
+
+/*
+ * Parameters in the order in which the kernels of this processor read them. Memory of adv_packed_size bytes, 64-byte
+ * aligned, is to be zeroed before it is used first; its size is the same for all processes of a machine, its contents depend on the
+ * instruction set in use. adv_pack_outputs packs outputs (filters) [first, first + count) of layer i, first a multiple of 16: to be
+ * called after each change of the parameters.
+ */
+extern size_t adv_packed_size(const AdvNetwork *net, AdvPass pass);
+extern void adv_pack(const AdvNetwork *net, const float *params, AdvPass pass, void *packed);
+extern void adv_pack_outputs(const AdvNetwork *net, int i, int first, int count, const float *params,
+							 AdvPass pass, void *packed);
+
 /*
  * Working memory of one slice of at most max_rows rows. act[l] is the input of layer l, act[n_layers] the logits,
  * d_act[l] the loss gradient with respect to act[l]; element-wise layers share their input's memory (except layer 0 and
- * those that follow another element-wise layer). For a forward pass alone, all but act[0] take turns in two buffers.
+ * those that follow another element-wise layer), and all layers that are computed along with a convolution that of the
+ * last. For a forward pass alone, all but act[0] take turns in two buffers.
  * A host may redirect act[l] and d_act[l] of single layers to memory of its own before a pass (training does, so
  * that dense layers' inputs and output gradients of a whole minibatch lie together).
  */
 typedef struct AdvWorkspace
 {
 	const AdvNetwork *net;
+	AdvPass pass;
 	int max_rows;
+	const float *params;
+	void *packed;
 	float *act[ADV_MAX_LAYERS + 1]; /* (rows, h, w, c) */
 	float *d_act[ADV_MAX_LAYERS + 1];
 	uint8_t *argmax[ADV_MAX_LAYERS]; /* maxpool: which of the window won, or NULL */
-	float *cols;                     /* patches of one or more rows */
-	float *d_cols;
-	float *packed; /* conv weights as (h, w, channels, filters) */
-	float *d_packed;
-	int (*should_stop)(void *arg); /* asked between layers; may be NULL */
+	void *scratch;                   /* of one layer at a time */
+	int (*should_stop)(void *arg);   /* asked between layers; may be NULL */
 	void *stop_arg;
 } AdvWorkspace;
-
-typedef enum AdvPass
-{
-	ADV_PASS_FORWARD, /* logits only: least memory */
-	ADV_PASS_BACKWARD /* forward and backward */
-} AdvPass;
 
 /* Bytes adv_workspace_init needs; 64-byte aligned memory is expected. */
 extern size_t adv_workspace_size(const AdvNetwork *net, int max_rows, AdvPass pass);
 extern void adv_workspace_init(AdvWorkspace *ws, const AdvNetwork *net, int max_rows, AdvPass pass,
 							   void *memory);
 
+/* Work with params from now on, as they are now; to be called again when they have changed. Not for ADV_PASS_TRAINING. */
+extern void adv_workspace_load(AdvWorkspace *ws, const float *params);
+
+/* ADV_PASS_TRAINING: work with params, which somebody keeps packed. */
+extern void adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed);
+
 /* Forward pass of rows <= max_rows rows: reads ws->act[0], leaves logits (rows, classes) in ws->act[n_layers]. */
-extern AdvStatus adv_forward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int rows);
+extern AdvStatus adv_forward(AdvWorkspace *ws, int rows);
 
 /*
  * Backward pass after adv_forward: reads ws->d_act[n_layers] (rows, classes). d_params, when not NULL, is a vector of
  * n_params to which conv gradients are ADDED, and dense gradients too unless skip_dense (the caller then computes them
- * from act and d_act). With input_gradient, ws->d_act[0] receives the gradient with respect to the input; without, it
- * and everything before the first trained layer is skipped.
+ * from act and d_act, by adv_dense_outputs). With input_gradient, ws->d_act[0] receives the gradient with respect to the input;
+ * without, it and everything before the first trained layer is skipped.
  */
-extern AdvStatus adv_backward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int rows,
-							  float *d_params, bool skip_dense, bool input_gradient);
+extern AdvStatus adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_dense,
+							  bool input_gradient);
+
+/*
+ * The gradient of outputs [first, first + count) of dense layer i over any number of rows is added to d_weight (count, in) and
+ * d_bias (count). src (rows, in) and d_dst (rows, out) are the layer's input and output gradient, readable for 64 bytes past their
+ * end.
+ */
+extern void adv_dense_outputs(AdvWorkspace *ws, int i, int rows, int first, int count, const float *src,
+							  const float *d_dst, float *d_weight, float *d_bias);
 
 #endif

@@ -540,14 +540,14 @@ run_round(Engine *e)
 	AdvAttackState *state = e->run->state;
 	uint64_t n_steps = 0;
 
-	if (adv_forward(e->net, e->run->params, &e->ws, e->n_slots) != ADV_OK)
+	if (adv_forward(&e->ws, e->n_slots) != ADV_OK)
 		return ADV_ABORTED;
 	for (int s = 0; s < e->n_slots; s++)
 	{
 		decide(e, s);
 		n_steps += e->slot[s].move == STEP;
 	}
-	if (n_steps > 0 && adv_backward(e->net, e->run->params, &e->ws, e->n_slots, NULL, false, true) != ADV_OK)
+	if (n_steps > 0 && adv_backward(&e->ws, e->n_slots, NULL, false, true) != ADV_OK)
 		return ADV_ABORTED;
 	for (int s = 0; s < e->n_slots; s++)
 		if (e->slot[s].move == STEP)
@@ -567,6 +567,7 @@ adv_attack(const AdvAttackRun *run, AdvTeam *team)
 	carve_engine(&e, run->net, run->private);
 	e.ws.should_stop = adv_team_should_stop;
 	e.ws.stop_arg = team;
+	adv_workspace_load(&e.ws, run->params);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
 	{
 		e.next = (size_t) piece * piece_rows(run->n);

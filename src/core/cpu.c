@@ -7,7 +7,7 @@
 
 #include "core/cpu.h"
 
-#ifdef __x86_64__
+#ifdef ADV_CPU_TILES
 #include <cpuid.h>
 #include <unistd.h>
 #include <sys/syscall.h>
@@ -16,9 +16,9 @@
 /* The set in use, or -1 before anybody has asked. */
 static int in_use = -1;
 
-#ifdef __x86_64__
+#ifdef ADV_CPU_TILES
 
-/* Compilers older than the processors do not know these two by name: CPUID leaf 7, edx bits 22 and 24, subleaf 1 eax bit 5. */
+/* AMX-BF16 and AMX-TILE, and AVX512-BF16: not all compilers that have them know their names. */
 static bool
 has_tiles(void)
 {
@@ -29,25 +29,21 @@ has_tiles(void)
 	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5);
 }
 
-/* Linux gives a process the 8 kB of tile registers only on request (since 5.16); elsewhere there are none. */
+/* Linux gives a process the 8 kB of tile registers only on request (since 5.16). */
 static bool
 may_use_tiles(bool request)
 {
-#if defined(__linux__) && defined(SYS_arch_prctl)
 	const long get_supported = 0x1021, request_permission = 0x1023, tile_data = 18;
 	unsigned long supported = 0;
 
 	if (request)
 		return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 	return syscall(SYS_arch_prctl, get_supported, &supported) == 0 && (supported & 1ul << tile_data);
-#else
-	return false;
-#endif
 }
 #endif
 
-AdvIsa
-adv_cpu_widest(void)
+static AdvIsa
+find_widest(void)
 {
 #ifdef __x86_64__
 	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
@@ -56,10 +52,25 @@ adv_cpu_widest(void)
 		!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
 		!__builtin_cpu_supports("avx512vl"))
 		return ADV_ISA_AVX2;
-	return has_tiles() && may_use_tiles(false) ? ADV_ISA_AMX : ADV_ISA_AVX512;
+#ifdef ADV_CPU_TILES
+	if (has_tiles() && may_use_tiles(false))
+		return ADV_ISA_AMX;
+#endif
+	return ADV_ISA_AVX512;
 #else
 	return ADV_ISA_GENERIC;
 #endif
+}
+
+/* Asked once: a virtual machine answers CPUID by leaving it. */
+AdvIsa
+adv_cpu_widest(void)
+{
+	static int widest = -1;
+
+	if (widest < 0)
+		widest = (int) find_widest();
+	return (AdvIsa) widest;
 }
 
 AdvIsa
@@ -68,7 +79,7 @@ adv_cpu_use(AdvIsa most)
 	AdvIsa widest = adv_cpu_widest();
 	AdvIsa isa = most < widest ? most : widest;
 
-#ifdef __x86_64__
+#ifdef ADV_CPU_TILES
 	if (isa == ADV_ISA_AMX && !may_use_tiles(true))
 		isa = ADV_ISA_AVX512;
 #endif

@@ -105,10 +105,10 @@ step(AdvCraft *c, int rows, const int32_t *label)
 	AdvWorkspace *ws = c->ws;
 	size_t n = adv_shape_size(ws->net->input);
 
-	if (adv_forward(ws->net, c->params, ws, rows) != ADV_OK)
+	if (adv_forward(ws, rows) != ADV_OK)
 		return ADV_ABORTED;
 	climb(c, rows, label);
-	if (adv_backward(ws->net, c->params, ws, rows, NULL, true, true) != ADV_OK)
+	if (adv_backward(ws, rows, NULL, true, true) != ADV_OK)
 		return ADV_ABORTED;
 	for (size_t at = 0; at < (size_t) rows * n; at += n)
 		adv_ball_step(&c->how.ball, n, c->x0 + at, c->how.eps, c->how.alpha, c->low + at, c->high + at,
@@ -123,7 +123,7 @@ adv_craft(AdvCraft *c, int rows, const int32_t *label, const uint64_t *key, uint
 
 	if (c->how.method == ADV_METHOD_TRADES)
 	{
-		if (adv_forward(net, c->params, c->ws, rows) != ADV_OK)
+		if (adv_forward(c->ws, rows) != ADV_OK)
 			return ADV_ABORTED;
 		memcpy(c->logits, c->ws->act[net->n_layers], sizeof(float) * (size_t) rows * (size_t) net->classes);
 	}

@@ -1,63 +1,173 @@
 /*
  * dense.c
- *		Fully connected layers: three matrix products.
+ *		Fully connected layers: three matrix products, on a kernel or by adv_gemm.
  *
  *		dst = src W^T + b,	d_src = d_dst W,	d_W = d_dst^T src,	d_b = sum of d_dst over rows
  */
 #include <string.h>
 
+#include "carve.h"
 #include "core/gemm.h"
-#include "core/layers.h"
+#include "dispatch.h"
+#include "packed.h"
 
-/* d_bias (count) += the sum over rows of columns first .. first + count of d_dst (rows, out). */
-static void
-add_column_sums(int rows, int out, int first, int count, const float *d_dst, float *restrict d_bias)
+/* The gradient of the weights is formed in blocks that stay in the second-level cache. */
+#define BLOCK_OUTPUTS 64
+#define BLOCK_INPUTS  512
+#define BLOCK_ROWS    256
+
+typedef struct Scratch
 {
-	for (int r = 0; r < rows; r++)
+	void *image;
+	float *raw;
+	void *work; /* of a block of the gradient */
+	void *sum;
+} Scratch;
+
+static int
+least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* The convolution of size 1 that a product is. */
+static AdvConvShape
+product_shape(int rows, int in, int out)
+{
+	return (AdvConvShape){1, rows, in, out, 1};
+}
+
+/* A block of the gradient: columns of d_dst are its channels, those of src its filters, so that its lines are weights'. */
+static AdvConvShape
+block_shape(const AdvLayer *l)
+{
+	return product_shape(BLOCK_ROWS, least(BLOCK_OUTPUTS, (int) adv_shape_size(l->out)),
+						 least(BLOCK_INPUTS, (int) adv_shape_size(l->in)));
+}
+
+static Scratch
+carve_scratch(const AdvKernel *k, const AdvLayer *l, int rows, AdvPass pass, void *memory, size_t *size)
+{
+	AdvCarver carver = {memory, 0};
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	AdvConvShape forward = product_shape(rows, in, out);
+	AdvConvShape back = product_shape(rows, out, in);
+	AdvConvShape block = block_shape(l);
+	size_t image = k->image_size(&forward), raw = adv_raw_size(&forward, 1);
+	Scratch s = {0};
+
+	if (pass != ADV_PASS_FORWARD)
 	{
-		const float *row = d_dst + (size_t) r * out + first;
-
-		for (int j = 0; j < count; j++)
-			d_bias[j] += row[j];
+		image = k->image_size(&back) > image ? k->image_size(&back) : image;
+		raw = adv_raw_size(&back, 1) > raw ? adv_raw_size(&back, 1) : raw;
+		s.work = adv_carve(&carver, k->scratch_size(&block), 1);
+		s.sum = adv_carve(&carver, k->sum_size(&block), 1);
 	}
+	s.image = adv_carve(&carver, image, 1);
+	s.raw = adv_carve_floats(&carver, raw);
+	*size = carver.used;
+	return s;
+}
+
+size_t
+adv_dense_scratch_size(const AdvKernel *k, const AdvLayer *l, int rows, AdvPass pass)
+{
+	size_t size = 0;
+
+	if (k)
+		(void) carve_scratch(k, l, rows, pass, NULL, &size);
+	return size;
+}
+
+/* dst (rows, n) = raw (rows, n rounded up) + bias. */
+ADV_LOOP void
+take_rows_loop(int rows, int n, const float *raw, const float *bias, float *dst)
+{
+	size_t step = (n + ADV_VECTOR - 1) / ADV_VECTOR * ADV_VECTOR;
+
+	for (int r = 0; r < rows; r++, raw += step, dst += n)
+		for (int i = 0; i < n; i++)
+			dst[i] = raw[i] + bias[i];
+}
+ADV_DISPATCH(static, take_rows, (int rows, int n, const float *raw, const float *bias, float *dst),
+			 (rows, n, raw, bias, dst))
+
+void
+adv_dense_forward(const AdvKernel *k, const AdvLayer *l, int rows, const float *weight, const void *packed,
+				  const float *bias, const float *src, float *dst, AdvPass pass, void *memory)
+{
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	AdvConvShape shape = product_shape(rows, in, out);
+	size_t size;
+	Scratch s;
+
+	if (!k)
+	{
+		for (int r = 0; r < rows; r++)
+			memcpy(dst + (size_t) r * out, bias, sizeof(float) * (size_t) out);
+		adv_gemm(false, true, rows, out, in, src, in, weight, in, 1, dst, out);
+		return;
+	}
+	s = carve_scratch(k, l, rows, pass, memory, &size);
+	k->lines(&shape, k->put(&shape, src, s.image), packed, 0, 1, s.raw);
+	take_rows(rows, out, s.raw, bias, dst);
 }
 
 void
-adv_dense_forward(const AdvLayer *l, int rows, const float *weight, const float *bias, const float *src,
-				  float *dst)
+adv_dense_backward(const AdvKernel *k, const AdvLayer *l, int rows, const float *weight, const void *packed,
+				   const float *d_dst, float *d_src, void *memory)
 {
-	int in = (int) adv_shape_size(l->in);
-	int out = (int) adv_shape_size(l->out);
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	size_t step = adv_round_up((size_t) in, ADV_VECTOR);
+	AdvConvShape shape = product_shape(rows, out, in);
+	size_t size;
+	Scratch s;
 
-	for (int r = 0; r < rows; r++)
-		memcpy(dst + (size_t) r * out, bias, sizeof(float) * (size_t) out);
-	adv_gemm(false, true, rows, out, in, src, in, weight, in, 1, dst, out);
-}
-
-void
-adv_dense_backward(const AdvLayer *l, int rows, const float *weight, const float *src, const float *d_dst,
-				   float *d_src, float *d_weight, float *d_bias)
-{
-	int in = (int) adv_shape_size(l->in);
-	int out = (int) adv_shape_size(l->out);
-
-	if (d_src)
+	if (!k)
+	{
 		adv_gemm(false, false, rows, in, out, d_dst, out, weight, in, 0, d_src, in);
-	if (d_weight)
-	{
-		adv_gemm(true, false, out, in, rows, d_dst, out, src, in, 1, d_weight, in);
-		add_column_sums(rows, out, 0, out, d_dst, d_bias);
+		return;
 	}
+	s = carve_scratch(k, l, rows, ADV_PASS_BACKWARD, memory, &size);
+	k->lines(&shape, k->put(&shape, d_dst, s.image), packed, 0, 1, s.raw);
+	for (int r = 0; r < rows; r++)
+		memcpy(d_src + (size_t) r * (size_t) in, s.raw + (size_t) r * step, sizeof(float) * (size_t) in);
+}
+
+/* The block of the gradient that begins with output o (of count) and input i (of width). */
+static void
+add_block(const AdvKernel *k, const Scratch *s, int rows, int in, int out, int o, int count, int i, int width,
+		  const float *src, const float *d_dst, float *d_weight)
+{
+	AdvConvShape shape = product_shape(0, count, width);
+
+	memset(s->sum, 0, k->sum_size(&shape));
+	for (int r = 0; r < rows; r += BLOCK_ROWS)
+	{
+		shape.w = least(BLOCK_ROWS, rows - r);
+		k->add_image(&shape, d_dst + (size_t) r * out + o, out, src + (size_t) r * in + i, in, s->work,
+					 s->sum);
+	}
+	k->add_sum(&shape, s->sum, (AdvWeightView){.c = in, .f = 1}, d_weight + i);
 }
 
 void
-adv_dense_gradient_rows(const AdvLayer *l, int rows, int first, int count, const float *src,
-						const float *d_dst, float *d_weight, float *d_bias)
+adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, int first, int count, const float *src,
+				   const float *d_dst, float *d_weight, float *d_bias, void *memory)
 {
-	int in = (int) adv_shape_size(l->in);
-	int out = (int) adv_shape_size(l->out);
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	size_t size;
+	Scratch s;
 
-	adv_gemm(true, false, count, in, rows, d_dst + first, out, src, in, 0, d_weight, in);
-	memset(d_bias, 0, sizeof(float) * (size_t) count);
-	add_column_sums(rows, out, first, count, d_dst, d_bias);
+	if (!k)
+		adv_gemm(true, false, count, in, rows, d_dst + first, out, src, in, 1, d_weight, in);
+	else
+		s = carve_scratch(k, l, 0, ADV_PASS_BACKWARD, memory, &size);
+	for (int o = 0; k && o < count; o += BLOCK_OUTPUTS)
+		for (int i = 0; i < in; i += BLOCK_INPUTS)
+			add_block(k, &s, rows, in, out, first + o, least(BLOCK_OUTPUTS, count - o), i,
+					  least(BLOCK_INPUTS, in - i), src, d_dst, d_weight + (size_t) o * (size_t) in);
+	for (int r = 0; r < rows; r++)
+		for (int j = 0; j < count; j++)
+			d_bias[j] += d_dst[(size_t) r * (size_t) out + (size_t) (first + j)];
 }

@@ -35,15 +35,15 @@
 #endif
 
 #ifdef __x86_64__
-#define ADV_DISPATCH(linkage, name, parameters, arguments)                                                   \
+#define ADV_VERSIONS(linkage, name, parameters, arguments, generic, avx2, avx512)                            \
 	__attribute__((target(                                                                                   \
 		"avx2,fma,avx512f,avx512cd,avx512bw,avx512dq,avx512vl"))) static void name##_avx512 parameters       \
 	{                                                                                                        \
-		name##_loop arguments;                                                                               \
+		avx512;                                                                                              \
 	}                                                                                                        \
 	__attribute__((target("avx2,fma"))) static void name##_avx2 parameters                                   \
 	{                                                                                                        \
-		name##_loop arguments;                                                                               \
+		avx2;                                                                                                \
 	}                                                                                                        \
 	linkage void name parameters                                                                             \
 	{                                                                                                        \
@@ -54,14 +54,25 @@
 		else if (isa == ADV_ISA_AVX2)                                                                        \
 			name##_avx2 arguments;                                                                           \
 		else                                                                                                 \
-			name##_loop arguments;                                                                           \
+			generic;                                                                                         \
 	}
 #else
-#define ADV_DISPATCH(linkage, name, parameters, arguments)                                                   \
+#define ADV_VERSIONS(linkage, name, parameters, arguments, generic, avx2, avx512)                            \
 	linkage void name parameters                                                                             \
 	{                                                                                                        \
-		name##_loop arguments;                                                                               \
+		generic;                                                                                             \
 	}
 #endif
+
+#define ADV_DISPATCH(linkage, name, parameters, arguments)                                                   \
+	ADV_VERSIONS(linkage, name, parameters, arguments, name##_loop arguments, name##_loop arguments,         \
+				 name##_loop arguments)
+
+/* The same for a loop whose first argument is the set it is compiled for: a constant that blocks can be sized by. */
+#define ADV_DISPATCH_SIZED(linkage, name, parameters, arguments)                                             \
+	ADV_VERSIONS(linkage, name, parameters, arguments, name##_loop(ADV_ISA_GENERIC, ADV_BARE arguments),     \
+				 name##_loop(ADV_ISA_AVX2, ADV_BARE arguments),                                              \
+				 name##_loop(ADV_ISA_AVX512, ADV_BARE arguments))
+#define ADV_BARE(...) __VA_ARGS__
 
 #endif

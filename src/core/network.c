@@ -8,6 +8,7 @@
 #include "carve.h"
 #include "core/layers.h"
 #include "core/rng.h"
+#include "packed.h"
 
 /* Work of a convolution, in multiply-adds, after which the host is asked again whether to stop. */
 #define STOP_WORK ((uint64_t) 1 << 30)
@@ -85,6 +86,24 @@ in_place(const AdvNetwork *net, int i)
 	return i > 0 && element_wise(net->layers[i].kind) && !element_wise(net->layers[i - 1].kind);
 }
 
+/* The layer behind those that are computed together with layer i. */
+static int
+next_layer(const AdvNetwork *net, int i)
+{
+	return net->layers[i].kind == ADV_LAYER_CONV ? adv_conv_block(net, i).end : i + 1;
+}
+
+/* Where the maximum of the pooling that is computed together with convolution i came from. */
+static uint8_t **
+block_argmax(AdvWorkspace *ws, int i)
+{
+	int j = i;
+
+	while (j < next_layer(ws->net, i) - 1 && ws->net->layers[j].kind != ADV_LAYER_MAXPOOL)
+		j++;
+	return &ws->argmax[j];
+}
+
 /* Forward only: activations take turns in two buffers; the input has its own, so that it survives. */
 static void
 carve_forward(AdvWorkspace *ws, AdvCarver *carver)
@@ -94,17 +113,25 @@ carve_forward(AdvWorkspace *ws, AdvCarver *carver)
 	float *buffer[2];
 	int turn = 0;
 
-	for (int i = 0; i < net->n_layers; i++)
+	for (int i = 0, next; i < net->n_layers; i = next)
 	{
-		size_t size = adv_shape_size(net->layers[i].out);
+		size_t size;
 
+		next = next_layer(net, i);
+		size = adv_shape_size(net->layers[next - 1].out);
 		largest = size > largest ? size : largest;
 	}
 	ws->act[0] = adv_carve_floats(carver, (size_t) ws->max_rows * adv_shape_size(net->input));
 	for (int i = 0; i < 2; i++)
 		buffer[i] = adv_carve_floats(carver, (size_t) ws->max_rows * largest);
-	for (int i = 0; i < net->n_layers; i++)
-		ws->act[i + 1] = in_place(net, i) ? ws->act[i] : buffer[turn++ % 2];
+	for (int i = 0, next; i < net->n_layers; i = next)
+	{
+		float *to = in_place(net, i) ? ws->act[i] : buffer[turn++ % 2];
+
+		next = next_layer(net, i);
+		for (int j = i + 1; j <= next; j++)
+			ws->act[j] = to;
+	}
 }
 
 static void
@@ -115,41 +142,50 @@ carve_backward(AdvWorkspace *ws, AdvCarver *carver)
 
 	ws->act[0] = adv_carve_floats(carver, rows * adv_shape_size(net->input));
 	ws->d_act[0] = adv_carve_floats(carver, rows * adv_shape_size(net->input));
-	for (int i = 0; i < net->n_layers; i++)
+	for (int i = 0, next; i < net->n_layers; i = next)
 	{
-		size_t size = rows * adv_shape_size(net->layers[i].out);
 		bool shared = in_place(net, i);
+		size_t size;
+		float *to, *d_to;
 
-		ws->act[i + 1] = shared ? ws->act[i] : adv_carve_floats(carver, size);
-		ws->d_act[i + 1] = shared ? ws->d_act[i] : adv_carve_floats(carver, size);
-		if (net->layers[i].kind == ADV_LAYER_MAXPOOL)
-			ws->argmax[i] = adv_carve(carver, size, sizeof(uint8_t));
+		next = next_layer(net, i);
+		size = rows * adv_shape_size(net->layers[next - 1].out);
+		to = shared ? ws->act[i] : adv_carve_floats(carver, size);
+		d_to = shared ? ws->d_act[i] : adv_carve_floats(carver, size);
+		for (int j = i; j < next; j++)
+		{
+			ws->act[j + 1] = to;
+			ws->d_act[j + 1] = d_to;
+			if (net->layers[j].kind == ADV_LAYER_MAXPOOL)
+				ws->argmax[j] = adv_carve(carver, size, sizeof(uint8_t));
+		}
 	}
 }
 
-/* Buffers of convolutions are as large as the largest needs. */
-static void
-carve_conv(AdvWorkspace *ws, AdvPass pass, AdvCarver *carver)
+/* Scratch is as large as the layer needs that needs most. */
+static size_t
+scratch_size(const AdvWorkspace *ws)
 {
 	const AdvNetwork *net = ws->net;
-	size_t cols = 0, weight = 0;
+	size_t largest = 0;
 
 	for (int i = 0; i < net->n_layers; i++)
 	{
 		const AdvLayer *l = &net->layers[i];
+		const AdvKernel *k = adv_layer_kernel(net, i);
+		size_t size = 0;
 
-		if (l->kind != ADV_LAYER_CONV)
-			continue;
-		cols = adv_conv_cols_size(l) > cols ? adv_conv_cols_size(l) : cols;
-		weight = l->n_weight > weight ? l->n_weight : weight;
+		if (l->kind == ADV_LAYER_CONV)
+		{
+			AdvConvBlock block = adv_conv_block(net, i);
+
+			size = adv_conv_scratch_size(k, &block, ws->pass);
+		}
+		else if (l->kind == ADV_LAYER_DENSE)
+			size = adv_dense_scratch_size(k, l, ws->max_rows, ws->pass);
+		largest = size > largest ? size : largest;
 	}
-	ws->cols = adv_carve_floats(carver, cols);
-	ws->packed = adv_carve_floats(carver, weight);
-	if (pass == ADV_PASS_BACKWARD)
-	{
-		ws->d_cols = adv_carve_floats(carver, cols);
-		ws->d_packed = adv_carve_floats(carver, weight);
-	}
+	return largest;
 }
 
 static size_t
@@ -160,11 +196,14 @@ carve_workspace(AdvWorkspace *ws, const AdvNetwork *net, int max_rows, AdvPass p
 	memset(ws, 0, sizeof(*ws));
 	ws->net = net;
 	ws->max_rows = max_rows;
-	if (pass == ADV_PASS_BACKWARD)
-		carve_backward(ws, &carver);
-	else
+	ws->pass = pass;
+	if (pass == ADV_PASS_FORWARD)
 		carve_forward(ws, &carver);
-	carve_conv(ws, pass, &carver);
+	else
+		carve_backward(ws, &carver);
+	ws->scratch = adv_carve(&carver, scratch_size(ws), 1);
+	if (pass != ADV_PASS_TRAINING)
+		ws->packed = adv_carve(&carver, adv_packed_size(net, pass), 1);
 	return carver.used;
 }
 
@@ -180,6 +219,22 @@ void
 adv_workspace_init(AdvWorkspace *ws, const AdvNetwork *net, int max_rows, AdvPass pass, void *memory)
 {
 	carve_workspace(ws, net, max_rows, pass, memory);
+	if (ws->packed)
+		memset(ws->packed, 0, adv_packed_size(net, pass));
+}
+
+void
+adv_workspace_load(AdvWorkspace *ws, const float *params)
+{
+	ws->params = params;
+	adv_pack(ws->net, params, ws->pass, ws->packed);
+}
+
+void
+adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed)
+{
+	ws->params = params;
+	ws->packed = packed;
 }
 
 /* ---- passes ---- */
@@ -201,50 +256,91 @@ rows_at_once(const AdvLayer *l, int rows)
 }
 
 static AdvStatus
-conv_forward(const AdvLayer *l, int i, const float *params, AdvWorkspace *ws, int rows)
+conv_forward(AdvWorkspace *ws, int i, int rows)
 {
+	const AdvLayer *l = &ws->net->layers[i];
+	AdvConvBlock b = adv_conv_block(ws->net, i);
+	uint8_t *argmax = *block_argmax(ws, i);
 	int step = rows_at_once(l, rows);
 
 	for (int first = 0; first < rows; first += step)
 	{
+		size_t out = (size_t) first * adv_shape_size(b.out);
+
 		if (should_stop(ws))
 			return ADV_ABORTED;
-		adv_conv_forward(l, rows - first < step ? rows - first : step, params + l->weight, params + l->bias,
-						 ws->act[i] + (size_t) first * adv_shape_size(l->in),
-						 ws->act[i + 1] + (size_t) first * adv_shape_size(l->out), ws->cols, ws->packed);
+		adv_conv_forward(adv_layer_kernel(ws->net, i), &b, rows - first < step ? rows - first : step,
+						 adv_packed_forward(ws->net, i, ws->packed), ws->params + l->bias,
+						 ws->act[i] + (size_t) first * adv_shape_size(l->in), ws->act[b.end] + out,
+						 argmax ? argmax + out : NULL, ws->pass, ws->scratch);
 	}
 	return ADV_OK;
 }
 
 static AdvStatus
-conv_backward(const AdvLayer *l, int i, const float *params, AdvWorkspace *ws, int rows, float *d_params,
-			  bool to_input)
+conv_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input)
 {
+	const AdvLayer *l = &ws->net->layers[i];
+	AdvConvBlock b = adv_conv_block(ws->net, i);
+	uint8_t *argmax = *block_argmax(ws, i);
 	int step = rows_at_once(l, rows);
 
 	for (int first = 0; first < rows; first += step)
 	{
 		size_t in = (size_t) first * adv_shape_size(l->in);
+		size_t out = (size_t) first * adv_shape_size(b.out);
 
 		if (should_stop(ws))
 			return ADV_ABORTED;
-		adv_conv_backward(l, rows - first < step ? rows - first : step, params + l->weight, ws->act[i] + in,
-						  ws->d_act[i + 1] + (size_t) first * adv_shape_size(l->out),
+		adv_conv_backward(adv_layer_kernel(ws->net, i), &b, rows - first < step ? rows - first : step,
+						  adv_packed_back(ws->net, i, ws->packed), ws->act[i] + in, ws->act[b.end] + out,
+						  ws->d_act[b.end] + out, argmax ? argmax + out : NULL,
 						  to_input ? ws->d_act[i] + in : NULL, d_params ? d_params + l->weight : NULL,
-						  d_params ? d_params + l->bias : NULL, ws->cols, ws->d_cols, ws->packed,
-						  ws->d_packed);
+						  d_params ? d_params + l->bias : NULL, ws->scratch);
 	}
 	return ADV_OK;
 }
 
-AdvStatus
-adv_forward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int rows)
+static void
+dense_forward(AdvWorkspace *ws, int i, int rows)
 {
-	for (int i = 0; i < net->n_layers; i++)
+	const AdvLayer *l = &ws->net->layers[i];
+
+	adv_dense_forward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight,
+					  adv_packed_forward(ws->net, i, ws->packed), ws->params + l->bias, ws->act[i],
+					  ws->act[i + 1], ws->pass, ws->scratch);
+}
+
+void
+adv_dense_outputs(AdvWorkspace *ws, int i, int rows, int first, int count, const float *src,
+				  const float *d_dst, float *d_weight, float *d_bias)
+{
+	adv_dense_gradient(adv_layer_kernel(ws->net, i), &ws->net->layers[i], rows, first, count, src, d_dst,
+					   d_weight, d_bias, ws->scratch);
+}
+
+static void
+dense_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input)
+{
+	const AdvLayer *l = &ws->net->layers[i];
+
+	if (to_input)
+		adv_dense_backward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight,
+						   adv_packed_back(ws->net, i, ws->packed), ws->d_act[i + 1], ws->d_act[i],
+						   ws->scratch);
+	if (d_params)
+		adv_dense_outputs(ws, i, rows, 0, (int) adv_shape_size(l->out), ws->act[i], ws->d_act[i + 1],
+						  d_params + l->weight, d_params + l->bias);
+}
+
+AdvStatus
+adv_forward(AdvWorkspace *ws, int rows)
+{
+	const AdvNetwork *net = ws->net;
+
+	for (int i = 0; i < net->n_layers; i = next_layer(net, i))
 	{
 		const AdvLayer *l = &net->layers[i];
-		const float *weight = params + l->weight;
-		const float *bias = params + l->bias;
 		const float *src = ws->act[i];
 		float *dst = ws->act[i + 1];
 		size_t size = adv_shape_size(l->out);
@@ -254,10 +350,10 @@ adv_forward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int ro
 		switch ((AdvLayerKind) l->kind)
 		{
 			case ADV_LAYER_SCALE:
-				adv_scale_forward(l, rows, weight, bias, src, dst);
+				adv_scale_forward(l, rows, ws->params + l->weight, ws->params + l->bias, src, dst);
 				break;
 			case ADV_LAYER_CONV:
-				if (conv_forward(l, i, params, ws, rows) != ADV_OK)
+				if (conv_forward(ws, i, rows) != ADV_OK)
 					return ADV_ABORTED;
 				break;
 			case ADV_LAYER_MAXPOOL:
@@ -268,7 +364,7 @@ adv_forward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int ro
 					adv_to_channels_first(l->in, src + r * size, dst + r * size);
 				break;
 			case ADV_LAYER_DENSE:
-				adv_dense_forward(l, rows, weight, bias, src, dst);
+				dense_forward(ws, i, rows);
 				break;
 			case ADV_LAYER_RELU:
 				adv_relu_forward(rows * size, src, dst);
@@ -292,20 +388,30 @@ first_trained_layer(const AdvNetwork *net)
 	return i;
 }
 
-AdvStatus
-adv_backward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int rows, float *d_params,
-			 bool skip_dense, bool input_gradient)
+/* The layer that is computed together with layer i and others before it: itself, or the convolution of its block. */
+static int
+leading_layer(const AdvNetwork *net, int i)
 {
+	int first = i;
+
+	while (first >= 0 && net->layers[first].kind != ADV_LAYER_CONV)
+		first--;
+	return first >= 0 && next_layer(net, first) > i ? first : i;
+}
+
+AdvStatus
+adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_dense, bool input_gradient)
+{
+	const AdvNetwork *net = ws->net;
 	int last = input_gradient ? 0 : first_trained_layer(net);
 
-	for (int i = net->n_layers - 1; i >= last; i--)
+	for (int i = leading_layer(net, net->n_layers - 1); i >= last; i = leading_layer(net, i - 1))
 	{
 		const AdvLayer *l = &net->layers[i];
 		const float *dst = ws->act[i + 1];
 		const float *d_dst = ws->d_act[i + 1];
 		float *d_src = ws->d_act[i];
 		bool to_input = input_gradient || i > last;
-		float *d_dense = skip_dense ? NULL : d_params;
 		size_t size = adv_shape_size(l->in);
 
 		if (should_stop(ws))
@@ -313,10 +419,10 @@ adv_backward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int r
 		switch ((AdvLayerKind) l->kind)
 		{
 			case ADV_LAYER_SCALE:
-				adv_scale_backward(l, rows, params + l->bias, d_dst, d_src);
+				adv_scale_backward(l, rows, ws->params + l->bias, d_dst, d_src);
 				break;
 			case ADV_LAYER_CONV:
-				if (conv_backward(l, i, params, ws, rows, d_params, to_input) != ADV_OK)
+				if (conv_backward(ws, i, rows, d_params, to_input) != ADV_OK)
 					return ADV_ABORTED;
 				break;
 			case ADV_LAYER_MAXPOOL:
@@ -327,8 +433,7 @@ adv_backward(const AdvNetwork *net, const float *params, AdvWorkspace *ws, int r
 					adv_to_channels_last(l->in, d_dst + r * size, d_src + r * size);
 				break;
 			case ADV_LAYER_DENSE:
-				adv_dense_backward(l, rows, params + l->weight, ws->act[i], d_dst, to_input ? d_src : NULL,
-								   d_dense ? d_dense + l->weight : NULL, d_dense ? d_dense + l->bias : NULL);
+				dense_backward(ws, i, rows, skip_dense ? NULL : d_params, to_input);
 				break;
 			case ADV_LAYER_RELU:
 				adv_relu_backward(rows * size, dst, d_dst, d_src);

@@ -41,6 +41,7 @@ adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data, 
 	adv_workspace_init(&ws, net, ADV_EVAL_ROWS, ADV_PASS_FORWARD, private);
 	ws.should_stop = adv_team_should_stop;
 	ws.stop_arg = team;
+	adv_workspace_load(&ws, params);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
 	{
 		size_t first = (size_t) piece * ADV_EVAL_ROWS;
@@ -49,7 +50,7 @@ adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data, 
 		for (size_t r = 0; r < count; r++)
 			adv_layout_expand(&data->layout, adv_dataset_row(data, rows ? rows[first + r] : first + r),
 							  ws.act[0] + r * inputs);
-		if (adv_forward(net, params, &ws, (int) count) != ADV_OK)
+		if (adv_forward(&ws, (int) count) != ADV_OK)
 			return ADV_ABORTED;
 		for (size_t r = 0; r < count; r++)
 		{

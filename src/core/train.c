@@ -20,7 +20,7 @@
 
 #define PIECE_OUTPUTS    64 /* outputs of a dense piece, fewer when there are very many inputs: */
 #define PIECE_WEIGHTS    ((size_t) 1 << 20) /* weights of a dense piece at most, unless one output has more */
-#define PIECE_CONV       4096               /* parameters of a conv piece */
+#define PIECE_FILTERS    16                 /* filters of a conv piece */
 #define VALIDATION_PARTS 64                 /* sums that validation pieces are collected in */
 #define PROBE_STEPS      5
 #define PROBE_ALPHA      (2.5 / PROBE_STEPS) /* in eps */
@@ -37,7 +37,8 @@ typedef struct Shared
 	float *slice_gradient; /* (n_slices, n_conv) gradients of the parameters before the first dense layer */
 	float *dense_src[ADV_MAX_LAYERS];   /* (rows of a minibatch, in) of each dense layer */
 	float *dense_d_dst[ADV_MAX_LAYERS]; /* (rows of a minibatch, out) */
-	float *m;                           /* (n_params) optimizer state */
+	void *packed; /* parameters as kernels read them, kept up to date by whoever changes them */
+	float *m;     /* (n_params) optimizer state */
 	float *v;
 	double *part_loss; /* (VALIDATION_PARTS) */
 	int64_t *part_correct;
@@ -134,6 +135,7 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 			s.dense_src[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].in));
 			s.dense_d_dst[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].out));
 		}
+	s.packed = adv_carve(&carver, adv_packed_size(net, ADV_PASS_BACKWARD), 1);
 	s.m = adv_carve_floats(&carver, net->n_params);
 	s.v = adv_carve_floats(&carver, net->n_params);
 	s.part_loss = adv_carve(&carver, VALIDATION_PARTS, sizeof(double));
@@ -157,15 +159,18 @@ adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_
 static size_t
 gradient_size(const AdvNetwork *net)
 {
-	size_t largest = PIECE_CONV;
+	size_t largest = 0;
 
 	for (int i = 0; i < net->n_layers; i++)
 	{
 		const AdvLayer *l = &net->layers[i];
-		size_t size = (adv_shape_size(l->in) + 1) * (size_t) piece_outputs(l);
+		size_t size = 0;
 
-		if (l->kind == ADV_LAYER_DENSE && size > largest)
-			largest = size;
+		if (l->kind == ADV_LAYER_DENSE)
+			size = (adv_shape_size(l->in) + 1) * (size_t) piece_outputs(l);
+		else if (l->kind == ADV_LAYER_CONV)
+			size = l->n_weight / (size_t) l->out.c * PIECE_FILTERS;
+		largest = size > largest ? size : largest;
 	}
 	return largest;
 }
@@ -175,16 +180,6 @@ static int
 slice_rows(const AdvTrainSpec *spec)
 {
 	return ADV_SLICE_ROWS * (int) rows_per_example(spec);
-}
-
-/* Training and validation take turns in the same workspace memory. */
-static size_t
-workspace_size(const AdvNetwork *net, const AdvTrainSpec *spec)
-{
-	size_t training = adv_workspace_size(net, slice_rows(spec), ADV_PASS_BACKWARD);
-	size_t validation = adv_workspace_size(net, ADV_EVAL_ROWS, ADV_PASS_FORWARD);
-
-	return training > validation ? training : validation;
 }
 
 /* A member's memory, all but the workspace, which begins where the carver ends. */
@@ -208,18 +203,21 @@ adv_train_private_size(const AdvNetwork *net, const AdvTrainSpec *spec)
 	Run measured;
 
 	carve_private(net, spec, &carver, &measured);
-	return carver.used + workspace_size(net, spec);
+	return carver.used + adv_workspace_size(net, slice_rows(spec), ADV_PASS_TRAINING);
 }
 
+/* To be called again when a pass shall not write where slices have been placed. */
 static void
-init_workspace(Run *run, int max_rows, AdvPass pass)
+init_workspace(Run *run)
 {
 	AdvCarver carver = {run->t->private, 0};
 
 	carve_private(run->net, run->t->spec, &carver, run);
-	adv_workspace_init(&run->ws, run->net, max_rows, pass, carver.base + carver.used);
+	adv_workspace_init(&run->ws, run->net, slice_rows(run->t->spec), ADV_PASS_TRAINING,
+					   carver.base + carver.used);
 	run->ws.should_stop = adv_team_should_stop;
 	run->ws.stop_arg = run->team;
+	adv_workspace_attach(&run->ws, run->t->params, run->shared.packed);
 }
 
 /* ---- order of examples ---- */
@@ -386,13 +384,13 @@ run_slice(Run *run, int slice)
 	}
 	if (run->craft.how.method != ADV_METHOD_NONE && make_adversarial(run, rows, label, key) != ADV_OK)
 		return ADV_ABORTED;
-	if (adv_forward(net, t->params, &run->ws, rows * (int) per_example) != ADV_OK)
+	if (adv_forward(&run->ws, rows * (int) per_example) != ADV_OK)
 		return ADV_ABORTED;
 
 	run->shared.slice_correct[slice] = 0;
 	run->shared.slice_loss[slice] = slice_loss(run, rows, label, &run->shared.slice_correct[slice]);
 	memset(d_params, 0, sizeof(float) * run->n_conv);
-	return adv_backward(net, t->params, &run->ws, rows * (int) per_example, d_params, true, false);
+	return adv_backward(&run->ws, rows * (int) per_example, d_params, true, false);
 }
 
 /* ---- phase 2: pieces ---- */
@@ -412,15 +410,17 @@ run_dense_piece(Run *run, int i, int first, int count)
 	size_t in = adv_shape_size(l->in);
 	float *d_bias = run->gradient + (size_t) count * in;
 
-	adv_dense_gradient_rows(l, run->rows * (int) rows_per_example(run->t->spec), first, count,
-							run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
+	memset(run->gradient, 0, sizeof(float) * (size_t) count * (in + 1));
+	adv_dense_outputs(&run->ws, i, run->rows * (int) rows_per_example(run->t->spec), first, count,
+					  run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
 	update(run, l->weight + (size_t) first * in, (size_t) count * in, run->gradient);
 	update(run, l->bias + (size_t) first, (size_t) count, d_bias);
+	adv_pack_outputs(run->net, i, first, count, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
 }
 
-/* Parameters first .. first + count of the convolutions. */
+/* Add up the slices' gradients of parameters first .. first + count, which lie before the first dense layer, and update. */
 static void
-run_conv_piece(Run *run, size_t first, size_t count)
+update_conv(Run *run, size_t first, size_t count)
 {
 	memset(run->gradient, 0, sizeof(float) * count);
 	for (int s = 0; s < run->n_slices; s++)
@@ -433,7 +433,19 @@ run_conv_piece(Run *run, size_t first, size_t count)
 	update(run, first, count, run->gradient);
 }
 
-/* All pieces in order; every size-th is this member's. */
+/* Filters first .. first + count of convolution i. */
+static void
+run_conv_piece(Run *run, int i, int first, int count)
+{
+	const AdvLayer *l = &run->net->layers[i];
+	size_t filter = l->n_weight / (size_t) l->out.c;
+
+	update_conv(run, l->weight + (size_t) first * filter, (size_t) count * filter);
+	update_conv(run, l->bias + (size_t) first, (size_t) count);
+	adv_pack_outputs(run->net, i, first, count, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
+}
+
+/* All pieces, large ones first; every size-th is this member's. */
 static AdvStatus
 run_pieces(Run *run)
 {
@@ -441,24 +453,27 @@ run_pieces(Run *run)
 	AdvTeam *team = run->team;
 	int piece = 0;
 
-	for (int i = 0; i < net->n_layers; i++)
+	for (int i = net->n_layers - 1; i >= 0; i--)
 	{
 		const AdvLayer *l = &net->layers[i];
-		int outputs = (int) adv_shape_size(l->out);
-		int step = piece_outputs(l);
+		bool dense = l->kind == ADV_LAYER_DENSE;
+		int outputs = dense || l->kind == ADV_LAYER_CONV ? l->out.c : 0;
+		int step = dense ? piece_outputs(l) : PIECE_FILTERS;
 
-		for (int first = 0; l->kind == ADV_LAYER_DENSE && first < outputs; first += step)
+		for (int first = 0; first < outputs; first += step)
 		{
+			int count = outputs - first < step ? outputs - first : step;
+
 			if (piece++ % team->size != team->rank)
 				continue;
 			if (adv_team_should_stop(team))
 				return ADV_ABORTED;
-			run_dense_piece(run, i, first, outputs - first < step ? outputs - first : step);
+			if (dense)
+				run_dense_piece(run, i, first, count);
+			else
+				run_conv_piece(run, i, first, count);
 		}
 	}
-	for (size_t first = net->first_trained; first < run->n_conv; first += PIECE_CONV)
-		if (piece++ % team->size == team->rank)
-			run_conv_piece(run, first, run->n_conv - first < PIECE_CONV ? run->n_conv - first : PIECE_CONV);
 	return ADV_OK;
 }
 
@@ -534,13 +549,13 @@ validate_piece(Run *run, size_t piece)
 {
 	const AdvTrain *t = run->t;
 	const AdvNetwork *net = run->net;
-	size_t first = piece * ADV_EVAL_ROWS;
-	int rows = (int) (t->n_validation - first < ADV_EVAL_ROWS ? t->n_validation - first : ADV_EVAL_ROWS);
-	int32_t label[ADV_EVAL_ROWS];
+	size_t first = piece * ADV_SLICE_ROWS;
+	int rows = (int) (t->n_validation - first < ADV_SLICE_ROWS ? t->n_validation - first : ADV_SLICE_ROWS);
+	int32_t label[ADV_SLICE_ROWS];
 
 	for (int r = 0; r < rows; r++)
 		label[r] = load_validation(t, first + r, run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
-	if (adv_forward(net, t->params, &run->ws, rows) != ADV_OK)
+	if (adv_forward(&run->ws, rows) != ADV_OK)
 		return ADV_ABORTED;
 	run->shared.part_loss[piece % VALIDATION_PARTS] +=
 		adv_cross_entropy(rows, net->classes, run->ws.act[net->n_layers], label, 1, NULL, NULL,
@@ -553,11 +568,11 @@ static AdvStatus
 validate(Run *run, AdvEpoch *result)
 {
 	const AdvTrain *t = run->t;
-	size_t n_pieces = (t->n_validation + ADV_EVAL_ROWS - 1) / ADV_EVAL_ROWS;
+	size_t n_pieces = (t->n_validation + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	double loss = 0;
 	int64_t correct = 0;
 
-	init_workspace(run, ADV_EVAL_ROWS, ADV_PASS_FORWARD);
+	init_workspace(run);
 	for (int part = run->team->rank; part < VALIDATION_PARTS; part += run->team->size)
 	{
 		run->shared.part_loss[part] = 0;
@@ -627,8 +642,7 @@ probe_piece(Run *run, size_t piece)
 		key[r] = first + (size_t) r;
 		label[r] = load_validation(t, key[r], run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
 	}
-	if (adv_craft(&run->craft, rows, label, key, 0) != ADV_OK ||
-		adv_forward(net, t->params, &run->ws, rows) != ADV_OK)
+	if (adv_craft(&run->craft, rows, label, key, 0) != ADV_OK || adv_forward(&run->ws, rows) != ADV_OK)
 		return ADV_ABORTED;
 	run->shared.probe_correct[piece] = 0;
 	adv_cross_entropy(rows, net->classes, run->ws.act[net->n_layers], label, 1, NULL, NULL,
@@ -644,7 +658,7 @@ measure_probe(Run *run, double *accuracy)
 	size_t n_pieces = (probe_rows(t) + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	int64_t correct = 0;
 
-	init_workspace(run, ADV_SLICE_ROWS, ADV_PASS_BACKWARD);
+	init_workspace(run);
 	run->craft.how = probe_attack(&t->spec->robust);
 	for (size_t piece = (size_t) run->team->rank; piece < n_pieces; piece += (size_t) run->team->size)
 		if (probe_piece(run, piece) != ADV_OK)
@@ -703,7 +717,7 @@ run_epoch(Run *run, AdvError *err)
 	if (adv_team_barrier(run->team) != ADV_OK)
 		return ADV_ABORTED;
 
-	init_workspace(run, slice_rows(t->spec), ADV_PASS_BACKWARD);
+	init_workspace(run);
 	for (run->begin = 0; run->begin < t->n_examples; run->begin += (size_t) t->spec->batch_size)
 		if ((status = run_batch(run, &loss, &correct, err)) != ADV_OK)
 			return status;
@@ -774,8 +788,9 @@ adv_train(AdvTrain *t, AdvTeam *team, AdvError *err)
 		return status;
 	run.n_conv = conv_params(t->net);
 	run.shared = carve_shared(t->net, t->spec, t->n_examples, t->shared);
-	run.craft = (AdvCraft){
-		.how = training_attack(&t->spec->robust), .seed = t->spec->seed, .params = t->params, .ws = &run.ws};
+	run.craft = (AdvCraft){.how = training_attack(&t->spec->robust), .seed = t->spec->seed, .ws = &run.ws};
+	if (team->rank == 0)
+		adv_pack(t->net, t->params, ADV_PASS_BACKWARD, run.shared.packed);
 	status = run_epochs(&run, err);
 	if (status == ADV_OK && run.epoch > 0 && !all_finite(t->net->n_params, t->params))
 	{

@@ -36,7 +36,7 @@ predict_clean(Scorer *s)
 	for (size_t r = 0; r < s->count; r++)
 		adv_layout_expand(&run->data->layout, adv_dataset_row(run->data, data_row(run, s->first + r)),
 						  s->ws.act[0] + r * s->inputs);
-	if (adv_forward(run->net, run->params, &s->ws, (int) s->count) != ADV_OK)
+	if (adv_forward(&s->ws, (int) s->count) != ADV_OK)
 		return ADV_ABORTED;
 	for (size_t r = 0; r < s->count; r++)
 	{
@@ -92,7 +92,7 @@ score_examples(Scorer *s)
 			   x->chunks[i / x->rows_per_chunk] + (i % x->rows_per_chunk) * s->inputs,
 			   sizeof(float) * s->inputs);
 	}
-	if (adv_forward(run->net, run->params, &s->ws, (int) s->count) != ADV_OK)
+	if (adv_forward(&s->ws, (int) s->count) != ADV_OK)
 		return ADV_ABORTED;
 	for (size_t r = 0; r < s->count; r++)
 		score_example(run, s->first + r, s->ws.act[run->net->n_layers] + r * (size_t) run->net->classes);
@@ -109,6 +109,7 @@ adv_attack_score(const AdvAttackRun *run, AdvTeam *team)
 	adv_workspace_init(&s.ws, run->net, ADV_EVAL_ROWS, ADV_PASS_FORWARD, run->private);
 	s.ws.should_stop = adv_team_should_stop;
 	s.ws.stop_arg = team;
+	adv_workspace_load(&s.ws, run->params);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
 	{
 		s.first = (size_t) piece * ADV_EVAL_ROWS;

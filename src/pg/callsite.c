@@ -139,6 +139,7 @@ load_model(struct varlena *value, const struct varatt_external *pointer, MemoryC
 	site->proba = palloc_extended(sizeof(float) * site->model.net.classes, MCXT_ALLOC_HUGE);
 	memory = palloc_extended(adv_workspace_size(&site->model.net, 1, ADV_PASS_FORWARD) + 64, MCXT_ALLOC_HUGE);
 	adv_workspace_init(&site->ws, &site->model.net, 1, ADV_PASS_FORWARD, ADVPG_ALIGN64(memory));
+	adv_workspace_load(&site->ws, site->model.params);
 	MemoryContextSwitchTo(old);
 	return site;
 }
@@ -323,7 +324,7 @@ advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel *
 			input_from_image(site, PG_GETARG_BYTEA_PP(1));
 			break;
 	}
-	(void) adv_forward(net, site->model.params, &site->ws, 1);
+	(void) adv_forward(&site->ws, 1);
 	adv_softmax(1, net->classes, site->ws.act[net->n_layers], site->proba);
 	if (isnan(site->proba[0])) /* then all are */
 		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -339,12 +339,15 @@ judge_near_ties(const AdvpgAttackSpec *spec, AdvpgAttacked *result)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		if (!ready)
+		{
 			adv_workspace_init(&ws, net, 1, ADV_PASS_FORWARD,
 							   ADVPG_ALIGN64(palloc_extended(
 								   adv_workspace_size(net, 1, ADV_PASS_FORWARD) + 64, MCXT_ALLOC_HUGE)));
-		ready = true;
+			adv_workspace_load(&ws, model->params);
+			ready = true;
+		}
 		adv_layout_expand(&x.layout, adv_dataset_row(&x, i), ws.act[0]);
-		(void) adv_forward(net, model->params, &ws, 1);
+		(void) adv_forward(&ws, 1);
 		result->adversarial[i] = adv_argmax(net->classes, ws.act[net->n_layers]);
 		success = spec->attack->target >= 0 ? result->adversarial[i] == spec->attack->target
 											: result->adversarial[i] != spec->rows->label[i];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/attack.h"
+#include "core/cpu.h"
 #include "core/gemm.h"
 #include "core/rng.h"
 #include "golden.h"
@@ -1186,6 +1187,16 @@ main(void)
 	test_feasible();
 	test_stopping();
 	test_pieces();
+	if (adv_cpu_use(ADV_ISA_AMX) == ADV_ISA_AMX)
+	{
+		test_golden("pgd_linf_cnn.txt",
+					"conv 4x3, maxpool 2, relu, conv 6x3, maxpool 2, relu, dense 10, relu",
+					(AdvShape){3, 8, 8}, 5, ADV_NORM_LINF);
+		test_golden("pgd_l2_cnn.txt", "conv 4x3, maxpool 2, relu, conv 6x3, maxpool 2, relu, dense 10, relu",
+					(AdvShape){3, 8, 8}, 5, ADV_NORM_L2);
+	}
+	else
+		skip("attacks on tiles", "this processor has none");
 	if (adv_gemm_load_blas())
 	{
 		test_teams();

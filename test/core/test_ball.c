@@ -9,6 +9,7 @@
 #include "core/loss.h"
 #include "core/rng.h"
 #include "golden.h"
+#include "passes.h"
 #include "tap.h"
 
 #define N 64
@@ -108,13 +109,13 @@ step_rows(Reference *r, bool odds)
 	float *low = floats(size), *high = floats(size);
 	int64_t correct = 0;
 
-	adv_forward(&r->net, r->params, &r->ws, r->rows);
+	load_and_forward(&r->ws, r->params, r->rows);
 	if (odds)
 		for (int i = 0; i < r->rows; i++)
 			adv_log_odds(classes, logits + i * classes, r->label[i], d_logits + i * classes);
 	else
 		adv_cross_entropy(r->rows, classes, logits, r->label, 1, NULL, d_logits, &correct);
-	adv_backward(&r->net, r->params, &r->ws, r->rows, NULL, false, true);
+	adv_backward(&r->ws, r->rows, NULL, false, true);
 	for (int i = 0; i < r->rows; i++)
 	{
 		adv_ball_bounds(&r->ball, size, r->x0 + i * size, r->eps, low, high);

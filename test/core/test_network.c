@@ -4,10 +4,12 @@
  */
 #include <stdlib.h>
 
+#include "core/cpu.h"
 #include "core/loss.h"
 #include "core/network.h"
 #include "core/rng.h"
 #include "golden.h"
+#include "passes.h"
 #include "tap.h"
 
 #define TOLERANCE 1e-4
@@ -80,7 +82,7 @@ forward(Case *c, float *loss_rows)
 	int64_t correct = 0;
 
 	load_input(c);
-	adv_forward(&c->net, c->params, &c->ws, c->rows);
+	load_and_forward(&c->ws, c->params, c->rows);
 	return adv_cross_entropy(c->rows, c->net.classes, c->ws.act[c->net.n_layers], c->label,
 							 1.0f / (float) c->rows, loss_rows, c->ws.d_act[c->net.n_layers], &correct) /
 		   c->rows;
@@ -127,7 +129,7 @@ test_golden(const char *file, const char *arch, AdvShape shape, int classes)
 
 	loss = forward(&c, loss_rows);
 	adv_softmax(c.rows, classes, c.ws.act[c.net.n_layers], proba);
-	adv_backward(&c.net, c.params, &c.ws, c.rows, c.d_params, false, true);
+	adv_backward(&c.ws, c.rows, c.d_params, false, true);
 	for (int r = 0; r < c.rows; r++)
 		adv_to_channels_first(shape, c.ws.d_act[0] + r * size, d_x + r * size);
 
@@ -212,7 +214,7 @@ test_differences(const char *arch, AdvShape shape, int classes, bool scale)
 	randomize(&c, 17);
 	d_x = floats(c.rows * size);
 	forward(&c, NULL);
-	adv_backward(&c.net, c.params, &c.ws, c.rows, c.d_params, false, true);
+	adv_backward(&c.ws, c.rows, c.d_params, false, true);
 	for (int r = 0; r < c.rows; r++)
 		adv_to_channels_first(shape, c.ws.d_act[0] + r * size, d_x + r * size);
 	scale_w = largest(c.net.n_params, c.d_params);
@@ -252,7 +254,7 @@ test_options(void)
 	memcpy(f.x, c.x, sizeof(float) * 3 * adv_shape_size(shape));
 	forward(&c, NULL);
 	load_input(&f);
-	adv_forward(&f.net, f.params, &f.ws, 3);
+	load_and_forward(&f.ws, f.params, 3);
 	ok(memcmp(f.ws.act[f.net.n_layers], c.ws.act[c.net.n_layers], sizeof(float) * 9) == 0,
 	   "a forward-only workspace gives the same logits");
 	load_input(&c);
@@ -260,19 +262,19 @@ test_options(void)
 	   "and leaves the input alone");
 
 	forward(&c, NULL);
-	adv_backward(&c.net, c.params, &c.ws, 3, c.d_params, false, false);
+	adv_backward(&c.ws, 3, c.d_params, false, false);
 	d_full = floats(c.net.n_params);
-	adv_backward(&c.net, c.params, &c.ws, 3, d_full, false, true);
+	adv_backward(&c.ws, 3, d_full, false, true);
 	ok(memcmp(c.d_params, d_full, sizeof(float) * c.net.n_params) == 0,
 	   "parameter gradients do not depend on the input's");
 
-	adv_backward(&c.net, c.params, &c.ws, 3, c.d_params, false, false);
+	adv_backward(&c.ws, 3, c.d_params, false, false);
 	for (size_t i = 0; i < c.net.n_params; i++)
 		same = same && fabsf(c.d_params[i] - 2 * d_full[i]) <= 1e-5f * (fabsf(d_full[i]) + 1e-3f);
 	ok(same, "parameter gradients are added");
 
 	memset(c.d_params, 0, sizeof(float) * c.net.n_params);
-	adv_backward(&c.net, c.params, &c.ws, 3, c.d_params, true, false);
+	adv_backward(&c.ws, 3, c.d_params, true, false);
 	for (at = 0; c.net.layers[at].kind != ADV_LAYER_DENSE; at++)
 		;
 	at = c.net.layers[at].weight;
@@ -305,10 +307,9 @@ test_stop(void)
 	c.ws.should_stop = stop_after;
 	c.ws.stop_arg = &questions;
 	load_input(&c);
-	ok(adv_forward(&c.net, c.params, &c.ws, 2) == ADV_ABORTED, "a forward pass stops between layers");
+	ok(load_and_forward(&c.ws, c.params, 2) == ADV_ABORTED, "a forward pass stops between layers");
 	questions = 2;
-	ok(adv_backward(&c.net, c.params, &c.ws, 2, c.d_params, false, true) == ADV_ABORTED,
-	   "a backward pass too");
+	ok(adv_backward(&c.ws, 2, c.d_params, false, true) == ADV_ABORTED, "a backward pass too");
 	free_case(&c);
 }
 
@@ -336,8 +337,9 @@ test_init(void)
 	free_case(&c);
 }
 
-int
-main(void)
+/* All that depends on kernels, on one instruction set. */
+static void
+test_passes(void)
 {
 	test_golden("mlp_gradients.txt", "dense 7, tanh, dense 6, relu", (AdvShape){5, 1, 1}, 3);
 	test_golden("cnn_gradients.txt", "conv 4x3, maxpool 2, relu, conv 6x3, maxpool 2, relu, dense 10, relu",
@@ -354,7 +356,25 @@ main(void)
 	test_differences("conv 5x3, maxpool 2, relu, conv 7x3, maxpool 3, tanh, dense 6, relu",
 					 (AdvShape){3, 13, 9}, 4, true);
 	test_differences("maxpool 4, conv 3x1, tanh", (AdvShape){2, 4, 4}, 2, true);
+	test_differences("conv 4x3, relu, relu, conv 18x3, relu, maxpool 2, relu, maxpool 2", (AdvShape){2, 9, 8},
+					 3, false);
+	test_differences("conv 4x3, tanh, dense 300, tanh, dense 250", (AdvShape){2, 3, 4}, 3, false);
 	test_options();
+}
+
+int
+main(void)
+{
+	for (AdvIsa isa = ADV_ISA_GENERIC; isa <= ADV_ISA_AMX; isa++)
+	{
+		if (adv_cpu_use(isa) != isa)
+		{
+			skip(adv_cpu_name(isa), "this processor does not have it");
+			continue;
+		}
+		diag("%s", adv_cpu_name(isa));
+		test_passes();
+	}
 	test_stop();
 	test_init();
 	done_testing();

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 
 #include "core/craft.h"
+#include "core/cpu.h"
 #include "core/gemm.h"
 #include "core/loss.h"
 #include "core/rng.h"
 #include "golden.h"
+#include "passes.h"
 #include "tap.h"
 #include "training.h"
 
@@ -97,13 +99,13 @@ test_golden(void)
 	for (int r = 0; r < 8; r++)
 		label[r] = (int32_t) golden_get(&g, "y")->value[r];
 
-	adv_forward(&net, params, &ws, 16);
+	load_and_forward(&ws, params, 16);
 	logits = ws.act[net.n_layers];
 	d_logits = ws.d_act[net.n_layers];
 	kl = adv_kl_divergence(8, 3, logits, logits + 24, 1, NULL, NULL) / 8;
 	loss =
 		adv_trades_loss(8, 3, logits, logits + 24, label, 6, 1.0f / 8, d_logits, d_logits + 24, &correct) / 8;
-	adv_backward(&net, params, &ws, 16, d_params, false, false);
+	adv_backward(&ws, 16, d_params, false, false);
 	ok(fabs(kl / golden_get(&g, "kl")->value[0] - 1) < 1e-5, "the divergence agrees with PyTorch's");
 	ok(fabs(loss / (golden_get(&g, "ce")->value[0] + 6 * golden_get(&g, "kl")->value[0]) - 1) < 1e-5,
 	   "so does the objective of TRADES");
@@ -152,10 +154,11 @@ craft_open(AdvCraft *c, AdvWorkspace *ws, Training *t, AdvRobust how)
 {
 	const AdvNetwork *net = &t->net;
 
-	*c = (AdvCraft){.how = how, .seed = 3, .params = t->params, .ws = ws};
+	*c = (AdvCraft){.how = how, .seed = 3, .ws = ws};
 	adv_craft_init(c, net, CRAFT_ROWS, zeros(adv_craft_size(net, CRAFT_ROWS)));
 	adv_workspace_init(ws, net, CRAFT_ROWS, ADV_PASS_BACKWARD,
 					   zeros(adv_workspace_size(net, CRAFT_ROWS, ADV_PASS_BACKWARD)));
+	adv_workspace_load(ws, t->params);
 	memcpy(ws->act[0], t->x, sizeof(float) * CRAFT_ROWS * adv_shape_size(net->input));
 }
 
@@ -174,7 +177,7 @@ height(const AdvCraft *c, const Training *t)
 	const float *logits = c->ws->act[t->net.n_layers];
 	int64_t correct = 0;
 
-	adv_forward(&t->net, t->params, c->ws, CRAFT_ROWS);
+	load_and_forward(c->ws, t->params, CRAFT_ROWS);
 	if (c->how.method == ADV_METHOD_TRADES)
 		return adv_kl_divergence(CRAFT_ROWS, classes, c->logits, logits, 1, NULL, NULL);
 	return adv_cross_entropy(CRAFT_ROWS, classes, logits, t->label, 1, NULL, NULL, &correct);
@@ -555,13 +558,13 @@ accuracy_under_attack(const Training *t, size_t first, size_t count, double eps)
 		adv_ball_random(&ball, n, t->x + r * n, eps, low, high, 99, r, 0, input);
 		for (int step = 0; step < 20; step++)
 		{
-			adv_forward(net, t->params, &ws, 1);
+			load_and_forward(&ws, t->params, 1);
 			adv_cross_entropy(1, net->classes, ws.act[net->n_layers], &t->label[r], 1, NULL,
 							  ws.d_act[net->n_layers], &(int64_t){0});
-			adv_backward(net, t->params, &ws, 1, NULL, true, true);
+			adv_backward(&ws, 1, NULL, true, true);
 			adv_ball_step(&ball, n, t->x + r * n, eps, eps / 8, low, high, ws.d_act[0], input);
 		}
-		adv_forward(net, t->params, &ws, 1);
+		load_and_forward(&ws, t->params, 1);
 		correct += adv_argmax(net->classes, ws.act[net->n_layers]) == t->label[r];
 	}
 	free(input);
@@ -834,6 +837,7 @@ main(void)
 	test_no_probe();
 	test_wrong_specs();
 	test_memory();
+	(void) adv_cpu_use(ADV_ISA_AMX);
 	if (adv_gemm_load_blas())
 		test_all_team_sizes();
 	done_testing();

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "core/cpu.h"
 #include "core/gemm.h"
 #include "core/team.h"
 #include "tap.h"
@@ -325,6 +326,36 @@ test_predict(void)
 	training_free(&t);
 }
 
+/* Roundings differ between instruction sets, and training magnifies them; what is learned does not. */
+static void
+test_instruction_sets(void)
+{
+	double accuracy[ADV_ISA_AMX + 1];
+	int first = -1;
+
+	for (AdvIsa isa = ADV_ISA_GENERIC; isa <= ADV_ISA_AMX; isa++)
+	{
+		Training t;
+
+		if (adv_cpu_use(isa) != isa)
+		{
+			skip(adv_cpu_name(isa), "this processor does not have it");
+			continue;
+		}
+		training_make(&t, "conv 8x3, maxpool 2, relu, conv 20x3, relu, dense 300, relu, dense 250, relu",
+					  (AdvShape){2, 8, 8}, 3, 600);
+		t.spec.epochs = 8;
+		t.spec.batch_size = 50;
+		training_run(&t, 2);
+		accuracy[isa] = t.epochs[7].accuracy;
+		first = first < 0 ? (int) isa : first;
+		okf(accuracy[isa] > 0.7 && fabs(accuracy[isa] - accuracy[first]) < 0.05, "%s: accuracy is that of %s",
+			adv_cpu_name(isa), adv_cpu_name((AdvIsa) first));
+		diag("%.3f", accuracy[isa]);
+		training_free(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -338,6 +369,14 @@ main(void)
 	test_stopping(3);
 	test_row_order();
 	test_predict();
+	test_instruction_sets();
+	if (adv_cpu_use(ADV_ISA_AMX) == ADV_ISA_AMX)
+	{
+		test_team_sizes(IMAGE, (AdvShape){2, 6, 5});
+		test_predict();
+	}
+	else
+		skip("training on tiles", "this processor has none");
 	if (adv_gemm_load_blas())
 	{
 		test_team_sizes(TABULAR, (AdvShape){13, 1, 1});

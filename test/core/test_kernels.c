@@ -1,0 +1,265 @@
+/*
+ * test_kernels.c
+ *		The kernels of every instruction set this processor has, against the definition in double precision.
+ */
+#include "../../src/core/kernel.h"
+#include "core/cpu.h"
+#include "core/rng.h"
+#include "tap.h"
+#include "training.h"
+
+/* An image, filters and a gradient of the result, with the memory a kernel needs, all of it garbage at first. */
+typedef struct Case
+{
+	const AdvKernel *kernel;
+	AdvConvShape s;
+	AdvWeightView view;
+	size_t n_weight;
+	float *x;
+	float *weight;
+	float *d;
+	void *image;
+	void *packed;
+	float *raw;
+	void *scratch;
+	void *sum;
+} Case;
+
+static void *
+garbage(size_t bytes)
+{
+	return memset(zeros(bytes), 0xff, bytes);
+}
+
+static float *
+numbers(size_t n, uint64_t stream)
+{
+	float *x = garbage(sizeof(float) * (n + ADV_VECTOR));
+
+	for (size_t i = 0; i < n; i++)
+		x[i] = (float) (2 * adv_uniform(7, ADV_FOR_ATTACK, stream, i) - 1);
+	return x;
+}
+
+static void
+make(Case *c, const AdvKernel *kernel, AdvConvShape s)
+{
+	size_t area = (size_t) s.h * (size_t) s.w;
+
+	*c = (Case){.kernel = kernel, .s = s};
+	c->n_weight = (size_t) (s.size * s.size * s.c * s.f);
+	c->view = (AdvWeightView){s.size, 1, s.size * s.size, (ptrdiff_t) s.size * s.size * s.c};
+	c->x = numbers(area * (size_t) s.c, 1);
+	c->weight = numbers(c->n_weight, 2);
+	c->d = numbers(area * (size_t) s.f, 3);
+	c->image = garbage(kernel->image_size(&s));
+	c->packed = zeros(kernel->packed_size(&s));
+	c->raw = garbage(sizeof(float) * adv_raw_size(&s, s.h));
+	c->scratch = garbage(kernel->scratch_size(&s));
+	c->sum = zeros(kernel->sum_size(&s));
+	kernel->pack(&s, c->weight, c->view, 0, s.c, 0, s.f, c->packed);
+}
+
+static void
+release(Case *c)
+{
+	free(c->x);
+	free(c->weight);
+	free(c->d);
+	free(c->image);
+	free(c->packed);
+	free(c->raw);
+	free(c->scratch);
+	free(c->sum);
+}
+
+/* The result (h, w, f), and the gradient of the weights in their own order. */
+static void
+define(const Case *c, double *result, double *gradient)
+{
+	const AdvConvShape *s = &c->s;
+	int border = s->size / 2;
+
+	for (int y = 0; y < s->h; y++)
+		for (int x = 0; x < s->w; x++)
+			for (int ky = 0; ky < s->size; ky++)
+				for (int kx = 0; kx < s->size; kx++)
+				{
+					int from_y = y + ky - border, from_x = x + kx - border;
+
+					if (from_y < 0 || from_y >= s->h || from_x < 0 || from_x >= s->w)
+						continue;
+					for (int ch = 0; ch < s->c; ch++)
+						for (int f = 0; f < s->f; f++)
+						{
+							size_t at =
+								((size_t) y * (size_t) s->w + (size_t) x) * (size_t) s->f + (size_t) f;
+							size_t w =
+								(size_t) (ky * c->view.ky + kx * c->view.kx + ch * c->view.c + f * c->view.f);
+							double value = c->x[(from_y * s->w + from_x) * s->c + ch];
+
+							result[at] += value * c->weight[w];
+							gradient[w] += value * c->d[at];
+						}
+				}
+}
+
+/* |x - expected| / |expected|. */
+static double
+error(size_t n, const double *expected, const float *x)
+{
+	double off = 0, all = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		off += (x[i] - expected[i]) * (x[i] - expected[i]);
+		all += expected[i] * expected[i];
+	}
+	return sqrt(off / all);
+}
+
+/* All lines, count at a time, without what lies between them. */
+static float *
+compute(Case *c, int count)
+{
+	const AdvConvShape *s = &c->s;
+	size_t width = adv_round_up((size_t) s->f, ADV_VECTOR);
+	float *result = zeros(sizeof(float) * (size_t) (s->h * s->w * s->f));
+	const void *image = c->kernel->put(s, c->x, c->image);
+
+	for (int y = 0; y < s->h; y += count)
+	{
+		int n = s->h - y < count ? s->h - y : count;
+
+		c->kernel->lines(s, image, c->packed, y, n, c->raw);
+		for (int i = 0; i < n; i++)
+			for (int x = 0; x < s->w; x++)
+				memcpy(result + (size_t) (((y + i) * s->w + x) * s->f),
+					   c->raw + (size_t) (i * adv_conv_pitch(s) + x) * width, sizeof(float) * (size_t) s->f);
+	}
+	return result;
+}
+
+static void
+test_shape(const AdvKernel *kernel, AdvConvShape s, const char *isa, double tolerance)
+{
+	size_t n = (size_t) (s.h * s.w * s.f);
+	Case c;
+	double *result = zeros(sizeof(double) * n), *gradient;
+	float *whole, *in_parts, *d_weight;
+	void *packed;
+	bool same;
+
+	make(&c, kernel, s);
+	gradient = zeros(sizeof(double) * c.n_weight);
+	d_weight = zeros(sizeof(float) * c.n_weight);
+	define(&c, result, gradient);
+	whole = compute(&c, s.h);
+	in_parts = compute(&c, 2);
+	okf(error(n, result, whole) < tolerance, "%s: %d x %d, %d to %d channels, %d x %d filters: result", isa,
+		s.h, s.w, s.c, s.f, s.size, s.size);
+	okf(memcmp(whole, in_parts, sizeof(float) * n) == 0, "%s: the same bits for two lines at a time", isa);
+
+	for (int i = 0; i < 2; i++)
+		kernel->add_image(&s, c.x, s.c, c.d, s.f, c.scratch, c.sum);
+	for (size_t i = 0; i < c.n_weight; i++)
+		gradient[i] *= 2;
+	kernel->add_sum(&s, c.sum, c.view, d_weight);
+	okf(error(c.n_weight, gradient, d_weight) < tolerance,
+		"%s: gradient of the weights, summed over two images", isa);
+
+	packed = zeros(kernel->packed_size(&s));
+	for (int ch = 0; ch < s.c; ch += ADV_VECTOR)
+		for (int f = 0; f < s.f; f += ADV_VECTOR)
+			kernel->pack(&s, c.weight, c.view, ch, s.c - ch < ADV_VECTOR ? s.c - ch : ADV_VECTOR, f,
+						 s.f - f < ADV_VECTOR ? s.f - f : ADV_VECTOR, packed);
+	same = memcmp(packed, c.packed, kernel->packed_size(&s)) == 0;
+	okf(same, "%s: weights packed in parts are the same", isa);
+
+	free(packed);
+	free(result);
+	free(gradient);
+	free(whole);
+	free(in_parts);
+	free(d_weight);
+	release(&c);
+}
+
+/* Columns of wider matrices, as dense layers have them. */
+static void
+test_steps(const AdvKernel *kernel, const char *isa, double tolerance)
+{
+	AdvConvShape s = {1, 37, 19, 21, 1};
+	int step = 50, d_step = 33;
+	float *src = numbers((size_t) (s.w * step), 4), *d = numbers((size_t) (s.w * d_step), 5);
+	double *expected = zeros(sizeof(double) * (size_t) (s.c * s.f));
+	float *gradient = zeros(sizeof(float) * (size_t) (s.c * s.f));
+	void *scratch = garbage(kernel->scratch_size(&s)), *sum = zeros(kernel->sum_size(&s));
+
+	for (int r = 0; r < s.w; r++)
+		for (int ch = 0; ch < s.c; ch++)
+			for (int f = 0; f < s.f; f++)
+				expected[ch * s.f + f] += (double) src[r * step + ch] * d[r * d_step + f];
+	kernel->add_image(&s, src, step, d, d_step, scratch, sum);
+	kernel->add_sum(&s, sum, (AdvWeightView){.c = s.f, .f = 1}, gradient);
+	okf(error((size_t) (s.c * s.f), expected, gradient) < tolerance,
+		"%s: gradient from columns of wider matrices", isa);
+	free(src);
+	free(d);
+	free(expected);
+	free(gradient);
+	free(scratch);
+	free(sum);
+}
+
+/* What is not a number must not be lost on the way, nor what is too large for one. */
+static void
+test_not_finite(const AdvKernel *kernel, const char *isa, float value)
+{
+	Case c;
+	float *result;
+	bool reached = true;
+
+	make(&c, kernel, (AdvConvShape){6, 7, 18, 5, 3});
+	c.x[(3 * 7 + 2) * 18 + 4] = value;
+	result = compute(&c, 6);
+	for (int y = 2; y <= 4; y++)
+		for (int x = 1; x <= 3; x++)
+			for (int f = 0; f < 5; f++)
+				reached = reached && !isfinite(result[(y * 7 + x) * 5 + f]);
+	okf(reached, "%s: %f reaches the result", isa, value);
+	free(result);
+	release(&c);
+}
+
+int
+main(void)
+{
+	static const AdvConvShape shapes[] = {
+		{32, 32, 3, 32, 3}, {16, 16, 32, 64, 3}, {16, 16, 64, 32, 3}, {8, 8, 40, 17, 3},  {7, 5, 5, 7, 5},
+		{3, 2, 2, 1, 7},    {1, 1, 1, 1, 3},     {2, 3, 1, 40, 31},   {5, 33, 16, 48, 1}, {1, 32, 104, 64, 1},
+		{1, 1, 700, 33, 1}, {1, 50, 33, 300, 1}, {4, 40, 15, 16, 3},
+	};
+	AdvIsa widest = adv_cpu_widest();
+
+	for (AdvIsa isa = ADV_ISA_GENERIC; isa <= ADV_ISA_AMX; isa++)
+	{
+		const AdvKernel *kernel = isa == ADV_ISA_AMX ? &adv_tile_kernel : &adv_vector_kernel;
+		double tolerance = isa == ADV_ISA_AMX ? 1e-5 : 2e-6;
+		const char *name = adv_cpu_name(isa);
+
+		if (isa > widest || adv_cpu_use(isa) != isa)
+		{
+			skip(name, "this processor does not have it");
+			continue;
+		}
+		for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+			test_shape(kernel, shapes[i], name, tolerance);
+		test_steps(kernel, name, tolerance);
+		test_not_finite(kernel, name, NAN);
+		test_not_finite(kernel, name, INFINITY);
+		test_not_finite(kernel, name, -INFINITY);
+	}
+	done_testing();
+	return 0;
+}
