@@ -2,7 +2,7 @@
  * train.h
  *		Minibatch training by a team, with the same bits for any number of members.
  *
- * A minibatch is cut into slices of ADV_SLICE_ROWS examples. Phase 1: members take their slices (slice s belongs to rank
+ * A minibatch is cut into even slices of at most ADV_SLICE_ROWS examples. Phase 1: members take their slices (slice s belongs to rank
  * s mod size) through forward and backward; conv gradients go to the slice's own buffer, dense layers leave their inputs and
  * output gradients in minibatch-wide shared buffers. Phase 2: parameters are cut into fixed pieces; a piece's gradient is
  * formed over the whole minibatch (dense: one product; conv: the sum of the slices in order) and its update applied at once
@@ -20,7 +20,7 @@
 #include "core/optimizer.h"
 #include "core/team.h"
 
-#define ADV_SLICE_ROWS 32  /* examples of a training slice */
+#define ADV_SLICE_ROWS 32  /* most examples of a training slice */
 #define ADV_EVAL_ROWS  128 /* rows of an evaluation piece */
 
 /* How examples are made adversarial while training. */

@@ -79,6 +79,13 @@ adv_dense_scratch_size(const AdvKernel *k, const AdvLayer *l, int rows, AdvPass 
 	return size;
 }
 
+/* Whether a raw result of n columns can be written to where it shall be in the end. */
+static bool
+in_place(const AdvKernel *k, int n)
+{
+	return k->exact && n % ADV_VECTOR == 0;
+}
+
 /* dst (rows, n) = raw (rows, n rounded up) + bias. */
 ADV_LOOP void
 take_rows_loop(int rows, int n, const float *raw, const float *bias, float *dst)
@@ -86,8 +93,9 @@ take_rows_loop(int rows, int n, const float *raw, const float *bias, float *dst)
 	size_t step = (n + ADV_VECTOR - 1) / ADV_VECTOR * ADV_VECTOR;
 
 	for (int r = 0; r < rows; r++, raw += step, dst += n)
-		for (int i = 0; i < n; i++)
-			dst[i] = raw[i] + bias[i];
+		ADV_INDEPENDENT
+	for (int i = 0; i < n; i++)
+		dst[i] = raw[i] + bias[i];
 }
 ADV_DISPATCH(static, take_rows, (int rows, int n, const float *raw, const float *bias, float *dst),
 			 (rows, n, raw, bias, dst))
@@ -100,6 +108,7 @@ adv_dense_forward(const AdvKernel *k, const AdvLayer *l, int rows, const float *
 	AdvConvShape shape = product_shape(rows, in, out);
 	size_t size;
 	Scratch s;
+	float *raw;
 
 	if (!k)
 	{
@@ -109,8 +118,9 @@ adv_dense_forward(const AdvKernel *k, const AdvLayer *l, int rows, const float *
 		return;
 	}
 	s = carve_scratch(k, l, rows, pass, memory, &size);
-	k->lines(&shape, k->put(&shape, src, s.image), packed, 0, 1, s.raw);
-	take_rows(rows, out, s.raw, bias, dst);
+	raw = in_place(k, out) ? dst : s.raw;
+	k->lines(&shape, k->put(&shape, src, s.image), packed, 0, 1, raw);
+	take_rows(rows, out, raw, bias, dst);
 }
 
 void
@@ -122,6 +132,7 @@ adv_dense_backward(const AdvKernel *k, const AdvLayer *l, int rows, const float 
 	AdvConvShape shape = product_shape(rows, out, in);
 	size_t size;
 	Scratch s;
+	float *raw;
 
 	if (!k)
 	{
@@ -129,10 +140,23 @@ adv_dense_backward(const AdvKernel *k, const AdvLayer *l, int rows, const float 
 		return;
 	}
 	s = carve_scratch(k, l, rows, ADV_PASS_BACKWARD, memory, &size);
-	k->lines(&shape, k->put(&shape, d_dst, s.image), packed, 0, 1, s.raw);
-	for (int r = 0; r < rows; r++)
-		memcpy(d_src + (size_t) r * (size_t) in, s.raw + (size_t) r * step, sizeof(float) * (size_t) in);
+	raw = in_place(k, in) ? d_src : s.raw;
+	k->lines(&shape, k->put(&shape, d_dst, s.image), packed, 0, 1, raw);
+	for (int r = 0; r < rows && raw != d_src; r++)
+		memcpy(d_src + (size_t) r * (size_t) in, raw + (size_t) r * step, sizeof(float) * (size_t) in);
 }
+
+/* sum (n) += rows (rows, n), which lie step floats apart. */
+ADV_LOOP void
+add_rows_loop(int rows, int n, size_t step, const float *x, float *sum)
+{
+	for (int r = 0; r < rows; r++, x += step)
+		ADV_INDEPENDENT
+	for (int i = 0; i < n; i++)
+		sum[i] += x[i];
+}
+ADV_DISPATCH(static, add_rows, (int rows, int n, size_t step, const float *x, float *sum),
+			 (rows, n, step, x, sum))
 
 /* The block of the gradient that begins with output o (of count) and input i (of width). */
 static void
@@ -167,7 +191,5 @@ adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, int first, i
 		for (int i = 0; i < in; i += BLOCK_INPUTS)
 			add_block(k, &s, rows, in, out, first + o, least(BLOCK_OUTPUTS, count - o), i,
 					  least(BLOCK_INPUTS, in - i), src, d_dst, d_weight + (size_t) o * (size_t) in);
-	for (int r = 0; r < rows; r++)
-		for (int j = 0; j < count; j++)
-			d_bias[j] += d_dst[(size_t) r * (size_t) out + (size_t) (first + j)];
+	add_rows(rows, count, (size_t) out, d_dst + first, d_bias);
 }

@@ -54,6 +54,7 @@ typedef struct AdvKernel
 	 * Lines y .. y + count of the result into raw (positions, width): position x + i * pitch is that of line y + i and column x, width is f
 	 * rounded up to whole vectors. raw has room for adv_raw_size floats.
 	 */
+	bool exact; /* of raw only positions are written that belong to the lines */
 	void (*lines)(const AdvConvShape *s, const void *image, const void *packed, int y, int count, float *raw);
 
 	/*

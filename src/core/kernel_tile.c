@@ -632,6 +632,7 @@ const AdvKernel adv_tile_kernel = {
 	.put = put,
 	.packed_size = packed_size,
 	.pack = pack,
+	.exact = false,
 	.lines = lines,
 	.sum_size = sum_size,
 	.scratch_size = scratch_size,

@@ -153,20 +153,31 @@ packed_size(const AdvConvShape *s)
 }
 
 /* (ky, kx, c, width) */
-static void
-pack(const AdvConvShape *s, const float *weight, AdvWeightView view, int c_first, int c_count, int f_first,
-	 int f_count, void *packed)
+ADV_LOOP void
+pack_loop(const AdvConvShape *s, const float *weight, AdvWeightView view, int c_first, int c_count,
+		  int f_first, int f_count, void *packed)
 {
 	for (int k = 0; k < s->size * s->size; k++)
 	{
-		const float *from = weight + (k / s->size) * view.ky + (k % s->size) * view.kx;
-		float *to = (float *) packed + (size_t) k * (size_t) s->c * width(s);
+		const float *from = weight + (k / s->size) * view.ky + (k % s->size) * view.kx + f_first * view.f;
+		float *to = (float *) packed + (size_t) k * (size_t) s->c * width(s) + f_first;
 
 		for (int c = c_first; c < c_first + c_count; c++)
-			for (int f = f_first; f < f_first + f_count; f++)
-				to[(size_t) c * width(s) + (size_t) f] = from[c * view.c + f * view.f];
+		{
+			float *row = to + (size_t) c * width(s);
+
+			if (view.f == 1)
+				memcpy(row, from + c * view.c, sizeof(float) * (size_t) f_count);
+			else
+				for (int f = 0; f < f_count; f++)
+					row[f] = from[c * view.c + f * view.f];
+		}
 	}
 }
+ADV_DISPATCH(static, pack,
+			 (const AdvConvShape *s, const float *weight, AdvWeightView view, int c_first, int c_count,
+			  int f_first, int f_count, void *packed),
+			 (s, weight, view, c_first, c_count, f_first, f_count, packed))
 
 /* ---- products ---- */
 
@@ -228,8 +239,8 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 	}
 }
 
-static void
-add_sum(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradient)
+ADV_LOOP void
+add_sum_loop(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradient)
 {
 	for (int k = 0; k < s->size * s->size; k++)
 	{
@@ -237,16 +248,27 @@ add_sum(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradi
 		const float *from = (const float *) sum + (size_t) k * (size_t) s->c * width(s);
 
 		for (int c = 0; c < s->c; c++)
+		{
+			const float *row = from + (size_t) c * width(s);
+			float *at = to + c * view.c;
+
+			if (view.f == 1)
+				ADV_INDEPENDENT
 			for (int f = 0; f < s->f; f++)
-				to[c * view.c + f * view.f] += from[(size_t) c * width(s) + (size_t) f];
+				at[f] += row[f];
+			else for (int f = 0; f < s->f; f++) at[f * view.f] += row[f];
+		}
 	}
 }
+ADV_DISPATCH(static, add_sum, (const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradient),
+			 (s, sum, view, gradient))
 
 const AdvKernel adv_vector_kernel = {
 	.image_size = image_size,
 	.put = put,
 	.packed_size = packed_size,
 	.pack = pack,
+	.exact = true,
 	.lines = lines,
 	.sum_size = sum_size,
 	.scratch_size = image_size,

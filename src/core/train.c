@@ -361,6 +361,13 @@ slice_loss(Run *run, int rows, const int32_t *label, int64_t *correct)
 	return adv_cross_entropy(rows, net->classes, logits, label, scale, NULL, d_logits, correct);
 }
 
+/* Where in the minibatch a slice begins: slices are as even as can be. */
+static int
+slice_start(const Run *run, int slice)
+{
+	return (int) ((int64_t) run->rows * slice / run->n_slices);
+}
+
 /* Forward and backward pass of slice number slice. */
 static AdvStatus
 run_slice(Run *run, int slice)
@@ -368,8 +375,8 @@ run_slice(Run *run, int slice)
 	const AdvTrain *t = run->t;
 	const AdvNetwork *net = run->net;
 	size_t per_example = rows_per_example(t->spec);
-	int first = slice * ADV_SLICE_ROWS;
-	int rows = run->rows - first < ADV_SLICE_ROWS ? run->rows - first : ADV_SLICE_ROWS;
+	int first = slice_start(run, slice);
+	int rows = slice_start(run, slice + 1) - first;
 	float *d_params = run->shared.slice_gradient + (size_t) slice * run->n_conv;
 	int32_t label[ADV_SLICE_ROWS];
 	uint64_t key[ADV_SLICE_ROWS];
