@@ -187,6 +187,7 @@ typedef struct List
 {
 	Op op[MAX_OPS];
 	int n;
+	const char *reorder; /* how reorders are called */
 } List;
 
 static double
@@ -302,7 +303,7 @@ append_reorder(List *list, const char *layer, dnnl_memory_t from, dnnl_memory_t 
 	Layout a = layout_of(from), b = layout_of(to);
 
 	CHECK(dnnl_reorder_primitive_desc_create(&pd, &a, engine, &b, engine, NULL));
-	append(list, layer, "reorder", 0, pd,
+	append(list, layer, list->reorder, 0, pd,
 		   (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}, {0, NULL}});
 }
 
@@ -324,7 +325,7 @@ as(List *list, const char *layer, dnnl_memory_t from, Layout md)
 static void
 copy(dnnl_memory_t from, dnnl_memory_t to)
 {
-	List list = {.n = 0};
+	List list = {.reorder = "reorder"};
 
 	append_reorder(&list, "copy", from, to);
 	run(&list);
@@ -609,6 +610,9 @@ build(Purpose purpose, int batch)
 
 	net->purpose = purpose;
 	net->batch = batch;
+	net->once.reorder = "reorder";
+	net->forward.reorder = "reorder-forward";
+	net->backward.reorder = "reorder-backward";
 	net->input = memory(layout(4, (dnnl_dims_t){batch, 3, 32, 32}, dnnl_nchw));
 	for (int i = 0; i < N_LAYERS; i++)
 		append_forward(net, i, i ? net->layer[i - 1].pooled : net->input);
