@@ -39,7 +39,8 @@ extern const char *adv_cpu_name(AdvIsa isa);
 /*
  * The OPENBLAS_CORETYPE to set before OpenBLAS is loaded, or NULL to let the library choose. OpenBLAS falls back
  * to a generic core on processors newer than itself (0.3.21 takes an Emerald Rapids Xeon for a "Prescott", 4.5
- * times slower), so the core is named by features: SkylakeX with AVX-512, Haswell with AVX2.
+ * times slower), so the core is named by features: SkylakeX with AVX-512, Haswell with AVX2, Sandybridge on a
+ * processor that has AVX and no more.
  */
 extern const char *adv_cpu_blas_core(AdvIsa isa);
 

@@ -106,5 +106,13 @@ adv_cpu_name(AdvIsa isa)
 const char *
 adv_cpu_blas_core(AdvIsa isa)
 {
-	return isa >= ADV_ISA_AVX512 ? "SkylakeX" : isa == ADV_ISA_AVX2 ? "Haswell" : NULL;
+	if (isa >= ADV_ISA_AVX512)
+		return "SkylakeX";
+	if (isa == ADV_ISA_AVX2)
+		return "Haswell";
+#ifdef __x86_64__
+	if (adv_cpu_widest() == ADV_ISA_GENERIC && __builtin_cpu_supports("avx"))
+		return "Sandybridge";
+#endif
+	return NULL;
 }

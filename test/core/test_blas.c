@@ -104,7 +104,7 @@ tell(bool alone, int pipe)
 	unsigned b, c, d;
 
 	__cpuid(1, report.signature, b, c, d);
-	snprintf(report.isa, sizeof(report.isa), "%s", adv_cpu_name(adv_cpu_detect()));
+	snprintf(report.isa, sizeof(report.isa), "%s", adv_cpu_name(adv_cpu_isa()));
 	if (alone)
 		load_alone(&report);
 	else if (adv_gemm_load_blas())
@@ -122,13 +122,15 @@ typedef struct Fake
 {
 	const char *name;
 	const char *isa; /* what adv_cpu_name must say */
-	int width;       /* of its vectors: 2 for 512 bits, 1 for 256 with FMA, 0 for less */
+	int width;       /* of its vectors: 3 for 512 bits, 2 for 256 with FMA, 1 for 256, 0 for less */
 } Fake;
 
-static const Fake fakes[] = {
-	{"with AVX-512", "avx512", 2}, {"with AVX2", "avx2", 1}, {"with neither", "generic", 0}};
+static const Fake fakes[] = {{"with AVX-512", "avx512", 3},
+							 {"with AVX2", "avx2", 2},
+							 {"with AVX", "generic", 1},
+							 {"with neither", "generic", 0}};
 
-#define N_FAKES 3
+#define N_FAKES 4
 
 #define BIT(n) (1u << (n))
 
@@ -143,22 +145,24 @@ disguise(const Fake *fake, unsigned leaf, unsigned subleaf, unsigned *a, unsigne
 	if (leaf == 1)
 	{
 		*a |= UNKNOWN;
-		if (fake->width < 1)
+		if (fake->width < 2)
 			*c &= ~BIT(12); /* FMA */
+		if (fake->width < 1)
+			*c &= ~BIT(28); /* AVX */
 	}
 	else if (leaf == 7 && subleaf == 0)
 	{
 		*d &= ~(BIT(22) | BIT(24) | BIT(25)); /* AMX */
-		if (fake->width < 2)                  /* AVX-512 with all extensions */
+		if (fake->width < 3)                  /* AVX-512 with all extensions */
 		{
 			*b &= ~(BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31));
 			*c &= ~(BIT(1) | BIT(6) | BIT(11) | BIT(12) | BIT(14));
 			*d &= ~(BIT(2) | BIT(3) | BIT(8) | BIT(23));
 		}
-		if (fake->width < 1)
+		if (fake->width < 2)
 			*b &= ~BIT(5); /* AVX2 */
 	}
-	else if (leaf == 7 && fake->width < 2)
+	else if (leaf == 7 && fake->width < 3)
 		*a = *b = *c = *d = 0; /* further extensions of both */
 }
 
@@ -285,8 +289,10 @@ static int
 core_width(const char *core)
 {
 	if (strstr(core, "SkylakeX") || strstr(core, "Cooperlake") || strstr(core, "SapphireRapids"))
+		return 3;
+	if (strstr(core, "Haswell") || strstr(core, "Zen") || strstr(core, "Excavator"))
 		return 2;
-	return strstr(core, "Haswell") || strstr(core, "Zen") || strstr(core, "Excavator") ? 1 : 0;
+	return strstr(core, "Sandybridge") ? 1 : 0;
 }
 
 static void
@@ -320,7 +326,10 @@ test_choice(const Fake *fake)
 static void
 test_all(void)
 {
-	int here = __builtin_cpu_supports("avx512vl") ? 2 : __builtin_cpu_supports("avx2") ? 1 : 0;
+	int here = __builtin_cpu_supports("avx512vl") ? 3
+			   : __builtin_cpu_supports("avx2")   ? 2
+			   : __builtin_cpu_supports("avx")    ? 1
+												  : 0;
 	Report report;
 
 	for (int i = 0; i < N_FAKES; i++)
