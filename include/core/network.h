@@ -118,16 +118,32 @@ typedef enum AdvPass
 	ADV_PASS_TRAINING  /* the same, with packed parameters of the host's */
 } AdvPass;
 
+/* A rectangle of a layer's weights: some of its outputs (filters) by some of its inputs (channels). */
+typedef struct AdvPart
+{
+	int output;
+	int outputs;
+	int input;
+	int inputs;
+} AdvPart;
+
+/* All of a conv or dense layer. */
+static inline AdvPart
+adv_whole_layer(const AdvLayer *l)
+{
+	return (AdvPart){0, l->out.c, 0, l->kind == ADV_LAYER_DENSE ? (int) adv_shape_size(l->in) : l->in.c};
+}
+
 /*
  * Parameters in the order in which the kernels of this processor read them. Memory of adv_packed_size bytes, 64-byte
  * aligned, is to be zeroed before it is used first; its size is the same for all processes of a machine, its contents depend on the
- * instruction set in use. adv_pack_outputs packs outputs (filters) [first, first + count) of layer i, first a multiple of 16: to be
- * called after each change of the parameters.
+ * instruction set in use. adv_pack_part packs a part of layer i that begins at multiples of 16: to be called after each
+ * change of the parameters.
  */
 extern size_t adv_packed_size(const AdvNetwork *net, AdvPass pass);
 extern void adv_pack(const AdvNetwork *net, const float *params, AdvPass pass, void *packed);
-extern void adv_pack_outputs(const AdvNetwork *net, int i, int first, int count, const float *params,
-							 AdvPass pass, void *packed);
+extern void adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const float *params, AdvPass pass,
+						  void *packed);
 
 /*
  * Working memory of one slice of at most max_rows rows. act[l] is the input of layer l, act[n_layers] the logits,
@@ -169,18 +185,18 @@ extern AdvStatus adv_forward(AdvWorkspace *ws, int rows);
 /*
  * Backward pass after adv_forward: reads ws->d_act[n_layers] (rows, classes). d_params, when not NULL, is a vector of
  * n_params to which conv gradients are ADDED, and dense gradients too unless skip_dense (the caller then computes them
- * from act and d_act, by adv_dense_outputs). With input_gradient, ws->d_act[0] receives the gradient with respect to the input;
+ * from act and d_act, by adv_dense_part). With input_gradient, ws->d_act[0] receives the gradient with respect to the input;
  * without, it and everything before the first trained layer is skipped.
  */
 extern AdvStatus adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_dense,
 							  bool input_gradient);
 
 /*
- * The gradient of outputs [first, first + count) of dense layer i over any number of rows is added to d_weight (count, in) and
- * d_bias (count). src (rows, in) and d_dst (rows, out) are the layer's input and output gradient, readable for 64 bytes past their
- * end.
+ * The gradient of a part of dense layer i over any number of rows is added to d_weight (part.outputs, part.inputs) and, unless
+ * NULL, d_bias (part.outputs). src (rows, in) and d_dst (rows, out) are the layer's input and output gradient, readable for 64
+ * bytes past their end.
  */
-extern void adv_dense_outputs(AdvWorkspace *ws, int i, int rows, int first, int count, const float *src,
-							  const float *d_dst, float *d_weight, float *d_bias);
+extern void adv_dense_part(AdvWorkspace *ws, int i, int rows, AdvPart part, const float *src,
+						   const float *d_dst, float *d_weight, float *d_bias);
 
 #endif

@@ -12,7 +12,7 @@
 #include "packed.h"
 
 /* The gradient of the weights is formed in blocks that stay in the second-level cache. */
-#define BLOCK_OUTPUTS 64
+#define BLOCK_OUTPUTS 256
 #define BLOCK_INPUTS  512
 #define BLOCK_ROWS    256
 
@@ -158,25 +158,26 @@ add_rows_loop(int rows, int n, size_t step, const float *x, float *sum)
 ADV_DISPATCH(static, add_rows, (int rows, int n, size_t step, const float *x, float *sum),
 			 (rows, n, step, x, sum))
 
-/* The block of the gradient that begins with output o (of count) and input i (of width). */
+/* A block of the gradient of a part, to where it lies in d_weight, whose lines are step floats apart. */
 static void
-add_block(const AdvKernel *k, const Scratch *s, int rows, int in, int out, int o, int count, int i, int width,
-		  const float *src, const float *d_dst, float *d_weight)
+add_block(const AdvKernel *k, const Scratch *s, const AdvLayer *l, int rows, AdvPart block, const float *src,
+		  const float *d_dst, size_t step, float *d_weight)
 {
-	AdvConvShape shape = product_shape(0, count, width);
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	AdvConvShape shape = product_shape(0, block.outputs, block.inputs);
 
 	memset(s->sum, 0, k->sum_size(&shape));
 	for (int r = 0; r < rows; r += BLOCK_ROWS)
 	{
 		shape.w = least(BLOCK_ROWS, rows - r);
-		k->add_image(&shape, d_dst + (size_t) r * out + o, out, src + (size_t) r * in + i, in, s->work,
-					 s->sum);
+		k->add_image(&shape, d_dst + (size_t) r * (size_t) out + block.output, out,
+					 src + (size_t) r * (size_t) in + block.input, in, s->work, s->sum);
 	}
-	k->add_sum(&shape, s->sum, (AdvWeightView){.c = in, .f = 1}, d_weight + i);
+	k->add_sum(&shape, s->sum, (AdvWeightView){.c = (ptrdiff_t) step, .f = 1}, d_weight);
 }
 
 void
-adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, int first, int count, const float *src,
+adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, AdvPart part, const float *src,
 				   const float *d_dst, float *d_weight, float *d_bias, void *memory)
 {
 	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
@@ -184,12 +185,19 @@ adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, int first, i
 	Scratch s;
 
 	if (!k)
-		adv_gemm(true, false, count, in, rows, d_dst + first, out, src, in, 1, d_weight, in);
+		adv_gemm(true, false, part.outputs, part.inputs, rows, d_dst + part.output, out, src + part.input, in,
+				 1, d_weight, part.inputs);
 	else
 		s = carve_scratch(k, l, 0, ADV_PASS_BACKWARD, memory, &size);
-	for (int o = 0; k && o < count; o += BLOCK_OUTPUTS)
-		for (int i = 0; i < in; i += BLOCK_INPUTS)
-			add_block(k, &s, rows, in, out, first + o, least(BLOCK_OUTPUTS, count - o), i,
-					  least(BLOCK_INPUTS, in - i), src, d_dst, d_weight + (size_t) o * (size_t) in);
-	add_rows(rows, count, (size_t) out, d_dst + first, d_bias);
+	for (int o = 0; k && o < part.outputs; o += BLOCK_OUTPUTS)
+		for (int i = 0; i < part.inputs; i += BLOCK_INPUTS)
+		{
+			AdvPart block = {part.output + o, least(BLOCK_OUTPUTS, part.outputs - o), part.input + i,
+							 least(BLOCK_INPUTS, part.inputs - i)};
+
+			add_block(k, &s, l, rows, block, src, d_dst, (size_t) part.inputs,
+					  d_weight + (size_t) o * (size_t) part.inputs + i);
+		}
+	if (d_bias)
+		add_rows(rows, part.outputs, (size_t) out, d_dst + part.output, d_bias);
 }

@@ -312,11 +312,11 @@ dense_forward(AdvWorkspace *ws, int i, int rows)
 }
 
 void
-adv_dense_outputs(AdvWorkspace *ws, int i, int rows, int first, int count, const float *src,
-				  const float *d_dst, float *d_weight, float *d_bias)
+adv_dense_part(AdvWorkspace *ws, int i, int rows, AdvPart part, const float *src, const float *d_dst,
+			   float *d_weight, float *d_bias)
 {
-	adv_dense_gradient(adv_layer_kernel(ws->net, i), &ws->net->layers[i], rows, first, count, src, d_dst,
-					   d_weight, d_bias, ws->scratch);
+	adv_dense_gradient(adv_layer_kernel(ws->net, i), &ws->net->layers[i], rows, part, src, d_dst, d_weight,
+					   d_bias, ws->scratch);
 }
 
 static void
@@ -329,8 +329,8 @@ dense_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input
 						   adv_packed_back(ws->net, i, ws->packed), ws->d_act[i + 1], ws->d_act[i],
 						   ws->scratch);
 	if (d_params)
-		adv_dense_outputs(ws, i, rows, 0, (int) adv_shape_size(l->out), ws->act[i], ws->d_act[i + 1],
-						  d_params + l->weight, d_params + l->bias);
+		adv_dense_part(ws, i, rows, adv_whole_layer(l), ws->act[i], ws->d_act[i + 1], d_params + l->weight,
+					   d_params + l->bias);
 }
 
 AdvStatus

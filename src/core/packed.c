@@ -110,8 +110,7 @@ adv_packed_back(const AdvNetwork *net, int i, const void *packed)
 /* ---- packing ---- */
 
 void
-adv_pack_outputs(const AdvNetwork *net, int i, int first, int count, const float *params, AdvPass pass,
-				 void *packed)
+adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const float *params, AdvPass pass, void *packed)
 {
 	const AdvLayer *l = &net->layers[i];
 	const AdvKernel *k = adv_layer_kernel(net, i);
@@ -124,9 +123,10 @@ adv_pack_outputs(const AdvNetwork *net, int i, int first, int count, const float
 
 	if (!k)
 		return;
-	k->pack(&s, weight, view, 0, s.c, first, count, (char *) packed + offset(net, i, false));
+	k->pack(&s, weight, view, part.input, part.inputs, part.output, part.outputs,
+			(char *) packed + offset(net, i, false));
 	if (pass != ADV_PASS_FORWARD)
-		k->pack(&back, weight + area - 1, back_view, first, count, 0, back.f,
+		k->pack(&back, weight + area - 1, back_view, part.output, part.outputs, part.input, part.inputs,
 				(char *) packed + offset(net, i, true));
 }
 
@@ -134,5 +134,5 @@ void
 adv_pack(const AdvNetwork *net, const float *params, AdvPass pass, void *packed)
 {
 	for (int i = 0; i < net->n_layers; i++)
-		adv_pack_outputs(net, i, 0, shape_of(&net->layers[i], false).f, params, pass, packed);
+		adv_pack_part(net, i, adv_whole_layer(&net->layers[i]), params, pass, packed);
 }

@@ -57,10 +57,11 @@ extern void adv_dense_backward(const AdvKernel *k, const AdvLayer *l, int rows, 
 							   const void *packed, const float *d_dst, float *d_src, void *scratch);
 
 /*
- * The gradient of output rows [first, first + count) of weight and bias over any number of rows is added to d_weight (count,
- * in) and d_bias (count). src (rows, in), d_dst (rows, out), readable a vector past their end; scratch as for any number of rows.
+ * The gradient of a part of the weights over any number of rows is added to d_weight (part.outputs, part.inputs) and, unless
+ * NULL, d_bias (part.outputs). src (rows, in), d_dst (rows, out), readable a vector past their end; scratch as for any number of
+ * rows.
  */
-extern void adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, int first, int count,
+extern void adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, AdvPart part,
 							   const float *src, const float *d_dst, float *d_weight, float *d_bias,
 							   void *scratch);
 

@@ -18,10 +18,10 @@
 #include "core/rng.h"
 #include "core/train.h"
 
-#define PIECE_OUTPUTS    64 /* outputs of a dense piece, fewer when there are very many inputs: */
-#define PIECE_WEIGHTS    ((size_t) 1 << 20) /* weights of a dense piece at most, unless one output has more */
-#define PIECE_FILTERS    16                 /* filters of a conv piece */
-#define VALIDATION_PARTS 64                 /* sums that validation pieces are collected in */
+#define PIECE_OUTPUTS    256  /* outputs of a dense piece */
+#define PIECE_INPUTS     1024 /* its inputs */
+#define PIECE_FILTERS    16   /* filters of a conv piece */
+#define VALIDATION_PARTS 64   /* sums that validation pieces are collected in */
 #define PROBE_STEPS      5
 #define PROBE_ALPHA      (2.5 / PROBE_STEPS) /* in eps */
 #define PROBE_PIECES     (ADV_PROBE_ROWS / ADV_SLICE_ROWS)
@@ -93,13 +93,17 @@ conv_params(const AdvNetwork *net)
 	return net->layers[i].weight;
 }
 
-/* Outputs of a dense layer that form a piece. */
-static int
-piece_outputs(const AdvLayer *l)
+/* The largest piece of a layer's weights: a part of a dense layer, or some whole filters. */
+static AdvPart
+largest_piece(const AdvLayer *l)
 {
-	size_t outputs = PIECE_WEIGHTS / adv_shape_size(l->in);
+	AdvPart part = adv_whole_layer(l);
+	int outputs = l->kind == ADV_LAYER_DENSE ? PIECE_OUTPUTS : PIECE_FILTERS;
 
-	return outputs < 1 ? 1 : outputs < PIECE_OUTPUTS ? (int) outputs : PIECE_OUTPUTS;
+	part.outputs = part.outputs < outputs ? part.outputs : outputs;
+	if (l->kind == ADV_LAYER_DENSE && part.inputs > PIECE_INPUTS)
+		part.inputs = PIECE_INPUTS;
+	return part;
 }
 
 /* Leading bits of the random numbers that choose a bucket: about one example per bucket. */
@@ -164,12 +168,13 @@ gradient_size(const AdvNetwork *net)
 	for (int i = 0; i < net->n_layers; i++)
 	{
 		const AdvLayer *l = &net->layers[i];
+		AdvPart piece = largest_piece(l);
 		size_t size = 0;
 
 		if (l->kind == ADV_LAYER_DENSE)
-			size = (adv_shape_size(l->in) + 1) * (size_t) piece_outputs(l);
+			size = ((size_t) piece.inputs + 1) * (size_t) piece.outputs;
 		else if (l->kind == ADV_LAYER_CONV)
-			size = l->n_weight / (size_t) l->out.c * PIECE_FILTERS;
+			size = l->n_weight / (size_t) l->out.c * (size_t) piece.outputs;
 		largest = size > largest ? size : largest;
 	}
 	return largest;
@@ -409,20 +414,24 @@ update(Run *run, size_t first, size_t count, const float *gradient)
 						 run->shared.m + first, run->shared.v + first);
 }
 
-/* Outputs first .. first + count of dense layer i. */
+/* A part of dense layer i; the one with the first inputs has the bias as well. */
 static void
-run_dense_piece(Run *run, int i, int first, int count)
+run_dense_piece(Run *run, int i, AdvPart part)
 {
 	const AdvLayer *l = &run->net->layers[i];
 	size_t in = adv_shape_size(l->in);
-	float *d_bias = run->gradient + (size_t) count * in;
+	size_t size = (size_t) part.outputs * (size_t) part.inputs;
+	float *d_bias = part.input == 0 ? run->gradient + size : NULL;
 
-	memset(run->gradient, 0, sizeof(float) * (size_t) count * (in + 1));
-	adv_dense_outputs(&run->ws, i, run->rows * (int) rows_per_example(run->t->spec), first, count,
-					  run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
-	update(run, l->weight + (size_t) first * in, (size_t) count * in, run->gradient);
-	update(run, l->bias + (size_t) first, (size_t) count, d_bias);
-	adv_pack_outputs(run->net, i, first, count, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
+	memset(run->gradient, 0, sizeof(float) * (size + (size_t) part.outputs));
+	adv_dense_part(&run->ws, i, run->rows * (int) rows_per_example(run->t->spec), part,
+				   run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
+	for (size_t o = 0; o < (size_t) part.outputs; o++)
+		update(run, l->weight + ((size_t) part.output + o) * in + (size_t) part.input, (size_t) part.inputs,
+			   run->gradient + o * (size_t) part.inputs);
+	if (d_bias)
+		update(run, l->bias + (size_t) part.output, (size_t) part.outputs, d_bias);
+	adv_pack_part(run->net, i, part, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
 }
 
 /* Add up the slices' gradients of parameters first .. first + count, which lie before the first dense layer, and update. */
@@ -440,47 +449,55 @@ update_conv(Run *run, size_t first, size_t count)
 	update(run, first, count, run->gradient);
 }
 
-/* Filters first .. first + count of convolution i. */
+/* Some filters of convolution i. */
 static void
-run_conv_piece(Run *run, int i, int first, int count)
+run_conv_piece(Run *run, int i, AdvPart part)
 {
 	const AdvLayer *l = &run->net->layers[i];
 	size_t filter = l->n_weight / (size_t) l->out.c;
 
-	update_conv(run, l->weight + (size_t) first * filter, (size_t) count * filter);
-	update_conv(run, l->bias + (size_t) first, (size_t) count);
-	adv_pack_outputs(run->net, i, first, count, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
+	update_conv(run, l->weight + (size_t) part.output * filter, (size_t) part.outputs * filter);
+	update_conv(run, l->bias + (size_t) part.output, (size_t) part.outputs);
+	adv_pack_part(run->net, i, part, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
 }
 
-/* All pieces, large ones first; every size-th is this member's. */
+/* The pieces of layer i, of which every size-th is this member's; piece counts those of all layers. */
+static AdvStatus
+run_layer_pieces(Run *run, int i, int *piece)
+{
+	const AdvLayer *l = &run->net->layers[i];
+	AdvPart whole = adv_whole_layer(l);
+	AdvPart step = largest_piece(l);
+	AdvPart part;
+
+	for (part.output = 0; part.output < whole.outputs; part.output += step.outputs)
+		for (part.input = 0; part.input < whole.inputs; part.input += step.inputs)
+		{
+			if ((*piece)++ % run->team->size != run->team->rank)
+				continue;
+			if (adv_team_should_stop(run->team))
+				return ADV_ABORTED;
+			part.outputs =
+				whole.outputs - part.output < step.outputs ? whole.outputs - part.output : step.outputs;
+			part.inputs = whole.inputs - part.input < step.inputs ? whole.inputs - part.input : step.inputs;
+			if (l->kind == ADV_LAYER_DENSE)
+				run_dense_piece(run, i, part);
+			else
+				run_conv_piece(run, i, part);
+		}
+	return ADV_OK;
+}
+
 static AdvStatus
 run_pieces(Run *run)
 {
 	const AdvNetwork *net = run->net;
-	AdvTeam *team = run->team;
 	int piece = 0;
 
-	for (int i = net->n_layers - 1; i >= 0; i--)
-	{
-		const AdvLayer *l = &net->layers[i];
-		bool dense = l->kind == ADV_LAYER_DENSE;
-		int outputs = dense || l->kind == ADV_LAYER_CONV ? l->out.c : 0;
-		int step = dense ? piece_outputs(l) : PIECE_FILTERS;
-
-		for (int first = 0; first < outputs; first += step)
-		{
-			int count = outputs - first < step ? outputs - first : step;
-
-			if (piece++ % team->size != team->rank)
-				continue;
-			if (adv_team_should_stop(team))
-				return ADV_ABORTED;
-			if (dense)
-				run_dense_piece(run, i, first, count);
-			else
-				run_conv_piece(run, i, first, count);
-		}
-	}
+	for (int i = 0; i < net->n_layers; i++)
+		if ((net->layers[i].kind == ADV_LAYER_DENSE || net->layers[i].kind == ADV_LAYER_CONV) &&
+			run_layer_pieces(run, i, &piece) != ADV_OK)
+			return ADV_ABORTED;
 	return ADV_OK;
 }
 
