@@ -160,6 +160,8 @@ typedef struct AdvWorkspace
 	int max_rows;
 	const float *params;
 	void *packed;
+	const void *forward[ADV_MAX_LAYERS]; /* packed weights of each layer, for the way forward */
+	const void *back[ADV_MAX_LAYERS];
 	float *act[ADV_MAX_LAYERS + 1]; /* (rows, h, w, c) */
 	float *d_act[ADV_MAX_LAYERS + 1];
 	uint8_t *argmax[ADV_MAX_LAYERS]; /* maxpool: which of the window won, or NULL */

@@ -226,7 +226,7 @@ adv_workspace_init(AdvWorkspace *ws, const AdvNetwork *net, int max_rows, AdvPas
 void
 adv_workspace_load(AdvWorkspace *ws, const float *params)
 {
-	ws->params = params;
+	adv_workspace_attach(ws, params, ws->packed);
 	adv_pack(ws->net, params, ws->pass, ws->packed);
 }
 
@@ -235,6 +235,11 @@ adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed)
 {
 	ws->params = params;
 	ws->packed = packed;
+	for (int i = 0; i < ws->net->n_layers; i++)
+	{
+		ws->forward[i] = adv_packed_forward(ws->net, i, packed);
+		ws->back[i] = ws->pass == ADV_PASS_FORWARD ? NULL : adv_packed_back(ws->net, i, packed);
+	}
 }
 
 /* ---- passes ---- */
@@ -270,7 +275,7 @@ conv_forward(AdvWorkspace *ws, int i, int rows)
 		if (should_stop(ws))
 			return ADV_ABORTED;
 		adv_conv_forward(adv_layer_kernel(ws->net, i), &b, rows - first < step ? rows - first : step,
-						 adv_packed_forward(ws->net, i, ws->packed), ws->params + l->bias,
+						 ws->forward[i], ws->params + l->bias,
 						 ws->act[i] + (size_t) first * adv_shape_size(l->in), ws->act[b.end] + out,
 						 argmax ? argmax + out : NULL, ws->pass, ws->scratch);
 	}
@@ -293,10 +298,10 @@ conv_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input)
 		if (should_stop(ws))
 			return ADV_ABORTED;
 		adv_conv_backward(adv_layer_kernel(ws->net, i), &b, rows - first < step ? rows - first : step,
-						  adv_packed_back(ws->net, i, ws->packed), ws->act[i] + in, ws->act[b.end] + out,
-						  ws->d_act[b.end] + out, argmax ? argmax + out : NULL,
-						  to_input ? ws->d_act[i] + in : NULL, d_params ? d_params + l->weight : NULL,
-						  d_params ? d_params + l->bias : NULL, ws->scratch);
+						  ws->back[i], ws->act[i] + in, ws->act[b.end] + out, ws->d_act[b.end] + out,
+						  argmax ? argmax + out : NULL, to_input ? ws->d_act[i] + in : NULL,
+						  d_params ? d_params + l->weight : NULL, d_params ? d_params + l->bias : NULL,
+						  ws->scratch);
 	}
 	return ADV_OK;
 }
@@ -306,9 +311,8 @@ dense_forward(AdvWorkspace *ws, int i, int rows)
 {
 	const AdvLayer *l = &ws->net->layers[i];
 
-	adv_dense_forward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight,
-					  adv_packed_forward(ws->net, i, ws->packed), ws->params + l->bias, ws->act[i],
-					  ws->act[i + 1], ws->pass, ws->scratch);
+	adv_dense_forward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight, ws->forward[i],
+					  ws->params + l->bias, ws->act[i], ws->act[i + 1], ws->pass, ws->scratch);
 }
 
 void
@@ -325,9 +329,8 @@ dense_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input
 	const AdvLayer *l = &ws->net->layers[i];
 
 	if (to_input)
-		adv_dense_backward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight,
-						   adv_packed_back(ws->net, i, ws->packed), ws->d_act[i + 1], ws->d_act[i],
-						   ws->scratch);
+		adv_dense_backward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight, ws->back[i],
+						   ws->d_act[i + 1], ws->d_act[i], ws->scratch);
 	if (d_params)
 		adv_dense_part(ws, i, rows, adv_whole_layer(l), ws->act[i], ws->d_act[i + 1], d_params + l->weight,
 					   d_params + l->bias);
