@@ -24,12 +24,11 @@ NAME(block_, LANES)(int rows, int vectors, const Product *p, int m, int n)
 	float *c = p->c + (size_t) m * p->c_m + (size_t) n * ADV_VECTOR;
 	Lanes sum[MOST_ROWS][MOST_VECTORS];
 
-#pragma GCC unroll 12
-	for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-		for (int j = 0; j < vectors; j++)
+	EACH (i, rows)
+	{
+		EACH (j, vectors)
 			sum[i][j] = (Lanes){0};
-
+	}
 	for (int s = 0; s < p->s; s++, a_line += p->a_s, b_line += p->b_s)
 	{
 		const float *a = a_line;
@@ -39,21 +38,18 @@ NAME(block_, LANES)(int rows, int vectors, const Product *p, int m, int n)
 		{
 			Lanes factor[MOST_VECTORS];
 
-#pragma GCC unroll 4
-			for (int j = 0; j < vectors; j++)
+			EACH (j, vectors)
 				factor[j] = *(const LooseLanes *) (b + j * LANES);
-#pragma GCC unroll 12
-			for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-				for (int j = 0; j < vectors; j++)
+			EACH (i, rows)
+			{
+				EACH (j, vectors)
 					sum[i][j] += a[(size_t) i * p->a_m] * factor[j];
+			}
 		}
 	}
-
-#pragma GCC unroll 12
-	for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-		for (int j = 0; j < vectors; j++)
+	EACH (i, rows)
+	{
+		EACH (j, vectors)
 		{
 			LooseLanes *to = (LooseLanes *) (c + (size_t) i * p->c_m + j * LANES);
 
@@ -61,6 +57,7 @@ NAME(block_, LANES)(int rows, int vectors, const Product *p, int m, int n)
 				sum[i][j] += *to;
 			*to = sum[i][j];
 		}
+	}
 }
 
 #undef PASTE

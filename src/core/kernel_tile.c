@@ -603,6 +603,13 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 	_tile_release();
 }
 
+TILES static void
+add_run(size_t n, const float *restrict from, float *restrict to)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] += from[i];
+}
+
 static void
 add_sum(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradient)
 {
@@ -619,8 +626,7 @@ add_sum(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradi
 				float *to = gradient + ky * view.ky + kx * view.kx + c * view.c;
 
 				if (view.f == 1)
-					for (int f = 0; f < s->f; f++)
-						to[f] += from[f];
+					add_run((size_t) s->f, from, to);
 				else
 					for (int f = 0; f < s->f; f++)
 						to[f * view.f] += from[f];

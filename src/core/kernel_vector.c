@@ -30,6 +30,14 @@ typedef struct Product
 	size_t c_m;
 } Product;
 
+/* A loop whose number of turns is a constant, without the loop: only then do sums stay in registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
+
 #define LANES 16
 #include "block.h"
 #undef LANES
@@ -240,6 +248,13 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 }
 
 ADV_LOOP void
+add_run(size_t n, const float *restrict from, float *restrict to)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] += from[i];
+}
+
+ADV_LOOP void
 add_sum_loop(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradient)
 {
 	for (int k = 0; k < s->size * s->size; k++)
@@ -253,10 +268,10 @@ add_sum_loop(const AdvConvShape *s, const void *sum, AdvWeightView view, float *
 			float *at = to + c * view.c;
 
 			if (view.f == 1)
-				ADV_INDEPENDENT
-			for (int f = 0; f < s->f; f++)
-				at[f] += row[f];
-			else for (int f = 0; f < s->f; f++) at[f * view.f] += row[f];
+				add_run((size_t) s->f, row, at);
+			else
+				for (int f = 0; f < s->f; f++)
+					at[f * view.f] += row[f];
 		}
 	}
 }

@@ -414,21 +414,33 @@ update(Run *run, size_t first, size_t count, const float *gradient)
 						 run->shared.m + first, run->shared.v + first);
 }
 
+/* The weights of a part, whole lines at once, or line by line. */
+static void
+update_part(Run *run, const AdvLayer *l, AdvPart part)
+{
+	size_t in = adv_shape_size(l->in);
+	size_t line = (size_t) part.inputs, lines = (size_t) part.outputs;
+	size_t first = l->weight + (size_t) part.output * in + (size_t) part.input;
+
+	if (line == in)
+		update(run, first, lines * line, run->gradient);
+	else
+		for (size_t o = 0; o < lines; o++)
+			update(run, first + o * in, line, run->gradient + o * line);
+}
+
 /* A part of dense layer i; the one with the first inputs has the bias as well. */
 static void
 run_dense_piece(Run *run, int i, AdvPart part)
 {
 	const AdvLayer *l = &run->net->layers[i];
-	size_t in = adv_shape_size(l->in);
 	size_t size = (size_t) part.outputs * (size_t) part.inputs;
 	float *d_bias = part.input == 0 ? run->gradient + size : NULL;
 
 	memset(run->gradient, 0, sizeof(float) * (size + (size_t) part.outputs));
 	adv_dense_part(&run->ws, i, run->rows * (int) rows_per_example(run->t->spec), part,
 				   run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
-	for (size_t o = 0; o < (size_t) part.outputs; o++)
-		update(run, l->weight + ((size_t) part.output + o) * in + (size_t) part.input, (size_t) part.inputs,
-			   run->gradient + o * (size_t) part.inputs);
+	update_part(run, l, part);
 	if (d_bias)
 		update(run, l->bias + (size_t) part.output, (size_t) part.outputs, d_bias);
 	adv_pack_part(run->net, i, part, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
