@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "core/hash.h"
 #include "core/rng.h"
 #include "pg/advpg.h"
 #include "pg/reader.h"
@@ -533,11 +534,10 @@ read_features(Load *load, TupleTableSlot *slot, AdvValue *values, uint64 *hash)
 				*hash = hash_bytes_extended((const unsigned char *) v->text.data, v->text.len, *hash);
 				break;
 			case ADV_COLUMN_ARRAY:
-				*hash =
-					hash_bytes_extended((const unsigned char *) v->array, sizeof(float) * v->length, *hash);
+				*hash = adv_hash(v->array, sizeof(float) * v->length, *hash);
 				break;
 			case ADV_COLUMN_IMAGE:
-				*hash = hash_bytes_extended(v->bytes, v->length, *hash);
+				*hash = adv_hash(v->bytes, v->length, *hash);
 				break;
 		}
 	}
