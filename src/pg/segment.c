@@ -4,6 +4,17 @@
  */
 #include "pg/segment.h"
 
+#include <sys/mman.h>
+
+void
+advpg_segment_map(dsm_segment *segment, bool write)
+{
+#if defined(MADV_POPULATE_READ) && defined(MADV_POPULATE_WRITE)
+	(void) madvise(dsm_segment_address(segment), dsm_segment_map_length(segment),
+				   write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+#endif
+}
+
 dsm_segment *
 advpg_segment_create(size_t size)
 {
@@ -32,5 +43,6 @@ advpg_segment_create(size_t size)
 		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				errmsg("no slot is free for %zu bytes of dynamic shared memory", size),
 				errhint("Slots grow with max_connections; run fewer operations at once."));
+	advpg_segment_map(segment, true);
 	return segment;
 }

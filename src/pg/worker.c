@@ -21,6 +21,7 @@
 
 #include "core/gemm.h"
 #include "pg/advpg.h"
+#include "pg/segment.h"
 
 PGDLLEXPORT void advfair_worker_main(Datum arg);
 
@@ -72,6 +73,7 @@ attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
 
 		if (segment == NULL)
 			return false; /* the leader is gone */
+		advpg_segment_map(segment, false);
 		chunks[i] = dsm_segment_address(segment);
 	}
 	memset(data, 0, sizeof(*data));
