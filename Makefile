@@ -7,6 +7,9 @@
 #   make test            everything, in throw-away servers; installs what is missing (root)
 #   make demo            a first look, in a throw-away server; installs what is missing (root)
 #   make data            the Adult and CIFAR-10 data sets, into data/
+#   make bench           speed against PyTorch and the machine's limit, on real data (20 minutes; bench/README.md)
+#   make bench-core      speed of kernels and of the core alone
+#   make bench-growth    how time and memory grow (10 minutes)
 #   make deps            the Debian packages that building and testing need
 #
 # Settings: PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.
@@ -104,5 +107,31 @@ demo:
 data:
 	@tools/data.sh
 
-.PHONY: check-core deps test demo data
+# ---- speed: with the extension's own objects ----
+
+BENCH = build/bench-core build/bench-kernels
+
+$(BENCH): build/bench-%: bench/%.c $(CORE_SRC:.c=.o)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARNINGS) -Iinclude -o $@ $^ -ldl -lm -lpthread
+
+bench-core: $(BENCH)
+	build/bench-kernels
+	build/bench-core
+
+bench:
+	@tools/deps.sh build data bench
+	@tools/data.sh
+	@$(MAKE) -s all $(BENCH)
+	@tools/with-server.sh -- /usr/bin/python3 bench/run.py $(WORKS)
+
+bench-growth:
+	@tools/deps.sh build data bench
+	@tools/data.sh cifar10
+	@$(MAKE) -s all
+	@tools/with-server.sh -- /usr/bin/python3 bench/growth.py >build/growth.csv
+	@/usr/bin/python3 bench/growth.py draw build/growth.csv bench/growth
+	@cat build/growth.csv
+
+.PHONY: check-core deps test demo data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)

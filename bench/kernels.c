@@ -1,0 +1,184 @@
+/*
+ * kernels.c
+ *		Kernels alone: GFLOP/s per core of each trained layer of the paper's two networks and each direction, beside the limit: what
+ *		OpenBLAS reaches on two matrices of 1024 x 1024.
+ *
+ * Usage: kernels [widest instruction set: amx, avx512, avx2, generic]
+ * Build and run: make bench-core
+ *
+ * "forward" and "back" are the results of a convolution (back: that of the gradient with the filters turned round), "weights" is the
+ * gradient of the weights; each includes putting images and gradients into the kernel's order. Best of 7. Only useful work
+ * counts: a tile of 16 filters for an image's three channels is a waste, and looks like one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../src/core/kernel.h"
+#include "core/cpu.h"
+#include "core/gemm.h"
+
+#define TRIALS 7
+#define LIMIT  1024
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+static void *
+zeros(size_t bytes)
+{
+	void *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
+
+	if (!memory)
+		exit(1);
+	return memset(memory, 0, bytes);
+}
+
+static float *
+numbers(size_t n)
+{
+	float *x = zeros(sizeof(float) * (n + ADV_VECTOR));
+
+	for (size_t i = 0; i < n; i++)
+		x[i] = (float) rand() / (float) RAND_MAX - 0.5f;
+	return x;
+}
+
+/* Of one layer. */
+typedef struct Work
+{
+	const AdvKernel *kernel;
+	AdvConvShape s;
+	float *src;
+	float *d;
+	void *image;
+	void *packed;
+	float *raw;
+	void *scratch;
+	void *sum;
+} Work;
+
+static void
+result(Work *w)
+{
+	w->kernel->lines(&w->s, w->kernel->put(&w->s, w->src, w->image), w->packed, 0, w->s.h, w->raw);
+}
+
+static void
+gradient(Work *w)
+{
+	w->kernel->add_image(&w->s, w->src, w->s.c, w->d, w->s.f, w->scratch, w->sum);
+}
+
+/* GFLOP/s of something done to an image. */
+static double
+speed(Work *w, void (*what)(Work *w))
+{
+	double flops = 2.0 * w->s.h * w->s.w * w->s.c * w->s.f * w->s.size * w->s.size;
+	int times = 1 + (int) (2e8 / flops);
+	double best = 0;
+
+	for (int trial = 0; trial < TRIALS; trial++)
+	{
+		double start = now();
+
+		for (int i = 0; i < times; i++)
+			what(w);
+		start = flops * times / (now() - start) * 1e-9;
+		best = start > best ? start : best;
+	}
+	return best;
+}
+
+static Work
+work(const AdvKernel *kernel, AdvConvShape s)
+{
+	size_t area = (size_t) s.h * (size_t) s.w;
+	Work w = {.kernel = kernel, .s = s};
+	float *weight = numbers((size_t) (s.size * s.size * s.c * s.f));
+
+	w.src = numbers(area * (size_t) s.c);
+	w.d = numbers(area * (size_t) s.f);
+	w.image = zeros(kernel->image_size(&s));
+	w.packed = zeros(kernel->packed_size(&s));
+	w.raw = zeros(sizeof(float) * adv_raw_size(&s, s.h));
+	w.scratch = zeros(kernel->scratch_size(&s));
+	w.sum = zeros(kernel->sum_size(&s));
+	kernel->pack(&s, weight, (AdvWeightView){s.size, 1, s.size * s.size, (ptrdiff_t) s.size * s.size * s.c},
+				 0, s.c, 0, s.f, w.packed);
+	free(weight);
+	return w;
+}
+
+static void
+done(Work *w)
+{
+	free(w->src);
+	free(w->d);
+	free(w->image);
+	free(w->packed);
+	free(w->raw);
+	free(w->scratch);
+	free(w->sum);
+}
+
+static void
+measure(const char *name, const AdvKernel *kernel, AdvConvShape s)
+{
+	Work forward = work(kernel, s);
+	Work back = work(kernel, (AdvConvShape){s.h, s.w, s.f, s.c, s.size});
+
+	printf("%-28s %8.0f %8.0f %8.0f\n", name, speed(&forward, result), speed(&back, result),
+		   speed(&forward, gradient));
+	done(&forward);
+	done(&back);
+}
+
+static void
+measure_limit(void)
+{
+	float *a = numbers(LIMIT * LIMIT), *b = numbers(LIMIT * LIMIT), *c = numbers(LIMIT * LIMIT);
+	double best = 0;
+
+	for (int trial = 0; trial < TRIALS; trial++)
+	{
+		double start = now();
+
+		adv_gemm(false, false, LIMIT, LIMIT, LIMIT, a, LIMIT, b, LIMIT, 0, c, LIMIT);
+		start = 2.0 * LIMIT * LIMIT * LIMIT / (now() - start) * 1e-9;
+		best = start > best ? start : best;
+	}
+	printf("limit %s %.1f\n", adv_gemm_name(), best);
+	free(a);
+	free(b);
+	free(c);
+}
+
+int
+main(int argc, char **argv)
+{
+	AdvIsa isa = ADV_ISA_AMX;
+	const AdvKernel *kernel;
+
+	while (argc > 1 && isa > ADV_ISA_GENERIC && strcmp(argv[1], adv_cpu_name(isa)) != 0)
+		isa--;
+	isa = adv_cpu_use(isa);
+	adv_gemm_load_blas();
+	measure_limit();
+	printf("%-28s %8s %8s %8s   GFLOP/s, %s\n", "layer", "forward", "back", "weights", adv_cpu_name(isa));
+	kernel = isa == ADV_ISA_AMX ? &adv_tile_kernel : &adv_vector_kernel;
+	measure("conv 32x3 on 3 x 32 x 32", kernel, (AdvConvShape){32, 32, 3, 32, 3});
+	measure("conv 64x3 on 32 x 16 x 16", kernel, (AdvConvShape){16, 16, 32, 64, 3});
+	measure("dense 256 on 4096, 32 rows", kernel, (AdvConvShape){1, 32, 4096, 256, 1});
+	measure("dense 128 on 256, 32 rows", kernel, (AdvConvShape){1, 32, 256, 128, 1});
+	measure("dense 64 on 104, 32 rows", &adv_vector_kernel, (AdvConvShape){1, 32, 104, 64, 1});
+	measure("dense 64 on 64, 32 rows", &adv_vector_kernel, (AdvConvShape){1, 32, 64, 64, 1});
+	return 0;
+}
