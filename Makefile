@@ -9,7 +9,7 @@
 #   make data            the Adult and CIFAR-10 data sets, into data/
 #   make bench           speed against PyTorch and the machine's limit, on real data (20 minutes; bench/README.md)
 #   make bench-core      speed of kernels and of the core alone
-#   make bench-growth    how time and memory grow (10 minutes)
+#   make bench-growth    how time and memory grow (5 minutes)
 #   make deps            the Debian packages that building and testing need
 #
 # Settings: PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """How time and memory grow with rows, inputs, workers and models; prints CSV, or draws it.
 
-Usage: tools/with-server.sh -- python3 bench/growth.py > growth.csv        measure (about 6 minutes)
+Usage: tools/with-server.sh -- python3 bench/growth.py > growth.csv        measure (3 minutes)
        python3 bench/growth.py draw growth.csv bench/growth                draw growth.svg and growth.png
 
 Columns: what grows, its size, seconds of the call, seconds reading, peak memory in MB. Memory is the proportional share (Pss) of
@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-EPOCHS = 2
+EPOCHS = 10
 
 
 def psql(statement):
@@ -39,7 +39,7 @@ def memory(postmaster):
             total += int(re.search(r'Pss:\s+(\d+)', open(f'/proc/{process}/smaps_rollup').read())[1])
         except (OSError, TypeError):
             pass                                    # it has just ended
-    return total / 1024
+    return total * 1024 / 1e6
 
 
 class Peak(threading.Thread):
@@ -76,8 +76,8 @@ def measure(writer, postmaster, what, size, statement, read=False):
     sys.stdout.flush()
 
 
-def train(table, label, more):
-    return f"SELECT FROM advfair_train('m', '{table}', '{label}', epochs => {EPOCHS}{more})"
+def train(table, label, more, epochs=EPOCHS):
+    return f"SELECT FROM advfair_train('m', '{table}', '{label}', epochs => {epochs}{more})"
 
 
 def measure_all():
@@ -111,7 +111,7 @@ def measure_all():
         subprocess.run(['psql', '-Xq', '-f', 'examples/cifar10.sql'], check=True, stdout=subprocess.DEVNULL)
         for workers in (1, 2):
             measure(writer, postmaster, 'CIFAR-10, workers', workers,
-                    train('cifar10_train', 'label', f", input_shape => '{{3,32,32}}', workers => {workers}"), True)
+                    train('cifar10_train', 'label', f", input_shape => '{{3,32,32}}', workers => {workers}", 2), True)
 
 
 def draw(source, target):
