@@ -130,8 +130,9 @@ bench-growth:
 	@tools/data.sh cifar10
 	@$(MAKE) -s all
 	@tools/with-server.sh -- /usr/bin/python3 bench/growth.py >build/growth.csv
-	@/usr/bin/python3 bench/growth.py draw build/growth.csv bench/growth
-	@cat build/growth.csv
+	@mv build/growth.csv bench/growth.csv
+	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
+	@cat bench/growth.csv
 
 .PHONY: check-core deps test demo data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)
