@@ -11,7 +11,8 @@ one row, in epochs times rows per second. For each name the peer's figure is its
 
 Networks: CNN conv 32x3, maxpool 2, relu, conv 64x3, maxpool 2, relu, dense 256, relu, dense 128, relu, 10 classes; MLP four
 dense 64, tanh, on 104 or 14 inputs, 2 classes. Batches of 250, Adam. On processors that the installed OpenBLAS does not
-know, OPENBLAS_CORETYPE=SkylakeX (or Haswell) must be set, or the peer is unfairly slow.
+know, OPENBLAS_CORETYPE=SkylakeX (or Haswell) must be set, or the peer is unfairly slow; and OpenBLAS has threads of its own,
+which get into the way of PyTorch's unless OPENBLAS_NUM_THREADS=1: run.py tries both.
 """
 import argparse
 import time

@@ -49,9 +49,11 @@ def query(statement):
     return psql([statement])[-1][0]
 
 
-def peer_lines(arguments):
-    """name -> [(value, line)] of the PyTorch peer."""
+def peer_lines(arguments, blas_threads):
+    """[(value, line)] of the PyTorch peer."""
     environment = dict(os.environ, OPENBLAS_CORETYPE=os.environ.get('OPENBLAS_CORETYPE', BLAS_CORE))
+    if blas_threads:
+        environment['OPENBLAS_NUM_THREADS'] = blas_threads
     out = subprocess.run(['/usr/bin/python3', os.path.join(TOP, 'bench/peer_torch.py'), '-s', '2', *arguments],
                          env=environment, text=True, capture_output=True)
     if out.returncode:
@@ -59,19 +61,21 @@ def peer_lines(arguments):
     return [(float(line.split()[-1]), line) for line in out.stdout.splitlines()]
 
 
-PEER_BEST = {}      # name -> options of its best line, found in the first round
+PEER_BEST = {}      # name -> options and BLAS threads of its best line, found in the first round
 
 
 def peer(name):
+    """Its best line: PyTorch's threads and the BLAS's own, which it does not govern, both layouts."""
     if name not in PEER_BEST:
-        lines = peer_lines([name])
+        lines = [(*line, blas) for blas in ('1', '') for line in peer_lines([name], blas)]
         if not lines:
             return None
-        value, line = max(lines)
+        value, line, blas = max(lines)
         layout, threads = line.split()[1], line.split()[2].partition('=')[2]
-        PEER_BEST[name] = ['-t', threads] + ([] if layout == '-' else ['-l', layout])
+        PEER_BEST[name] = ['-t', threads] + ([] if layout == '-' else ['-l', layout]), blas
         return value
-    return max(peer_lines(PEER_BEST[name] + [name]))[0]
+    options, blas = PEER_BEST[name]
+    return max(peer_lines(options + [name], blas))[0]
 
 
 def limit():
@@ -193,8 +197,8 @@ def main():
             if their:
                 theirs[name].append(their)
     print(f'limit: {statistics.median(limits):.1f} GFLOP/s per core ({min(limits):.1f} .. {max(limits):.1f})')
-    for name, options in PEER_BEST.items():
-        print(f'peer {name}: best with {" ".join(options)}')
+    for name, (options, blas) in PEER_BEST.items():
+        print(f'peer {name}: best with {" ".join(options)}{", OPENBLAS_NUM_THREADS=1" if blas else ""}')
     print()
     print('| work | advfair | PyTorch | ratio | target | of 2 x limit | least .. most |')
     print('|---|---|---|---|---|---|---|')
