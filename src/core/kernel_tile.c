@@ -108,24 +108,44 @@ store_pairs(__m512 a, __m512 b, Bf16 *high, size_t low)
 
 /* ---- tiles: 0 to 3 are sums, 4 and 5 the first factor, 6 and 7 the second ---- */
 
+/*
+ * gcc's functions for tiles are assembler that does not say what memory it reads and writes. So nothing that tiles load
+ * may still wait in a register when they are, and nothing they store may have been read before.
+ */
 ALWAYS void
-configure(void)
+settle_memory(void)
 {
-	struct
-	{
-		uint8_t palette;
-		uint8_t start_row;
-		uint8_t reserved[14];
-		uint16_t row_bytes[16];
-		uint8_t rows[16];
-	} config = {.palette = 1};
+	__asm__ __volatile__("" ::: "memory");
+}
 
-	for (int i = 0; i < 8; i++)
-	{
-		config.row_bytes[i] = 64;
-		config.rows[i] = SIDE;
-	}
+typedef struct TileConfig
+{
+	uint8_t palette;
+	uint8_t start_row;
+	uint8_t reserved[14];
+	uint16_t row_bytes[16];
+	uint8_t rows[16];
+} TileConfig;
+
+static const TileConfig config __attribute__((aligned(64))) = {
+	.palette = 1,
+	.row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+	.rows = {SIDE, SIDE, SIDE, SIDE, SIDE, SIDE, SIDE, SIDE},
+};
+
+/* Between these two tiles may be used. */
+ALWAYS void
+begin_tiles(void)
+{
+	settle_memory();
 	_tile_loadconfig(&config);
+}
+
+ALWAYS void
+end_tiles(void)
+{
+	_tile_release();
+	settle_memory();
 }
 
 /* One block of up to 2 x 2 tiles of sums; m and n, how many there are, are constants. */
@@ -354,7 +374,7 @@ lines(const AdvConvShape *s, const void *image, const void *packed, int y, int c
 	size_t positions = adv_round_up((size_t) count * (size_t) adv_conv_pitch(s), SIDE);
 	size_t f_tiles = width(s) / SIDE;
 
-	configure();
+	begin_tiles();
 	for (size_t f = 0; f < f_tiles; f += 2)
 		for (size_t q = 0; q < positions; q += 2 * SIDE)
 		{
@@ -370,7 +390,7 @@ lines(const AdvConvShape *s, const void *image, const void *packed, int y, int c
 			else
 				line_block(1, 1, s, image, packed, first + q, f, to);
 		}
-	_tile_release();
+	end_tiles();
 }
 
 /*
@@ -597,10 +617,10 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 
 	put_planes(s, &p, src, src_step, plane);
 	put_pairs(s, &p, d, d_step, pair);
-	configure();
+	begin_tiles();
 	for (size_t q = 0; q < p.depth; q += run)
 		add_positions(s, &p, plane, pair, q, q + run < p.depth ? q + run : p.depth, sum);
-	_tile_release();
+	end_tiles();
 }
 
 TILES static void
