@@ -22,9 +22,9 @@ CORE_SRC = $(sort $(wildcard src/core/*.c))
 HEADERS  = $(wildcard include/*.h include/*/*.h src/*/*.h)
 OBJS     = $(patsubst %.c,%.o,$(CORE_SRC) $(sort $(wildcard src/pg/*.c)))
 
-# sql/advfair.sql is always the full current script; upgrade scripts lie beside it.
-DATA       = $(wildcard sql/$(EXTENSION)--*--*.sql)
+# sql/advfair.sql is always the full current script; those of earlier versions and upgrade scripts lie beside it.
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA       = $(filter-out $(DATA_built),$(wildcard sql/$(EXTENSION)--*.sql))
 
 REGRESS      = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)

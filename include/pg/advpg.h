@@ -9,7 +9,7 @@
 
 #include "core/status.h"
 
-#define ADVFAIR_VERSION "1.0"
+#define ADVFAIR_VERSION "1.1" /* default_version of advfair.control */
 
 /* guc.c: settings, all prefixed advfair. */
 extern int advpg_instruction_set; /* advfair.instruction_set: an AdvIsa, the widest that may be used */
