@@ -11,6 +11,9 @@
  * Examples are rows, possibly repeated (oversampling). Each has a 64-bit key; every epoch visits them in the order of
  * (random64(seed, ADV_FOR_SHUFFLE, key, epoch), key), which depends neither on the order of rows nor on which other examples
  * there are. Random starts of adversarial examples are drawn from (seed, ADV_FOR_ATTACK, key), with the epoch, from 0, as restart.
+ *
+ * A checkpoint holds all that a training has become between two minibatches. One that goes on from it ends with the bits of one that
+ * was never interrupted. Nothing random is part of it: random numbers are functions of seed, key and epoch.
  */
 #ifndef ADV_TRAIN_H
 #define ADV_TRAIN_H
@@ -81,6 +84,18 @@ typedef struct AdvTrainState
 	double probe_after;
 } AdvTrainState;
 
+/*
+ * A checkpoint as it is taken while the training goes on; in shared memory. The host sets wanted; at the next minibatch rank 0 fills
+ * the state, adv_checkpoint_size bytes that follow in memory, clears wanted and counts taken. The state is the host's until it sets
+ * wanted again. One more is taken at the end, if the training came to it (the host may read it when all members are through).
+ */
+typedef struct AdvCheckpoint
+{
+	atomic_int wanted;
+	atomic_int taken;
+	_Alignas(64) unsigned char state[];
+} AdvCheckpoint;
+
 /* One training as a member sees it: every pointer is to memory of this process's address space. */
 typedef struct AdvTrain
 {
@@ -97,13 +112,25 @@ typedef struct AdvTrain
 	float *params;                  /* shared, (n_params): initial values in, trained values out */
 	AdvTrainState *state;           /* shared */
 	AdvEpoch *epochs;               /* shared, (spec->epochs) */
-	void *shared;                   /* shared, adv_train_shared_size bytes, zeroed, 64-byte aligned */
-	void *private;                  /* this member's, adv_train_private_size bytes, 64-byte aligned */
-	double (*now)(void);            /* seconds, for AdvEpoch.seconds and nothing else */
+	AdvCheckpoint *checkpoint;      /* shared, zeroed; NULL: none are taken */
+	const void *resume;  /* the state of a checkpoint to go on from (params are then ignored), or NULL */
+	void *shared;        /* shared, adv_train_shared_size bytes, zeroed, 64-byte aligned */
+	void *private;       /* this member's, adv_train_private_size bytes, 64-byte aligned */
+	double (*now)(void); /* seconds, for AdvEpoch.seconds and nothing else */
 } AdvTrain;
 
 extern size_t adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples);
 extern size_t adv_train_private_size(const AdvNetwork *net, const AdvTrainSpec *spec);
+
+/* Bytes of a checkpoint's state. */
+extern size_t adv_checkpoint_size(const AdvNetwork *net, const AdvTrainSpec *spec);
+
+/*
+ * Whether bytes are the state of a checkpoint of such a training, from which it can go on; ADV_CORRUPT otherwise. Any bytes may be
+ * given, at any alignment.
+ */
+extern AdvStatus adv_checkpoint_check(const void *bytes, size_t size, const AdvNetwork *net,
+									  const AdvTrainSpec *spec, size_t n_examples, AdvError *err);
 
 /*
  * Train; run by every member of the team with the same shared memory. ADV_DIVERGED names epoch and minibatch when a loss is

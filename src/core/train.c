@@ -65,6 +65,9 @@ typedef struct Run
 	int64_t step; /* minibatches so far, this one included */
 	double probe; /* fast: accuracy under attack after the last epoch; NaN before the first has ended */
 	bool overfitted;
+	double loss; /* of this epoch, sums over the rows that were trained on so far */
+	int64_t correct;
+	double start; /* of this epoch, by the host's clock */
 } Run;
 
 /* ---- memory ---- */
@@ -533,9 +536,9 @@ diverged(Run *run, const char *what, AdvError *err)
 	return ADV_DIVERGED;
 }
 
-/* The minibatch that begins at run->begin. Adds to *loss and *correct, sums over its rows. */
+/* The minibatch that begins at run->begin. */
 static AdvStatus
-run_batch(Run *run, double *loss, int64_t *correct, AdvError *err)
+run_batch(Run *run, AdvError *err)
 {
 	size_t left = run->t->n_examples - run->begin;
 	double sum = 0;
@@ -553,11 +556,11 @@ run_batch(Run *run, double *loss, int64_t *correct, AdvError *err)
 	for (int s = 0; s < run->n_slices; s++)
 	{
 		sum += run->shared.slice_loss[s];
-		*correct += run->shared.slice_correct[s];
+		run->correct += run->shared.slice_correct[s];
 	}
 	if (!isfinite(sum))
 		return diverged(run, "the loss is not finite", err);
-	*loss += sum;
+	run->loss += sum;
 	if (run->team->rank == 0)
 	{
 		atomic_store(&run->t->state->loss, sum / run->rows);
@@ -736,29 +739,183 @@ probe_epoch(Run *run)
 	return adv_team_barrier(run->team);
 }
 
+/* ---- checkpoints ---- */
+
+#define CHECKPOINT_MAGIC UINT64_C(0x3170636b76646131)
+
+/* The head of a state. After it follow the epochs (spec->epochs), parameters, optimizer state and, for method fast, parameters before. */
+typedef struct Position
+{
+	uint64_t magic;
+	uint64_t n_params;
+	uint64_t n_examples;
+	int64_t epochs; /* of the specification, as the next two */
+	int64_t batch_size;
+	int64_t method;
+	int64_t epoch;  /* from 0; those before it are done */
+	uint64_t begin; /* examples of it that are done */
+	int64_t step;
+	int64_t correct; /* sums over these examples */
+	double loss;
+	double probe;
+	double seconds; /* of this epoch so far */
+} Position;
+
+/* Where the parts of a state lie, in bytes. */
+typedef struct StateLayout
+{
+	size_t epochs;
+	size_t params;
+	size_t m;
+	size_t v;
+	size_t before;
+	size_t size;
+} StateLayout;
+
+static StateLayout
+state_layout(const AdvNetwork *net, const AdvTrainSpec *spec)
+{
+	size_t floats = sizeof(float) * net->n_params;
+	StateLayout l = {.epochs = sizeof(Position)};
+
+	l.params = l.epochs + sizeof(AdvEpoch) * (size_t) spec->epochs;
+	l.m = l.params + floats;
+	l.v = l.m + floats;
+	l.before = l.v + floats;
+	l.size = l.before + (spec->robust.method == ADV_METHOD_FAST ? floats : 0);
+	return l;
+}
+
+size_t
+adv_checkpoint_size(const AdvNetwork *net, const AdvTrainSpec *spec)
+{
+	return state_layout(net, spec).size;
+}
+
+/* Rank 0 alone, while the others change nothing: up to the first barrier of a minibatch, or after the last one of all. */
+static void
+take_checkpoint(Run *run)
+{
+	const AdvTrain *t = run->t;
+	StateLayout l = state_layout(run->net, t->spec);
+	size_t floats = sizeof(float) * run->net->n_params;
+	unsigned char *state = t->checkpoint->state;
+	Position at = {CHECKPOINT_MAGIC,
+				   run->net->n_params,
+				   t->n_examples,
+				   t->spec->epochs,
+				   t->spec->batch_size,
+				   t->spec->robust.method,
+				   run->epoch,
+				   run->begin,
+				   run->step,
+				   run->correct,
+				   run->loss,
+				   run->probe,
+				   t->now ? t->now() - run->start : 0};
+
+	memcpy(state, &at, sizeof(at));
+	memcpy(state + l.epochs, t->epochs, sizeof(AdvEpoch) * (size_t) t->spec->epochs);
+	memcpy(state + l.params, t->params, floats);
+	memcpy(state + l.m, run->shared.m, floats);
+	memcpy(state + l.v, run->shared.v, floats);
+	if (l.size > l.before)
+		memcpy(state + l.before, run->shared.before, floats);
+	atomic_store(&t->checkpoint->wanted, 0);
+	atomic_fetch_add(&t->checkpoint->taken, 1);
+}
+
+AdvStatus
+adv_checkpoint_check(const void *bytes, size_t size, const AdvNetwork *net, const AdvTrainSpec *spec,
+					 size_t n_examples, AdvError *err)
+{
+	uint64_t batch = (uint64_t) spec->batch_size;
+	uint64_t batches = (n_examples + batch - 1) / batch;
+	Position at;
+
+	if (size != adv_checkpoint_size(net, spec))
+		return adv_fail(err, ADV_CORRUPT, "checkpoint has %zu bytes, not %zu", size,
+						adv_checkpoint_size(net, spec));
+	memcpy(&at, bytes, sizeof(at));
+	if (at.magic != CHECKPOINT_MAGIC || at.n_params != net->n_params || at.n_examples != n_examples ||
+		at.epochs != spec->epochs || at.batch_size != spec->batch_size || at.method != spec->robust.method)
+		return adv_fail(err, ADV_CORRUPT, "checkpoint is that of another training");
+	if (at.epoch < 0 || at.epoch > spec->epochs || at.begin >= n_examples || at.begin % batch != 0 ||
+		(at.epoch == spec->epochs && at.begin > 0) ||
+		(uint64_t) at.step != (uint64_t) at.epoch * batches + at.begin / batch || at.correct < 0 ||
+		(uint64_t) at.correct > at.begin)
+		return adv_fail(err, ADV_CORRUPT, "checkpoint is of no place in this training");
+	return ADV_OK;
+}
+
+/* All members; rank 0 restores what is shared. */
+static void
+resume(Run *run)
+{
+	const AdvTrain *t = run->t;
+	StateLayout l = state_layout(run->net, t->spec);
+	size_t floats = sizeof(float) * run->net->n_params;
+	const unsigned char *state = t->resume;
+	Position at;
+
+	memcpy(&at, state, sizeof(at));
+	run->epoch = (int) at.epoch;
+	run->begin = at.begin;
+	run->step = at.step;
+	run->correct = at.correct;
+	run->loss = at.loss;
+	run->probe = at.probe;
+	run->start = -at.seconds;
+	if (run->team->rank != 0)
+		return;
+	memcpy(t->epochs, state + l.epochs, sizeof(AdvEpoch) * (size_t) at.epoch);
+	memcpy(t->params, state + l.params, floats);
+	memcpy(run->shared.m, state + l.m, floats);
+	memcpy(run->shared.v, state + l.v, floats);
+	if (l.size > l.before)
+		memcpy(run->shared.before, state + l.before, floats);
+	atomic_store(&t->state->epochs_done, run->epoch);
+	atomic_store(&t->state->examples_done, (unsigned long long) run->epoch * t->n_examples + run->begin);
+}
+
 /* ---- epochs ---- */
 
+/* The minibatches of an epoch, from run->begin on. */
+static AdvStatus
+run_batches(Run *run, AdvError *err)
+{
+	const AdvTrain *t = run->t;
+	AdvStatus status;
+
+	for (; run->begin < t->n_examples; run->begin += (size_t) t->spec->batch_size)
+	{
+		if (run->team->rank == 0 && t->checkpoint && atomic_load(&t->checkpoint->wanted))
+			take_checkpoint(run);
+		if ((status = run_batch(run, err)) != ADV_OK)
+			return status;
+	}
+	return ADV_OK;
+}
+
+/* An epoch, or what is left of it. */
 static AdvStatus
 run_epoch(Run *run, AdvError *err)
 {
 	const AdvTrain *t = run->t;
-	double start = t->now ? t->now() : 0;
 	AdvEpoch result = {.validation_loss = NAN, .validation_accuracy = NAN};
-	double loss = 0;
-	int64_t correct = 0;
 	AdvStatus status;
 
+	run->start += t->now ? t->now() : 0;
 	if (run->team->rank == 0)
 		shuffle(run);
 	if (adv_team_barrier(run->team) != ADV_OK)
 		return ADV_ABORTED;
 
 	init_workspace(run);
-	for (run->begin = 0; run->begin < t->n_examples; run->begin += (size_t) t->spec->batch_size)
-		if ((status = run_batch(run, &loss, &correct, err)) != ADV_OK)
-			return status;
-	result.loss = loss / (double) t->n_examples;
-	result.accuracy = (double) correct / (double) t->n_examples;
+	if ((status = run_batches(run, err)) != ADV_OK)
+		return status;
+	result.loss = run->loss / (double) t->n_examples;
+	result.accuracy = (double) run->correct / (double) t->n_examples;
 
 	if (t->validation && t->n_validation > 0 && validate(run, &result) != ADV_OK)
 		return ADV_ABORTED;
@@ -766,7 +923,7 @@ run_epoch(Run *run, AdvError *err)
 		return ADV_ABORTED;
 	if (run->team->rank == 0)
 	{
-		result.seconds = t->now ? t->now() - start : 0;
+		result.seconds = t->now ? t->now() - run->start : 0;
 		t->epochs[run->epoch] = result;
 		atomic_store(&t->state->epochs_done, run->epoch + 1);
 	}
@@ -806,12 +963,18 @@ check_spec(const AdvTrain *t, AdvError *err)
 static AdvStatus
 run_epochs(Run *run, AdvError *err)
 {
-	AdvStatus status = ADV_OK;
+	while (!run->overfitted && run->epoch < run->t->spec->epochs)
+	{
+		AdvStatus status = run_epoch(run, err);
 
-	while (status == ADV_OK && !run->overfitted && run->epoch < run->t->spec->epochs)
-		if ((status = run_epoch(run, err)) == ADV_OK)
-			run->epoch++;
-	return status;
+		if (status != ADV_OK)
+			return status;
+		run->epoch++;
+		run->begin = 0;
+		run->correct = 0;
+		run->loss = run->start = 0;
+	}
+	return ADV_OK;
 }
 
 AdvStatus
@@ -825,15 +988,19 @@ adv_train(AdvTrain *t, AdvTeam *team, AdvError *err)
 	run.n_conv = conv_params(t->net);
 	run.shared = carve_shared(t->net, t->spec, t->n_examples, t->shared);
 	run.craft = (AdvCraft){.how = training_attack(&t->spec->robust), .seed = t->spec->seed, .ws = &run.ws};
+	if (t->resume)
+		resume(&run);
 	if (team->rank == 0)
 		adv_pack(t->net, t->params, ADV_PASS_BACKWARD, run.shared.packed);
 	status = run_epochs(&run, err);
 	if (status == ADV_OK && run.epoch > 0 && !all_finite(t->net->n_params, t->params))
 	{
 		run.epoch--;
-		run.begin -= (size_t) t->spec->batch_size;
+		run.begin = (t->n_examples - 1) / (size_t) t->spec->batch_size * (size_t) t->spec->batch_size;
 		status = diverged(&run, "a parameter is not finite", err);
 	}
+	if (status == ADV_OK && team->rank == 0 && t->checkpoint && !run.overfitted)
+		take_checkpoint(&run);
 	if (status == ADV_ABORTED)
 		adv_fail(err, ADV_ABORTED, "training was stopped");
 	return status;

@@ -116,6 +116,8 @@ training_run(Training *t, int members)
 		.n_validation = t->validation ? t->validation->n_rows : 0,
 		.params = t->params,
 		.state = &t->state,
+		.checkpoint = t->checkpoint,
+		.resume = t->resume,
 		.now = seconds_now,
 	};
 

@@ -27,6 +27,8 @@ typedef struct Training
 	AdvEpoch *epochs;
 	AdvTrainState state;
 	AdvTeamShared team;
+	AdvCheckpoint *checkpoint; /* NULL until changed */
+	const void *resume;        /* NULL until changed */
 	void (*poll)(void *arg);
 	void *poll_arg;
 	AdvStatus status[MAX_TEAM]; /* outcome of each member */
