@@ -23,6 +23,24 @@ extern Jsonb *advpg_call_task(FunctionCallInfo fcinfo, const char *kind);
 extern Oid advpg_call_id_type(FunctionCallInfo fcinfo);
 
 /*
+ * Where a function that returns rows puts them: the result of an SQL call, or what becomes a table. begin is to be called when all is
+ * computed, before the first row; id_type is the type of the column id where the caller left it open.
+ */
+typedef struct AdvpgOutput
+{
+	Oid id_type; /* asked for; ANYELEMENTOID: that of the data's own ids */
+	void (*begin)(struct AdvpgOutput *output, Oid id_type);
+	Tuplestorestate *store;
+	TupleDesc desc;
+} AdvpgOutput;
+
+/* Carries out a task and puts the rows of its result. schema is the extension's; memory is taken from the current context. */
+typedef void (*AdvpgProduce)(Oid schema, Jsonb *task, AdvpgOutput *output);
+
+/* An SQL call of a set-returning function whose arguments are a task. */
+extern Datum advpg_call_produce(FunctionCallInfo fcinfo, AdvpgProduce produce);
+
+/*
  * Begin the result of a set-returning function: its rows go to the tuple store, desc describes them. The current memory context
  * becomes one of the call's own.
  */

@@ -26,7 +26,7 @@ typedef struct AdvpgRowsSpec
 	bool drop_missing;     /* leave out rows with a NULL feature */
 	const char *attribute; /* a further column to group rows by, or NULL */
 	bool want_ids;         /* keep the id of each row */
-	Oid id_type;           /* cast ids to this type */
+	Oid id_type;           /* cast ids to this type; ANYELEMENTOID: leave them as they are */
 	bool want_order;       /* canonical order also with a fitted encoder */
 	bool shared_keys;      /* rows with equal ids, or equal contents without ids, keep equal keys */
 	bool split;            /* fitted and held out rows also with a fitted encoder (with want_order) */
@@ -73,6 +73,7 @@ typedef struct AdvpgRows
 		key; /* (n) from the id or else the content of the row; with a canonical order distinct, but for shared_keys */
 	uint64_t *content;  /* (n) hash of label and values */
 	Datum *id;          /* (n) when wanted */
+	Oid id_type;        /* of these */
 	int32_t *attribute; /* (n) code of the attribute's value, -1 for NULL; NULL when none was asked for */
 	AdvpgDictionary attributes; /* texts of these codes */
 

@@ -214,3 +214,21 @@ advpg_call_result(FunctionCallInfo fcinfo, TupleDesc *desc)
 		AllocSetContextCreate(CurrentMemoryContext, "advfair call", ALLOCSET_DEFAULT_SIZES));
 	return rsinfo->setResult;
 }
+
+/* The store is there already, with the types the call asked for. */
+static void
+begin_result(AdvpgOutput *output, Oid id_type)
+{
+}
+
+Datum
+advpg_call_produce(FunctionCallInfo fcinfo, AdvpgProduce produce)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	AdvpgOutput output = {.id_type = advpg_call_id_type(fcinfo), .begin = begin_result};
+
+	output.store = advpg_call_result(fcinfo, &output.desc);
+	produce(get_func_namespace(fcinfo->flinfo->fn_oid), advpg_call_task(fcinfo, NULL), &output);
+	MemoryContextSwitchTo(caller);
+	return (Datum) 0;
+}

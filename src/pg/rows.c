@@ -803,29 +803,12 @@ image_encoder(Load *load)
 	return encoder;
 }
 
+/* Have the ids cast to the type that was asked for. */
 static void
-choose_id(Load *load, StringInfo select, int *place)
+cast_id(Load *load, const char *name, StringInfo select)
 {
 	const AdvpgRowsSpec *spec = load->spec;
-	const char *name = spec->id;
 
-	/* with a fitted encoder the name comes from the model: other data may have another id, or none */
-	if (name == NULL || (spec->encoder && advpg_find_column(load->source->desc, name) == 0))
-		name = load->source->primary_key;
-	load->id_type = INT8OID;
-	if (name == NULL)
-	{
-		if (spec->want_ids && spec->id_type != INT8OID)
-			ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-					errmsg("ids of data \"%s\" are row numbers of type bigint, not %s", load->source->name,
-						   format_type_be(spec->id_type)),
-					errhint("Only a relation with a primary key of one column has ids of its own."));
-		return;
-	}
-	load->id_type = choose(load, &load->id, name, select, place);
-	load->rows->id_name = load->id.name;
-	if (!spec->want_ids)
-		return;
 	if (!can_coerce_type(1, &load->id_type, &spec->id_type, COERCION_ASSIGNMENT))
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("id column \"%s\" has type %s, which cannot be returned as %s", name,
@@ -840,6 +823,34 @@ choose_id(Load *load, StringInfo select, int *place)
 		load->id_type = spec->id_type;
 		advpg_reader_init(&load->id.reader, load->id_type);
 	}
+}
+
+static void
+choose_id(Load *load, StringInfo select, int *place)
+{
+	const AdvpgRowsSpec *spec = load->spec;
+	const char *name = spec->id;
+	bool own_type = spec->id_type == ANYELEMENTOID;
+
+	/* with a fitted encoder the name comes from the model: other data may have another id, or none */
+	if (name == NULL || (spec->encoder && advpg_find_column(load->source->desc, name) == 0))
+		name = load->source->primary_key;
+	load->id_type = INT8OID;
+	if (name == NULL)
+	{
+		if (spec->want_ids && spec->id_type != INT8OID && !own_type)
+			ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("ids of data \"%s\" are row numbers of type bigint, not %s", load->source->name,
+						   format_type_be(spec->id_type)),
+					errhint("Only a relation with a primary key of one column has ids of its own."));
+		return;
+	}
+	load->id_type = choose(load, &load->id, name, select, place);
+	load->rows->id_name = load->id.name;
+	if (!spec->want_ids)
+		return;
+	if (!own_type)
+		cast_id(load, name, select);
 	get_typlenbyval(load->id_type, &load->id_len, &load->id_byval);
 }
 
@@ -868,6 +879,7 @@ choose_columns(Load *load)
 	if (spec->label && (spec->label_required || advpg_find_column(load->source->desc, spec->label)))
 		load->label_type = choose(load, &load->label, spec->label, &select, &place);
 	choose_id(load, &select, &place);
+	load->rows->id_type = load->id_type;
 	if (spec->attribute)
 		(void) choose(load, &load->attribute, spec->attribute, &select, &place);
 	names = feature_names(load);

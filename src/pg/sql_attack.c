@@ -16,6 +16,7 @@
 
 #include "pg/call.h"
 #include "pg/dictionary.h"
+#include "pg/produce.h"
 #include "pg/robustness.h"
 
 PG_FUNCTION_INFO_V1(advfair_pgd);
@@ -26,15 +27,6 @@ PG_FUNCTION_INFO_V1(advfair_class_least_eps);
 PG_FUNCTION_INFO_V1(advfair_cru);
 
 #define CRU_EPS 2 /* advfair_cru's argument eps */
-
-/* Attack as this call says. */
-static AdvpgVictim *
-run_call(FunctionCallInfo fcinfo, const AdvpgTaskKind *kind, AdvpgOnslaught onslaught, const char *what,
-		 Oid id_type, AdvpgAttackTask *task)
-{
-	advpg_task_read(kind, advpg_call_task(fcinfo, NULL), task);
-	return advpg_victim(get_func_namespace(fcinfo->flinfo->fn_oid), task, onslaught, what, id_type);
-}
 
 /* An input (channels last) as real[] in the order users see, channels first. */
 static Datum
@@ -56,20 +48,19 @@ input_datum(AdvShape shape, const float *x)
 
 /* ---- one row for each row ---- */
 
-static Datum
-attack_rows(FunctionCallInfo fcinfo, AdvpgOnslaught onslaught, const char *what)
+static void
+produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, AdvpgOnslaught onslaught, const char *what)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
 	AdvpgAttacked *attacked;
 	AdvDataset x = {0};
 	AdvShape shape;
 	MemoryContext row_context;
-	TupleDesc desc;
-	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
-	victim = run_call(fcinfo, &advpg_attack_kind, onslaught, what, advpg_call_id_type(fcinfo), &task);
+	advpg_task_read(&advpg_attack_kind, json, &task);
+	victim = advpg_victim(schema, &task, onslaught, what, output->id_type);
+	output->begin(output, victim->e->rows->id_type);
 	attacked = victim->attacked[0];
 	shape = victim->e->model.net.input;
 	if (attacked->x)
@@ -92,40 +83,36 @@ attack_rows(FunctionCallInfo fcinfo, AdvpgOnslaught onslaught, const char *what)
 		values[6] = Float8GetDatum(attacked->l2[i]);
 		values[7] = Float8GetDatum(attacked->loss[i]);
 		values[8] = input_datum(shape, (const float *) adv_dataset_row(&x, i));
-		tuplestore_putvalues(result, desc, values, nulls);
+		tuplestore_putvalues(output->store, output->desc, values, nulls);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_context);
 	}
 	if (attacked->x)
 		advpg_rows_release(attacked->x);
-	MemoryContextSwitchTo(caller);
-	return (Datum) 0;
 }
 
-Datum
-advfair_pgd(PG_FUNCTION_ARGS)
+void
+advpg_produce_pgd(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	return attack_rows(fcinfo, ADVPG_ONSLAUGHT_PGD, "pgd");
+	produce_examples(schema, json, output, ADVPG_ONSLAUGHT_PGD, "pgd");
 }
 
-Datum
-advfair_fgsm(PG_FUNCTION_ARGS)
+void
+advpg_produce_fgsm(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	return attack_rows(fcinfo, ADVPG_ONSLAUGHT_FGSM, "fgsm");
+	produce_examples(schema, json, output, ADVPG_ONSLAUGHT_FGSM, "fgsm");
 }
 
-Datum
-advfair_least_eps(PG_FUNCTION_ARGS)
+void
+advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
 	AdvpgAttacked *attacked;
-	TupleDesc desc;
-	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
-	victim = run_call(fcinfo, &advpg_least_eps_kind, ADVPG_ONSLAUGHT_SEARCH, "least_eps",
-					  advpg_call_id_type(fcinfo), &task);
+	advpg_task_read(&advpg_least_eps_kind, json, &task);
+	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_SEARCH, "least_eps", output->id_type);
+	output->begin(output, victim->e->rows->id_type);
 	attacked = victim->attacked[0];
 	for (size_t i = 0; i < attacked->n; i++)
 	{
@@ -138,10 +125,8 @@ advfair_least_eps(PG_FUNCTION_ARGS)
 		nulls[2] = nulls[3] = (attacked->flags[i] & ADV_ATTACK_EXEMPT) != 0;
 		values[2] = Float8GetDatum(attacked->eps[i]);
 		values[3] = BoolGetDatum((attacked->flags[i] & ADV_ATTACK_CENSORED) != 0);
-		tuplestore_putvalues(result, desc, values, nulls);
+		tuplestore_putvalues(output->store, output->desc, values, nulls);
 	}
-	MemoryContextSwitchTo(caller);
-	return (Datum) 0;
 }
 
 /* ---- one row for each class ---- */
@@ -179,17 +164,15 @@ count_classes(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int deno
 	return classes;
 }
 
-Datum
-advfair_class_robustness(PG_FUNCTION_ARGS)
+void
+advpg_produce_class_robustness(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
-	TupleDesc desc;
-	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
-	victim = run_call(fcinfo, &advpg_class_robustness_kind, ADVPG_ONSLAUGHT_EACH, "class_robustness",
-					  InvalidOid, &task);
+	advpg_task_read(&advpg_class_robustness_kind, json, &task);
+	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_EACH, "class_robustness", InvalidOid);
+	output->begin(output, InvalidOid);
 	for (int k = 0; k < victim->n_attacked; k++)
 	{
 		ClassOutcome *outcome = count_classes(victim, victim->attacked[k], task.denominator);
@@ -206,25 +189,21 @@ advfair_class_robustness(PG_FUNCTION_ARGS)
 			values[2] = Float8GetDatum(n ? (double) outcome[c].broken / n : 0);
 			values[3] = Float8GetDatum(n ? (double) outcome[c].right / n : 0);
 			values[4] = Int64GetDatum(n);
-			tuplestore_putvalues(result, desc, values, nulls);
+			tuplestore_putvalues(output->store, output->desc, values, nulls);
 		}
 	}
-	MemoryContextSwitchTo(caller);
-	return (Datum) 0;
 }
 
-Datum
-advfair_class_least_eps(PG_FUNCTION_ARGS)
+void
+advpg_produce_class_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
 	ClassOutcome *outcome;
-	TupleDesc desc;
-	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
-	victim =
-		run_call(fcinfo, &advpg_least_eps_kind, ADVPG_ONSLAUGHT_SEARCH, "class_least_eps", InvalidOid, &task);
+	advpg_task_read(&advpg_least_eps_kind, json, &task);
+	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_SEARCH, "class_least_eps", InvalidOid);
+	output->begin(output, InvalidOid);
 	outcome = count_classes(victim, victim->attacked[0], ADVPG_DENOMINATOR_ALL);
 	for (int c = 0; c < victim->e->model.net.classes; c++)
 	{
@@ -237,10 +216,40 @@ advfair_class_least_eps(PG_FUNCTION_ARGS)
 		values[1] = Float8GetDatum(n ? outcome[c].eps / n : 0);
 		values[2] = Int64GetDatum(outcome[c].censored);
 		values[3] = Int64GetDatum(n);
-		tuplestore_putvalues(result, desc, values, nulls);
+		tuplestore_putvalues(output->store, output->desc, values, nulls);
 	}
-	MemoryContextSwitchTo(caller);
-	return (Datum) 0;
+}
+
+/* ---- SQL calls ---- */
+
+Datum
+advfair_pgd(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_pgd);
+}
+
+Datum
+advfair_fgsm(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_fgsm);
+}
+
+Datum
+advfair_least_eps(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_least_eps);
+}
+
+Datum
+advfair_class_robustness(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_class_robustness);
+}
+
+Datum
+advfair_class_least_eps(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_class_least_eps);
 }
 
 /* ---- the gap between classes ---- */
@@ -259,8 +268,10 @@ advfair_cru(PG_FUNCTION_ARGS)
 	double min = INFINITY;
 	double max = -INFINITY;
 
-	victim = run_call(fcinfo, at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
-					  at_eps ? ADVPG_ONSLAUGHT_EACH : ADVPG_ONSLAUGHT_SEARCH, "cru", InvalidOid, &task);
+	advpg_task_read(at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
+					advpg_call_task(fcinfo, NULL), &task);
+	victim = advpg_victim(get_func_namespace(fcinfo->flinfo->fn_oid), &task,
+						  at_eps ? ADVPG_ONSLAUGHT_EACH : ADVPG_ONSLAUGHT_SEARCH, "cru", InvalidOid);
 	outcome = count_classes(victim, victim->attacked[0], task.denominator);
 	for (int c = 0; c < victim->e->model.net.classes; c++)
 	{

@@ -9,41 +9,39 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "pg/auditing.h"
-#include "pg/call.h"
+#include "pg/produce.h"
 
 PG_FUNCTION_INFO_V1(advfair_audit);
 PG_FUNCTION_INFO_V1(advfair_compare);
 
 #define MAX_VALUES 11
 
-typedef struct Output
+typedef struct Row
 {
-	Tuplestorestate *store;
-	TupleDesc desc;
+	AdvpgOutput *output;
 	Datum values[MAX_VALUES];
 	bool nulls[MAX_VALUES];
 	int n;
-} Output;
+} Row;
 
 static void
-put_text(Output *r, const char *text)
+put_text(Row *r, const char *text)
 {
 	r->nulls[r->n] = text == NULL;
 	r->values[r->n++] = text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
 static void
-put_number(Output *r, double number)
+put_number(Row *r, double number)
 {
 	r->nulls[r->n] = isnan(number);
 	r->values[r->n++] = Float8GetDatum(number);
 }
 
 static void
-put_figure(Output *r, const AdvpgFigure *figure)
+put_figure(Row *r, const AdvpgFigure *figure)
 {
 	put_text(r, figure->metric);
 	put_number(r, figure->eps);
@@ -53,26 +51,25 @@ put_figure(Output *r, const AdvpgFigure *figure)
 }
 
 static void
-end_row(Output *r, int64 n)
+end_row(Row *r, int64 n)
 {
 	r->nulls[r->n] = false;
 	r->values[r->n++] = Int64GetDatum(n);
-	tuplestore_putvalues(r->store, r->desc, r->values, r->nulls);
+	tuplestore_putvalues(r->output->store, r->output->desc, r->values, r->nulls);
 	r->n = 0;
 }
 
-Datum
-advfair_audit(PG_FUNCTION_ARGS)
+void
+advpg_produce_audit(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Output r = {0};
+	Row r = {output};
 	AdvpgAuditTask task;
 	AdvpgAudit *audit;
 	ListCell *cell;
 
-	r.store = advpg_call_result(fcinfo, &r.desc);
-	advpg_task_read(&advpg_audit_kind, advpg_call_task(fcinfo, NULL), &task);
-	audit = advpg_audit(get_func_namespace(fcinfo->flinfo->fn_oid), &task);
+	advpg_task_read(&advpg_audit_kind, json, &task);
+	audit = advpg_audit(schema, &task);
+	output->begin(output, InvalidOid);
 	for (int m = 0; m < audit->n_models; m++)
 		foreach (cell, audit->figures)
 		{
@@ -85,25 +82,22 @@ advfair_audit(PG_FUNCTION_ARGS)
 			put_number(&r, figure->value[m].high);
 			end_row(&r, figure->n);
 		}
-	MemoryContextSwitchTo(caller);
-	return (Datum) 0;
 }
 
-Datum
-advfair_compare(PG_FUNCTION_ARGS)
+void
+advpg_produce_compare(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Output r = {0};
+	Row r = {output};
 	AdvpgAuditTask task;
 	AdvpgAudit *audit;
 	ListCell *cell;
 
-	r.store = advpg_call_result(fcinfo, &r.desc);
-	advpg_task_read(&advpg_compare_kind, advpg_call_task(fcinfo, NULL), &task);
+	advpg_task_read(&advpg_compare_kind, json, &task);
 	if (task.model_a == NULL || task.model_b == NULL)
 		advpg_task_invalid(task.model_a ? "model_b" : "model_a", "is missing");
 	task.models = list_make2(task.model_a, task.model_b);
-	audit = advpg_audit(get_func_namespace(fcinfo->flinfo->fn_oid), &task);
+	audit = advpg_audit(schema, &task);
+	output->begin(output, InvalidOid);
 	foreach (cell, audit->figures)
 	{
 		const AdvpgFigure *figure = lfirst(cell);
@@ -116,6 +110,16 @@ advfair_compare(PG_FUNCTION_ARGS)
 		put_number(&r, figure->difference.high);
 		end_row(&r, figure->n);
 	}
-	MemoryContextSwitchTo(caller);
-	return (Datum) 0;
+}
+
+Datum
+advfair_audit(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_audit);
+}
+
+Datum
+advfair_compare(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_compare);
 }

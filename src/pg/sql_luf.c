@@ -6,25 +6,23 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "utils/lsyscache.h"
 
 #include "pg/call.h"
 #include "pg/dictionary.h"
 #include "pg/leaving.h"
+#include "pg/produce.h"
 
 PG_FUNCTION_INFO_V1(advfair_luf_rows);
 
-Datum
-advfair_luf_rows(PG_FUNCTION_ARGS)
+void
+advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	AdvpgLufTask task;
 	AdvpgLeft *left;
-	TupleDesc desc;
-	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
 
-	advpg_task_read(&advpg_luf_kind, advpg_call_task(fcinfo, NULL), &task);
-	left = advpg_leave_out(get_func_namespace(fcinfo->flinfo->fn_oid), &task, advpg_call_id_type(fcinfo));
+	advpg_task_read(&advpg_luf_kind, json, &task);
+	left = advpg_leave_out(schema, &task, output->id_type);
+	output->begin(output, left->rows->id_type);
 	for (size_t i = 0; i < left->rows->n; i++)
 	{
 		const AdvpgRows *rows = left->rows;
@@ -39,8 +37,12 @@ advfair_luf_rows(PG_FUNCTION_ARGS)
 		values[3] = Float8GetDatum(left->luf[i]);
 		values[4] = Int64GetDatum(left->changed[i]);
 		values[5] = Int64GetDatum(left->n_models);
-		tuplestore_putvalues(result, desc, values, nulls);
+		tuplestore_putvalues(output->store, output->desc, values, nulls);
 	}
-	MemoryContextSwitchTo(caller);
-	return (Datum) 0;
+}
+
+Datum
+advfair_luf_rows(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_luf);
 }
