@@ -129,11 +129,19 @@ typedef struct AdvAttackRun
 	const AdvAttack *attack;
 	const AdvSearch *search; /* NULL: one attack at attack->eps; else the least eps */
 	AdvAttackResult result;
+	/*
+	 * shared, (adv_attack_pieces(n)) set when the result of a piece is complete; a piece whose flag is set before is left as it is, so
+	 * an attack that was interrupted goes on with the others. NULL: all pieces are done.
+	 */
+	atomic_uchar *piece_done;
 	AdvAttackState *state;
 	void *private; /* adv_attack_private_size bytes, 64-byte aligned */
 } AdvAttackRun;
 
 extern size_t adv_attack_private_size(const AdvNetwork *net);
+
+/* Rows first .. first + count of an attack on n rows are piece number piece; returns count. */
+extern size_t adv_attack_piece(size_t n, uint64_t piece, size_t *first);
 
 /*
  * Attack; run by every member; pieces are taken dynamically (the caller rewinds the team's piece counter before). ADV_ABORTED when

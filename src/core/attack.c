@@ -98,6 +98,15 @@ adv_attack_pieces(size_t n)
 	return (n + piece_rows(n) - 1) / piece_rows(n);
 }
 
+size_t
+adv_attack_piece(size_t n, uint64_t piece, size_t *first)
+{
+	size_t rows = piece_rows(n);
+
+	*first = (size_t) piece * rows;
+	return n - *first < rows ? n - *first : rows;
+}
+
 /* From some 50 slots on matrix products hardly get faster, and fewer rows are left to refill them from. */
 static int
 slots_of(const AdvNetwork *net)
@@ -557,6 +566,28 @@ run_round(Engine *e)
 	return ADV_OK;
 }
 
+static AdvStatus
+run_piece(Engine *e, uint64_t piece)
+{
+	const AdvAttackRun *run = e->run;
+	size_t rows = adv_attack_piece(run->n, piece, &e->next);
+
+	if (run->piece_done && atomic_load(&run->piece_done[piece]))
+	{
+		atomic_fetch_add(&run->state->rows_done, rows);
+		return ADV_OK;
+	}
+	e->end = e->next + rows;
+	for (e->n_slots = 0; e->n_slots < e->max_slots && e->next < e->end; e->n_slots++)
+		load_row(e, &e->slot[e->n_slots]);
+	while (e->n_slots > 0)
+		if (run_round(e) != ADV_OK)
+			return ADV_ABORTED;
+	if (run->piece_done)
+		atomic_store(&run->piece_done[piece], 1);
+	return ADV_OK;
+}
+
 AdvStatus
 adv_attack(const AdvAttackRun *run, AdvTeam *team)
 {
@@ -569,14 +600,7 @@ adv_attack(const AdvAttackRun *run, AdvTeam *team)
 	e.ws.stop_arg = team;
 	adv_workspace_load(&e.ws, run->params);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
-	{
-		e.next = (size_t) piece * piece_rows(run->n);
-		e.end = run->n - e.next < piece_rows(run->n) ? run->n : e.next + piece_rows(run->n);
-		for (e.n_slots = 0; e.n_slots < e.max_slots && e.next < e.end; e.n_slots++)
-			load_row(&e, &e.slot[e.n_slots]);
-		while (e.n_slots > 0)
-			if (run_round(&e) != ADV_OK)
-				return ADV_ABORTED;
-	}
+		if (run_piece(&e, piece) != ADV_OK)
+			return ADV_ABORTED;
 	return atomic_load(&team->shared->abort) ? ADV_ABORTED : ADV_OK;
 }

@@ -322,6 +322,56 @@ same_report(const Report *a, const Report *b)
 		   memcmp(a->x, b->x, sizeof(float) * n * a->inputs) == 0 && a->state.gradients == b->state.gradients;
 }
 
+/* A run that finds every other piece done leaves it as it is and finishes the others. */
+static void
+test_done_pieces(void)
+{
+	const AdvSearch bisect = {ADV_SEARCH_BISECT, 2, 0, 0.01};
+	const size_t n = 300; /* three pieces */
+	AdvAttack a = {.ball = {ADV_NORM_LINF, NULL, -INFINITY, INFINITY},
+				   .eps = 2,
+				   .alpha = 0.25,
+				   .steps = 10,
+				   .restarts = 1,
+				   .early_stop = true,
+				   .target = -1};
+	atomic_uchar *done = zeros(adv_attack_pieces(300));
+	AdvTeamShared shared;
+	AdvAttackRun run;
+	Training t;
+	Report all, rest;
+	bool kept = true, finished = true;
+
+	training_make(&t, TABULAR, (AdvShape){8, 1, 1}, 3, n);
+	training_run(&t, 2);
+	attack_rows(&t, &a, &bisect, n, 2, &all);
+	make_report(&rest, n, 8);
+	for (uint64_t piece = 0; piece < adv_attack_pieces(n); piece += 2)
+		atomic_store(&done[piece], 1);
+	run = run_of(&t, &a, &bisect, &rest);
+	run.piece_done = done;
+	adv_team_init(&shared);
+	run_team(&run, false, 3, &shared, NULL, NULL, &rest);
+	for (uint64_t piece = 0; piece < adv_attack_pieces(n); piece++)
+	{
+		size_t first, count = adv_attack_piece(n, piece, &first);
+
+		finished = finished && atomic_load(&done[piece]);
+		for (size_t i = first; i < first + count; i++)
+			if (piece % 2 == 0)
+				kept = kept && rest.result.eps[i] == 0 && rest.result.flags[i] == 0;
+			else
+				finished = finished && rest.result.eps[i] == all.result.eps[i] &&
+						   rest.result.flags[i] == all.result.flags[i];
+	}
+	ok(adv_attack_pieces(n) == 3 && kept, "pieces that are done stay as they are");
+	ok(finished && rest.state.rows_done == n, "the others are as in a run of all");
+	free(done);
+	free_report(&all);
+	free_report(&rest);
+	training_free(&t);
+}
+
 /* Teams of 1, 2, 3, 4 members; rows of several pieces. */
 static void
 test_team_sizes(const char *arch, AdvShape shape, AdvAttack a, const AdvSearch *search, const char *name)
@@ -1202,6 +1252,7 @@ main(void)
 		test_teams();
 		test_middle_iterate();
 	}
+	test_done_pieces();
 	done_testing();
 	return 0;
 }
