@@ -11,11 +11,15 @@
 
 #define ADVFAIR_VERSION "1.1" /* default_version of advfair.control */
 
+#define ADVPG_MOST_JOBS 64 /* that a launcher runs at a time */
+
 /* guc.c: settings, all prefixed advfair. */
-extern int advpg_instruction_set; /* advfair.instruction_set: an AdvIsa, the widest that may be used */
-extern int advpg_workers;         /* advfair.workers: 0 means one for each processor */
-extern int advpg_max_memory;      /* advfair.max_memory, in kB */
-extern bool advpg_verbose;        /* advfair.verbose */
+extern int advpg_checkpoint_interval; /* advfair.checkpoint_interval, in seconds */
+extern int advpg_max_jobs;            /* advfair.max_jobs */
+extern int advpg_instruction_set;     /* advfair.instruction_set: an AdvIsa, the widest that may be used */
+extern int advpg_workers;             /* advfair.workers: 0 means one for each processor */
+extern int advpg_max_memory;          /* advfair.max_memory, in kB */
+extern bool advpg_verbose;            /* advfair.verbose */
 extern void advpg_guc_init(void);
 
 /* How many compute workers to ask for when the caller did not say (0) or did. */

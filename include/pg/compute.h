@@ -124,7 +124,10 @@ enum
 	ADVPG_KEY_CHANGE,         /* float (n_models, rows of the evaluation set) */
 	ADVPG_KEY_PARTS,          /* int64 (n_models) names of the models' results */
 	ADVPG_KEY_KEEPER,         /* AdvpgKeeperRun */
-	ADVPG_KEY_SET = 32,
+	ADVPG_KEY_CHECKPOINT,     /* AdvCheckpoint, 64 bytes longer than it needs, if states are kept */
+	ADVPG_KEY_RESUME,         /* the state to go on from, if there is one */
+	ADVPG_KEY_PIECE_DONE,     /* atomic_uchar (pieces of the attack) */
+	ADVPG_KEY_SET = 48,
 	ADVPG_KEY_FIELDS = ADVPG_KEY_SET, /* AdvField (n_fields) */
 	ADVPG_KEY_HANDLES,                /* dsm_handle (n_chunks) */
 	ADVPG_KEY_LABEL,                  /* int32 (n_rows) */
@@ -142,6 +145,13 @@ typedef struct AdvpgRun
 	shm_toc *toc;
 	AdvpgShared *shared;
 	struct BackgroundWorkerHandle *spare; /* gives up its slot when there is none for computing; or NULL */
+
+	/*
+	 * What the run has become so far, as bytes to go on from; NULL when there is nothing yet: then it is asked again soon. Called
+	 * outside of any transaction. The function may be NULL: nothing is kept.
+	 */
+	bytea *(*take_state)(struct AdvpgRun *run);
+	int states_taken; /* trainings: of AdvCheckpoint.taken */
 } AdvpgRun;
 
 /*
@@ -171,6 +181,9 @@ extern void advpg_run_release(AdvpgRun *run);
 struct BackgroundWorkerHandle;
 extern struct BackgroundWorkerHandle *advpg_run_register(AdvpgRun *run, const char *type,
 														 const char *function, int flags);
+
+/* A training's checkpoint, NULL when none are taken. */
+extern struct AdvCheckpoint *advpg_run_checkpoint(shm_toc *toc);
 
 /* Address of an array, moved up to the next multiple of 64 bytes. */
 #define ADVPG_ALIGN64(p) ((void *) TYPEALIGN(64, (uintptr_t) (p)))

@@ -157,6 +157,9 @@ extern const AdvpgTaskKind advpg_luf_kind;
  */
 extern void advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result);
 
+/* Bytes of a kind's struct. */
+extern size_t advpg_task_size(const AdvpgTaskKind *kind);
+
 /* Training tasks of either kind. need_model says whether "model" must be there or must not. */
 extern void advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result);
 

@@ -71,4 +71,10 @@ extern AdvModel advpg_plan_model(const AdvpgPlan *plan);
 /* Carry out a training task. Needs a connection to SPI; results live in the current memory context. */
 extern AdvpgTrained *advpg_training(const AdvpgTrainTask *task, Oid schema);
 
+/*
+ * The same with a connection of its own; with store, add the model to the registry, as *version. A memory context of its own becomes
+ * current and outlives the connection.
+ */
+extern AdvpgTrained *advpg_training_run(const AdvpgTrainTask *task, Oid schema, bool store, int *version);
+
 #endif

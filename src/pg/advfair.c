@@ -1,10 +1,12 @@
 /*
  * advfair.c
- *		Module start. Nothing runs here but the definition of settings.
+ *		Module start: settings, and with shared_preload_libraries the launcher of jobs.
  */
 #include "pg/advpg.h"
 
 #include "fmgr.h"
+
+#include "pg/queue.h"
 
 PG_MODULE_MAGIC;
 
@@ -14,4 +16,5 @@ void
 _PG_init(void)
 {
 	advpg_guc_init();
+	advpg_queue_init();
 }

@@ -15,6 +15,8 @@
 #include "utils/wait_event.h"
 
 #include "pg/advpg.h"
+#include "pg/checkpoint.h"
+#include "pg/job.h"
 #include "pg/segment.h"
 
 #define REPORT_MS 50 /* how often a waiting backend looks at progress */
@@ -102,6 +104,14 @@ advpg_run_put_rows(AdvpgRun *run, int set, const AdvpgRows *rows)
 		handles[i] = dsm_segment_handle(rows->segments[i]);
 	if (rows->label)
 		advpg_run_put(run, base + ADVPG_KEY_LABEL, rows->label, rows->n, sizeof(int32_t));
+}
+
+AdvCheckpoint *
+advpg_run_checkpoint(shm_toc *toc)
+{
+	void *memory = shm_toc_lookup(toc, ADVPG_KEY_CHECKPOINT, true);
+
+	return memory ? (AdvCheckpoint *) ADVPG_ALIGN64(memory) : NULL;
 }
 
 void
@@ -219,13 +229,17 @@ wait_for_team(AdvpgRun *run, Workers *workers, void (*report)(AdvpgRun *, void *
 		wait_a_little();
 		if (report)
 			report(run, arg);
+		advpg_checkpoint_keep(run, false);
 	}
 	if (shared->error.status != ADV_OK)
 		advpg_raise(&shared->error, NULL);
 	if (atomic_load(&shared->finished) == size && size > 0)
 	{
 		if (atomic_load(&shared->team.abort) == 0)
+		{
+			advpg_checkpoint_keep(run, true);
 			return;
+		}
 		ereport(ERROR, errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("a compute worker was told to stop"));
 	}
 	ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("a compute worker ended unexpectedly"),
@@ -251,6 +265,7 @@ advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun *, void *),
 	Workers workers = {0};
 
 	workers.handles = palloc0(sizeof(BackgroundWorkerHandle *) * wanted);
+	advpg_job_pause();
 	start_workers(run, wanted, &workers);
 	PG_TRY();
 	{
@@ -266,5 +281,6 @@ advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun *, void *),
 		report(run, arg);
 	for (int i = 0; i < workers.n; i++)
 		(void) WaitForBackgroundWorkerShutdown(workers.handles[i]);
+	advpg_job_continue();
 	return atomic_load(&run->shared->size);
 }

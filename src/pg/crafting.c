@@ -14,6 +14,7 @@
 #include "core/loss.h"
 #include "pg/advpg.h"
 #include "pg/callsite.h"
+#include "pg/checkpoint.h"
 #include "pg/compute.h"
 #include "pg/dictionary.h"
 #include "pg/json.h"
@@ -265,6 +266,7 @@ estimate(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
 	advpg_run_estimate(run, n, sizeof(float));
 	advpg_run_estimate(run, n, sizeof(float));
 	advpg_run_estimate(run, spec->search ? n : 0, sizeof(double));
+	advpg_run_estimate(run, adv_attack_pieces(n), 1);
 	advpg_run_estimate_rows(run, spec->rows);
 	if (x)
 		advpg_run_estimate_rows(run, x);
@@ -303,6 +305,115 @@ fill(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
 	advpg_run_put_rows(run, ADVPG_SET_DATA, spec->rows);
 	if (x)
 		advpg_run_put_rows(run, ADVPG_SET_PERTURBED, x);
+}
+
+/* ---- checkpoints of jobs: the results so far, and which pieces they are complete for ---- */
+
+static const struct
+{
+	uint64 key;
+	size_t size;
+} results[] = {{ADVPG_KEY_PREDICTION, sizeof(int32_t)}, {ADVPG_KEY_ADVERSARIAL, sizeof(int32_t)},
+			   {ADVPG_KEY_FLAGS, sizeof(uint8_t)},      {ADVPG_KEY_LINF, sizeof(float)},
+			   {ADVPG_KEY_L2, sizeof(float)},           {ADVPG_KEY_LOSS, sizeof(float)},
+			   {ADVPG_KEY_LEAST_EPS, sizeof(double)}};
+
+/* Bytes of a state: the pieces' flags, then the arrays that there are. */
+static size_t
+state_size(const AdvpgRun *run, size_t n)
+{
+	size_t size = adv_attack_pieces(n);
+
+	for (int i = 0; i < lengthof(results); i++)
+		if (shm_toc_lookup(run->toc, results[i].key, true))
+			size += n * results[i].size;
+	return size;
+}
+
+/* Flags are copied first: what is complete then stays so. */
+static bytea *
+take_attack(AdvpgRun *run)
+{
+	size_t n = run->shared->sets[ADVPG_SET_DATA].n_rows;
+	size_t size = state_size(run, n);
+	atomic_uchar *done = shm_toc_lookup(run->toc, ADVPG_KEY_PIECE_DONE, false);
+	bytea *state;
+	char *to;
+
+	if (size > MaxAllocSize - VARHDRSZ)
+		return NULL; /* more than a value can hold: such a job starts again */
+	state = palloc(size + VARHDRSZ);
+	SET_VARSIZE(state, size + VARHDRSZ);
+	to = VARDATA(state);
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+		*to++ = atomic_load(&done[p]);
+	for (int i = 0; i < lengthof(results); i++)
+	{
+		const void *array = shm_toc_lookup(run->toc, results[i].key, true);
+
+		if (array == NULL)
+			continue;
+		memcpy(to, array, n * results[i].size);
+		to += n * results[i].size;
+	}
+	return state;
+}
+
+/* Classes of complete pieces are such, or else (an output that is not finite) -1. */
+static bool
+check_state(const AdvpgRun *run, size_t n, const unsigned char *done)
+{
+	const int32_t *prediction = shm_toc_lookup(run->toc, ADVPG_KEY_PREDICTION, false);
+	const int32_t *adversarial = shm_toc_lookup(run->toc, ADVPG_KEY_ADVERSARIAL, false);
+	const uint8_t *flags = shm_toc_lookup(run->toc, ADVPG_KEY_FLAGS, false);
+	int classes = run->shared->net.classes;
+
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+	{
+		size_t first, count = adv_attack_piece(n, p, &first);
+
+		for (size_t i = first; i < first + count && done[p]; i++)
+			if ((prediction[i] < 0 || prediction[i] >= classes || adversarial[i] < 0 ||
+				 adversarial[i] >= classes) &&
+				!(flags[i] & ADV_ATTACK_OVERFLOW))
+				return false;
+	}
+	return true;
+}
+
+/* Let the run begin with a state. Examples themselves are not kept, so an attack that returns them has none. */
+static void
+put_checkpoint(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
+{
+	size_t n = spec->rows->n;
+	atomic_uchar *done = advpg_run_put(run, ADVPG_KEY_PIECE_DONE, NULL, adv_attack_pieces(n), 1);
+	bytea *state;
+	const char *from;
+
+	if (x || !advpg_checkpointing())
+		return;
+	run->take_state = take_attack;
+	state = advpg_checkpoint_load();
+	if (state == NULL)
+		return;
+	if (VARSIZE_ANY_EXHDR(state) != state_size(run, n))
+		ereport(ERROR, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				errmsg("checkpoint is that of another attack"));
+	from = VARDATA_ANY(state) + adv_attack_pieces(n);
+	for (int i = 0; i < lengthof(results); i++)
+	{
+		void *array = shm_toc_lookup(run->toc, results[i].key, true);
+
+		if (array == NULL)
+			continue;
+		memcpy(array, from, n * results[i].size);
+		from += n * results[i].size;
+	}
+	if (!check_state(run, n, (unsigned char *) VARDATA_ANY(state)))
+		ereport(ERROR, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				errmsg("checkpoint has no such classes"));
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+		atomic_store(&done[p], VARDATA_ANY(state)[p] != 0);
 }
 
 /* A private copy of a result array. */
@@ -412,6 +523,7 @@ advpg_attack(const AdvpgAttackSpec *spec)
 	estimate(&run, spec, result->x);
 	advpg_run_create(&run, ADVPG_RUN_ATTACK, "the attack");
 	fill(&run, spec, result->x);
+	put_checkpoint(&run, spec, result->x);
 	advpg_progress_phase(spec->phase, n);
 	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), adv_attack_pieces(n)), report,
 							 NULL);

@@ -15,7 +15,9 @@
 #define MIN_MEMORY_KB     1024
 #define DEFAULT_MEMORY_KB (4 * 1024 * 1024)
 
+int advpg_checkpoint_interval = 30;
 int advpg_instruction_set = ADV_ISA_AMX;
+int advpg_max_jobs = 2;
 int advpg_max_memory = DEFAULT_MEMORY_KB;
 bool advpg_verbose = false;
 int advpg_workers = 0;
@@ -38,10 +40,15 @@ assign_instruction_set(int most, void *extra)
 void
 advpg_guc_init(void)
 {
+	DefineCustomIntVariable("advfair.checkpoint_interval",
+							"Time between two checkpoints of a job.", NULL, &advpg_checkpoint_interval, 30, 1,
+							86400, PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomEnumVariable("advfair.instruction_set",
 							 "Widest instruction set that may be used; auto means what the processor has.",
 							 NULL, &advpg_instruction_set, ADV_ISA_AMX, instruction_sets, PGC_USERSET, 0,
 							 NULL, assign_instruction_set, NULL);
+	DefineCustomIntVariable("advfair.max_jobs", "Most jobs the launcher runs at a time; 0 starts none.", NULL,
+							&advpg_max_jobs, 2, 0, ADVPG_MOST_JOBS, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.max_memory",
 							"Most shared memory one operation may use for rows, weights and results.", NULL,
 							&advpg_max_memory, DEFAULT_MEMORY_KB, MIN_MEMORY_KB, INT_MAX, PGC_USERSET,

@@ -13,6 +13,7 @@
 
 #include "pg/advpg.h"
 #include "pg/callsite.h"
+#include "pg/checkpoint.h"
 #include "pg/json.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
@@ -233,6 +234,21 @@ advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnsla
 	}
 }
 
+/* What a checkpoint of an attack is worth nothing without. */
+static void
+announce(const AdvpgVictim *victim)
+{
+	const AdvModel *models[] = {&victim->e->model, victim->crafter};
+	char *digest;
+
+	if (!advpg_checkpointing())
+		return;
+	digest = advpg_rows_digest(victim->e->rows);
+	advpg_checkpoint_saw(digest, strlen(digest));
+	for (int i = 0; i < lengthof(models); i++)
+		advpg_checkpoint_saw(models[i]->params, sizeof(float) * models[i]->net.n_params);
+}
+
 AdvpgVictim *
 advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
 {
@@ -240,6 +256,7 @@ advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
 
 	victim->e = advpg_evaluation_open(spec);
 	open_crafter(victim, spec->schema, craft_on);
+	announce(victim);
 	return victim;
 }
 
@@ -248,7 +265,8 @@ advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, 
 {
 	AdvpgVictim *volatile victim = NULL;
 	MemoryContext context = CurrentMemoryContext;
-	AdvpgEvaluationSpec spec = {.schema = schema, .need_label = true};
+	AdvpgEvaluationSpec spec = {
+		.schema = schema, .need_label = true, .want_order = advpg_checkpointing() /* for a digest */};
 
 	if (task->model == NULL)
 		advpg_task_invalid("model", "is missing");

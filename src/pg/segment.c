@@ -6,6 +6,8 @@
 
 #include <sys/mman.h>
 
+#include "pg/job.h"
+
 void
 advpg_segment_map(dsm_segment *segment, bool write)
 {
@@ -43,6 +45,8 @@ advpg_segment_create(size_t size)
 		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				errmsg("no slot is free for %zu bytes of dynamic shared memory", size),
 				errhint("Slots grow with max_connections; run fewer operations at once."));
+	if (advpg_in_job())
+		dsm_pin_mapping(segment); /* it outlives the transaction that reads the rows */
 	advpg_segment_map(segment, true);
 	return segment;
 }

@@ -25,65 +25,6 @@ PG_FUNCTION_INFO_V1(advfair_adv_train);
 PG_FUNCTION_INFO_V1(advfair_fit);
 PG_FUNCTION_INFO_V1(advfair_retrain);
 
-static Jsonb *
-training_metrics(const AdvpgTrained *trained)
-{
-	JsonbParseState *state = NULL;
-	const AdvEpoch *last = &trained->epochs[trained->n_epochs - 1];
-
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	advpg_json_put_number(&state, "rows", trained->n_rows);
-	advpg_json_put_number(&state, "examples", trained->n_examples);
-	advpg_json_put_number(&state, "loss", last->loss);
-	advpg_json_put_number(&state, "accuracy", last->accuracy);
-	if (!isnan(last->validation_loss))
-	{
-		advpg_json_put_number(&state, "validation_loss", last->validation_loss);
-		advpg_json_put_number(&state, "validation_accuracy", last->validation_accuracy);
-	}
-	if (!isnan(trained->twin_success))
-		advpg_json_put_number(&state, "twin_success", trained->twin_success);
-	advpg_json_put_number(&state, "read_seconds", trained->read_seconds);
-	advpg_json_put_number(&state, "seconds", trained->seconds);
-	advpg_json_put_number(&state, "workers", trained->n_workers);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/*
- * Train in a memory context of its own with a connection to SPI; with store, add the model to the registry. schema is the
- * extension's. The context becomes current and outlives the connection.
- */
-static AdvpgTrained *
-train(const AdvpgTrainTask *task, Oid schema, bool store, int *version)
-{
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "advfair training", ALLOCSET_DEFAULT_SIZES);
-	AdvpgTrained *volatile trained = NULL;
-
-	SPI_connect();
-	MemoryContextSwitchTo(context);
-	advpg_progress_begin(task->adversarial ? "adv_train" : "train", task->model);
-	PG_TRY();
-	{
-		trained = advpg_training(task, schema);
-		if (store)
-		{
-			advpg_progress_phase("storing", 0);
-			*version = advpg_registry_add(schema, task->model, advpg_train_task_write(&trained->task),
-										  trained->digest, training_metrics(trained), trained->model,
-										  trained->epochs, trained->n_epochs);
-		}
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	return trained;
-}
-
 /* Run a task, store its model, and return the row that tells about it. */
 static Datum
 train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
@@ -99,7 +40,7 @@ train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);
-	trained = train(task, schema, true, &version);
+	trained = advpg_training_run(task, schema, true, &version);
 	last = &trained->epochs[trained->n_epochs - 1];
 	values[0] = CStringGetTextDatum(task->model);
 	values[1] = Int32GetDatum(version);
@@ -136,7 +77,7 @@ advfair_fit(PG_FUNCTION_ARGS)
 	AdvpgTrainTask task;
 
 	advpg_train_task_read(PG_GETARG_JSONB_P(0), false, &task);
-	PG_RETURN_BYTEA_P(train(&task, get_func_namespace(fcinfo->flinfo->fn_oid), false, NULL)->model);
+	PG_RETURN_BYTEA_P(advpg_training_run(&task, get_func_namespace(fcinfo->flinfo->fn_oid), false, NULL)->model);
 }
 
 Datum

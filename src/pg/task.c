@@ -469,6 +469,12 @@ find_key(const AdvpgTaskKind *kind, const JsonbValue *name, void *task, void **b
 			errhint("Keys of a task of kind %s are kind%s.", kind->name, allowed.data));
 }
 
+size_t
+advpg_task_size(const AdvpgTaskKind *kind)
+{
+	return kind->size;
+}
+
 void
 advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result)
 {

@@ -23,6 +23,7 @@
 #include "pg/advpg.h"
 #include "pg/compat.h"
 #include "pg/callsite.h"
+#include "pg/checkpoint.h"
 #include "pg/compute.h"
 #include "pg/crafting.h"
 #include "pg/json.h"
@@ -383,20 +384,77 @@ advpg_plan_put(AdvpgRun *run, const AdvpgPlan *t)
 		advpg_run_put_rows(run, ADVPG_SET_PERTURBED, t->twins);
 }
 
+/* ---- checkpoints of jobs ---- */
+
+/* Room for them; an earlier attempt's state must be a state of this training. */
+static void
+estimate_checkpoint(AdvpgRun *run, const AdvpgPlan *t, const bytea *resume)
+{
+	AdvError err;
+
+	if (!advpg_checkpointing())
+		return;
+	advpg_run_estimate(run, 1, sizeof(AdvCheckpoint) + adv_checkpoint_size(&t->net, &t->spec) + 64);
+	if (resume == NULL)
+		return;
+	if (adv_checkpoint_check(VARDATA_ANY(resume), VARSIZE_ANY_EXHDR(resume), &t->net, &t->spec,
+							 t->n_examples, &err) != ADV_OK)
+		advpg_raise(&err, NULL);
+	advpg_run_estimate(run, VARSIZE_ANY_EXHDR(resume), 1);
+}
+
+/* Have one taken, or hand over the one that was. */
+static bytea *
+take_training(AdvpgRun *run)
+{
+	AdvCheckpoint *checkpoint = advpg_run_checkpoint(run->toc);
+	int taken = atomic_load(&checkpoint->taken);
+	size_t size = adv_checkpoint_size(&run->shared->net, &run->shared->spec);
+	bytea *state;
+
+	if (taken == run->states_taken)
+	{
+		atomic_store(&checkpoint->wanted, 1);
+		return NULL;
+	}
+	run->states_taken = taken;
+	if (size > MaxAllocSize - VARHDRSZ)
+		return NULL; /* more than a value can hold: such a job starts again */
+	state = palloc(size + VARHDRSZ);
+	SET_VARSIZE(state, size + VARHDRSZ);
+	memcpy(VARDATA(state), checkpoint->state, size);
+	return state;
+}
+
+static void
+put_checkpoint(AdvpgRun *run, const AdvpgPlan *t, const bytea *resume)
+{
+	if (!advpg_checkpointing())
+		return;
+	advpg_run_put(run, ADVPG_KEY_CHECKPOINT, NULL, 1,
+				  sizeof(AdvCheckpoint) + adv_checkpoint_size(&t->net, &t->spec) + 64);
+	if (resume)
+		advpg_run_put(run, ADVPG_KEY_RESUME, VARDATA_ANY(resume), VARSIZE_ANY_EXHDR(resume), 1);
+	run->take_state = take_training;
+}
+
 /* Train the plan's network: params (n_params) and epochs (spec.epochs) receive the results; returns how many epochs there were. */
 static int
 run_plan(AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *n_workers)
 {
 	int slices = (t->spec.batch_size + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	Report r = {strcmp(phase, "computing") == 0 ? "" : psprintf("%s: ", phase), 0};
+	bytea *resume = advpg_checkpoint_load();
 	AdvTrainState *state;
 	AdvpgRun run;
 	int n_epochs;
 
 	advpg_run_init(&run);
 	advpg_plan_estimate(&run, t);
+	estimate_checkpoint(&run, t, resume);
 	advpg_run_create(&run, ADVPG_RUN_TRAIN, "the training");
 	advpg_plan_put(&run, t);
+	put_checkpoint(&run, t, resume);
 	advpg_progress_phase(phase, (uint64) t->spec.epochs * t->n_examples);
 	*n_workers = advpg_run_workers(&run, Min(advpg_wanted_workers(t->task.workers), slices), report, &r);
 
@@ -603,6 +661,25 @@ seconds_since(instr_time start)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
+/* What a checkpoint of this training is worth nothing without. */
+static void
+announce(const AdvpgPlan *t)
+{
+	char *digest;
+
+	if (!advpg_checkpointing())
+		return;
+	digest = advpg_rows_digest(t->rows);
+	advpg_checkpoint_saw(digest, strlen(digest));
+	if (t->validation)
+	{
+		digest = advpg_rows_digest(t->validation);
+		advpg_checkpoint_saw(digest, strlen(digest));
+	}
+	if (t->task.source_id)
+		advpg_checkpoint_saw(t->source.params, sizeof(float) * t->source.net.n_params);
+}
+
 AdvpgPlan *
 advpg_plan(const AdvpgTrainTask *task, Oid schema)
 {
@@ -625,6 +702,7 @@ advpg_plan(const AdvpgTrainTask *task, Oid schema)
 	read_training(t);
 	read_validation(t);
 	t->read_seconds = seconds_since(start);
+	announce(t);
 	make_examples(t);
 	make_network(t);
 	t->spec = train_spec(&t->task);
@@ -683,4 +761,61 @@ advpg_training(const AdvpgTrainTask *task, Oid schema)
 	result->task = plan->task;
 	result->n_examples = plan->n_examples;
 	return result;
+}
+
+/* ---- storing ---- */
+
+static Jsonb *
+training_metrics(const AdvpgTrained *trained)
+{
+	JsonbParseState *state = NULL;
+	const AdvEpoch *last = &trained->epochs[trained->n_epochs - 1];
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	advpg_json_put_number(&state, "rows", trained->n_rows);
+	advpg_json_put_number(&state, "examples", trained->n_examples);
+	advpg_json_put_number(&state, "loss", last->loss);
+	advpg_json_put_number(&state, "accuracy", last->accuracy);
+	if (!isnan(last->validation_loss))
+	{
+		advpg_json_put_number(&state, "validation_loss", last->validation_loss);
+		advpg_json_put_number(&state, "validation_accuracy", last->validation_accuracy);
+	}
+	if (!isnan(trained->twin_success))
+		advpg_json_put_number(&state, "twin_success", trained->twin_success);
+	advpg_json_put_number(&state, "read_seconds", trained->read_seconds);
+	advpg_json_put_number(&state, "seconds", trained->seconds);
+	advpg_json_put_number(&state, "workers", trained->n_workers);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+AdvpgTrained *
+advpg_training_run(const AdvpgTrainTask *task, Oid schema, bool store, int *version)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "advfair training", ALLOCSET_DEFAULT_SIZES);
+	AdvpgTrained *volatile trained = NULL;
+
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	advpg_progress_begin(task->adversarial ? "adv_train" : "train", task->model);
+	PG_TRY();
+	{
+		trained = advpg_training(task, schema);
+		if (store)
+		{
+			advpg_progress_phase("storing", 0);
+			*version = advpg_registry_add(schema, task->model, advpg_train_task_write(&trained->task),
+										  trained->digest, training_metrics(trained), trained->model,
+										  trained->epochs, trained->n_epochs);
+		}
+	}
+	PG_FINALLY();
+	{
+		advpg_progress_end();
+	}
+	PG_END_TRY();
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return trained;
 }

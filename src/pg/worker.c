@@ -152,6 +152,8 @@ run_train(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	t->private = private_memory(adv_train_private_size(t->net, t->spec), err);
 	if (t->private == NULL)
 		return ADV_LIMIT;
+	t->checkpoint = advpg_run_checkpoint(toc);
+	t->resume = shm_toc_lookup(toc, ADVPG_KEY_RESUME, true);
 	return adv_train(t, team, err);
 }
 
@@ -262,6 +264,7 @@ run_attack(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	run.result.l2 = shm_toc_lookup(toc, ADVPG_KEY_L2, false);
 	run.result.loss = shm_toc_lookup(toc, ADVPG_KEY_LOSS, false);
 	run.result.eps = shm_toc_lookup(toc, ADVPG_KEY_LEAST_EPS, true);
+	run.piece_done = shm_toc_lookup(toc, ADVPG_KEY_PIECE_DONE, true);
 	run.state = &shared->attack_state;
 	run.private = private_memory(size, err);
 	if (run.private == NULL)

@@ -1,0 +1,263 @@
+/*
+ * jobkind.c
+ *		From a job's task to what carries it out, and from rows to a table.
+ */
+#include "pg/jobkind.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "pg/advpg.h"
+#include "pg/json.h"
+#include "pg/produce.h"
+#include "pg/task.h"
+#include "pg/training.h"
+
+#define INTO   "into"
+#define RESULT "advfair_result" /* what a query calls the rows that become a table */
+
+typedef struct Kind
+{
+	const char *name;
+	const AdvpgTaskKind *task; /* NULL: a training */
+	AdvpgProduce produce;
+	const char *function; /* whose rows they are */
+} Kind;
+
+static const Kind kinds[] = {
+	{"train", NULL, NULL, NULL},
+	{"adv_train", NULL, NULL, NULL},
+	{"attack", &advpg_attack_kind, advpg_produce_pgd, "advfair_pgd"},
+	{"fgsm", &advpg_attack_kind, advpg_produce_fgsm, "advfair_fgsm"},
+	{"least_eps", &advpg_least_eps_kind, advpg_produce_least_eps, "advfair_least_eps"},
+	{"class_robustness", &advpg_class_robustness_kind, advpg_produce_class_robustness,
+	 "advfair_class_robustness"},
+	{"class_least_eps", &advpg_least_eps_kind, advpg_produce_class_least_eps, "advfair_class_least_eps"},
+	{"luf", &advpg_luf_kind, advpg_produce_luf, "advfair_luf_rows"},
+	{"audit", &advpg_audit_kind, advpg_produce_audit, "advfair_audit"},
+	{"compare", &advpg_compare_kind, advpg_produce_compare, "advfair_compare"},
+};
+
+/* ---- tasks ---- */
+
+static const Kind *
+find_kind(Jsonb *task)
+{
+	char *name;
+	StringInfoData allowed;
+
+	if (!JB_ROOT_IS_OBJECT(task))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a task must be a JSON object"));
+	name = advpg_task_text(task, "kind");
+	initStringInfo(&allowed);
+	for (int i = 0; i < lengthof(kinds); i++)
+	{
+		if (name && strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+		appendStringInfo(&allowed, "%s%s", i ? ", " : "", kinds[i].name);
+	}
+	if (name == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("task key \"kind\" is missing, or not a string"),
+				errhint("It is one of: %s.", allowed.data));
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("task key \"kind\" is \"%s\", but must be one of: %s", name, allowed.data));
+	return NULL;
+}
+
+/* The task without what only jobs know. */
+static Jsonb *
+plain_task(Jsonb *task)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *it = JsonbIteratorInit(&task->root);
+	JsonbValue name;
+	JsonbValue value;
+
+	(void) JsonbIteratorNext(&it, &name, false);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while (JsonbIteratorNext(&it, &name, true) == WJB_KEY)
+	{
+		(void) JsonbIteratorNext(&it, &value, true);
+		if ((name.val.string.len == strlen(INTO) && memcmp(name.val.string.val, INTO, strlen(INTO)) == 0) ||
+			(name.val.string.len == 4 && memcmp(name.val.string.val, "kind", 4) == 0))
+			continue;
+		pushJsonbValue(&state, WJB_KEY, &name);
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* The table that rows go to, as it can be written in a statement. It must not be there yet. */
+static char *
+check_table(Jsonb *task)
+{
+	char *into = advpg_task_text(task, INTO);
+	RangeVar *name;
+	Oid schema;
+
+	if (into == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"" INTO "\" is missing"),
+				errhint("Name the table that the rows of the result shall become."));
+	name = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(into)));
+	schema = RangeVarGetCreationNamespace(name);
+	if (isAnyTempNamespace(schema))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("table \"%s\" would be temporary", into),
+				errdetail("A job has a session of its own, whose temporary tables nobody else sees."));
+	if (OidIsValid(get_relname_relid(name->relname, schema)))
+		ereport(ERROR, errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" already exists", into),
+				errhint("Drop it, or name another table by task key \"" INTO "\"."));
+	return quote_qualified_identifier(get_namespace_name(schema), name->relname);
+}
+
+static void
+check_training(Jsonb *task)
+{
+	AdvpgTrainTask training;
+
+	advpg_train_task_read(task, true, &training);
+}
+
+void
+advpg_jobkind_check(Jsonb *task)
+{
+	const Kind *kind = find_kind(task);
+
+	if (kind->task == NULL)
+		check_training(task);
+	else
+	{
+		void *scratch = palloc(advpg_task_size(kind->task));
+
+		advpg_task_read(kind->task, plain_task(task), scratch);
+		(void) check_table(task);
+	}
+}
+
+/* ---- rows as a table ---- */
+
+/* The row type of an SQL function of the extension; where there are two, the plain one. */
+static TupleDesc
+function_rows(Oid schema, const char *name)
+{
+	CatCList *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	TupleDesc desc = NULL;
+
+	for (int i = 0; i < list->n_members; i++)
+	{
+		HeapTuple tuple = &list->members[i]->tuple;
+		TupleDesc found;
+
+		if (((Form_pg_proc) GETSTRUCT(tuple))->pronamespace != schema)
+			continue;
+		found = build_function_result_tupdesc_t(tuple);
+		if (desc == NULL || (found && !IsPolymorphicType(TupleDescAttr(found, 0)->atttypid)))
+			desc = found;
+	}
+	ReleaseSysCacheList(list);
+	if (desc == NULL)
+		elog(ERROR, "function %s has no rows", name);
+	return desc;
+}
+
+typedef struct TableOutput
+{
+	AdvpgOutput output; /* must be first */
+	Oid schema;
+	const char *function;
+} TableOutput;
+
+/* All is computed: from here on there is one transaction, the last one. */
+static void
+begin_table(AdvpgOutput *output, Oid id_type)
+{
+	TableOutput *table = (TableOutput *) output;
+
+	output->desc = CreateTupleDescCopy(function_rows(table->schema, table->function));
+	if (OidIsValid(id_type))
+		TupleDescInitEntry(output->desc, 1, NameStr(TupleDescAttr(output->desc, 0)->attname), id_type, -1, 0);
+	output->store = tuplestore_begin_heap(false, false, work_mem);
+}
+
+static uint64
+make_table(AdvpgOutput *output, const char *table)
+{
+	EphemeralNamedRelation rows = palloc0(sizeof(EphemeralNamedRelationData));
+	uint64 n;
+
+	rows->md.name = RESULT;
+	rows->md.reliddesc = InvalidOid;
+	rows->md.tupdesc = output->desc;
+	rows->md.enrtype = ENR_NAMED_TUPLESTORE;
+	rows->md.enrtuples = tuplestore_tuple_count(output->store);
+	rows->reldata = output->store;
+	SPI_connect();
+	if (SPI_register_relation(rows) != SPI_OK_REL_REGISTER ||
+		SPI_execute(psprintf("CREATE TABLE %s AS SELECT * FROM " RESULT, table), false, 0) < 0)
+		elog(ERROR, "could not create table %s", table);
+	n = SPI_processed;
+	SPI_finish();
+	return n;
+}
+
+static Jsonb *
+run_rows(Oid schema, const Kind *kind, Jsonb *task)
+{
+	TableOutput table = {{ANYELEMENTOID, begin_table}, schema, kind->function};
+	JsonbParseState *state = NULL;
+	char *name = check_table(task);
+	uint64 n;
+
+	kind->produce(schema, plain_task(task), &table.output);
+	n = make_table(&table.output, name);
+	tuplestore_end(table.output.store);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	advpg_json_put_string(&state, "table", name);
+	advpg_json_put_number(&state, "rows", n);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* ---- models ---- */
+
+static Jsonb *
+run_training(Oid schema, Jsonb *task)
+{
+	JsonbParseState *state = NULL;
+	AdvpgTrainTask training;
+	const AdvEpoch *last;
+	AdvpgTrained *trained;
+	int version;
+
+	advpg_train_task_read(task, true, &training);
+	trained = advpg_training_run(&training, schema, true, &version);
+	last = &trained->epochs[trained->n_epochs - 1];
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	advpg_json_put_string(&state, "model", training.model);
+	advpg_json_put_number(&state, "version", version);
+	advpg_json_put_number(&state, "epochs", trained->n_epochs);
+	advpg_json_put_number(&state, "loss", last->loss);
+	advpg_json_put_number(&state, "accuracy", last->accuracy);
+	advpg_json_put_number(&state, "seconds", trained->seconds);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+Jsonb *
+advpg_jobkind_run(Oid schema, Jsonb *task)
+{
+	const Kind *kind = find_kind(task);
+
+	return kind->task ? run_rows(schema, kind, task) : run_training(schema, task);
+}

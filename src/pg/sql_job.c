@@ -1,0 +1,355 @@
+/*
+ * sql_job.c
+ *		Jobs as users see them: advfair_submit, advfair_cancel, advfair_wait, advfair_run_jobs, and the trigger that tells others of a
+ *		change. All access to the table is by plain SQL with the caller's rights.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "pg/advpg.h"
+#include "pg/jobkind.h"
+#include "pg/queue.h"
+
+PG_FUNCTION_INFO_V1(advfair_submit);
+PG_FUNCTION_INFO_V1(advfair_cancel);
+PG_FUNCTION_INFO_V1(advfair_wait);
+PG_FUNCTION_INFO_V1(advfair_run_jobs);
+PG_FUNCTION_INFO_V1(advfair_job_changed);
+
+#define LOOK_MS     50  /* how often a waiting session looks at a job */
+#define RUN_LOOK_MS 200 /* how often one that runs jobs looks for more */
+
+static const char *
+schema_name(Oid schema)
+{
+	return quote_identifier(get_namespace_name(schema));
+}
+
+/* What advfair_wait and advfair_cancel are to say of a job the caller does not see. */
+static void
+no_such_job(int64 job, const char *schema)
+{
+	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("job " INT64_FORMAT " does not exist", job),
+			errhint("SELECT job, state FROM %s.advfair_jobs lists your jobs.", schema));
+}
+
+/* ---- submit ---- */
+
+Datum
+advfair_submit(PG_FUNCTION_ARGS)
+{
+	Oid types[] = {JSONBOID, TIMESTAMPTZOID, INT4OID, TEXTOID};
+	const char *schema = schema_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	Datum values[4];
+	char nulls[4];
+	bool isnull;
+	int64 job;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("task must not be NULL"));
+	PreventCommandIfReadOnly("advfair_submit()");
+	advpg_jobkind_check(PG_GETARG_JSONB_P(0));
+	for (int i = 0; i < 4; i++)
+	{
+		values[i] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	SPI_connect();
+	if (SPI_execute_with_args(
+			psprintf("INSERT INTO %s.advfair_job (task, not_before, max_attempts, on_change, settings)"
+					 " VALUES ($1, COALESCE($2, pg_catalog.clock_timestamp()), COALESCE($3, 5),"
+					 " COALESCE($4, 'restart'), %s.advfair_job_settings()) RETURNING job",
+					 schema, schema),
+			4, types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING ||
+		SPI_processed != 1)
+		elog(ERROR, "could not write advfair_job");
+	job = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	PG_RETURN_INT64(job);
+}
+
+/* Tells listeners of a new state, and the launcher of a job to run. */
+Datum
+advfair_job_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	HeapTuple row;
+	TupleDesc desc;
+	char channel[64];
+	char *state;
+	bool isnull;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+		TRIGGER_FIRED_BEFORE(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("advfair_job_changed must be called as a trigger after insert or update of a row"));
+	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+	desc = RelationGetDescr(data->tg_relation);
+	state = SPI_getvalue(row, desc, SPI_fnumber(desc, "state"));
+	if (state == NULL || SPI_fnumber(desc, "job") <= 0)
+		elog(ERROR, "advfair_job_changed is for advfair_job");
+	snprintf(channel, sizeof(channel), "advfair_job_" INT64_FORMAT,
+			 DatumGetInt64(heap_getattr(row, SPI_fnumber(desc, "job"), desc, &isnull)));
+	Async_Notify(channel, state);
+	if (strcmp(state, "queued") == 0)
+		advpg_queue_wake_at_commit();
+	return PointerGetDatum(row);
+}
+
+/* ---- cancel ---- */
+
+/* Interrupt the process that runs a job, if there is one. */
+static bool
+interrupt(int64 job, const char *schema)
+{
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(job)};
+	Datum pid;
+	bool isnull;
+
+	if (SPI_execute_with_args(psprintf("SELECT %s.advfair_job_pid($1)", schema), 1, types, values, NULL, true,
+							  1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_locks");
+	pid = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	return !isnull && kill(DatumGetInt32(pid), SIGINT) == 0;
+}
+
+Datum
+advfair_cancel(PG_FUNCTION_ARGS)
+{
+	int64 job = PG_GETARG_INT64(0);
+	const char *schema = schema_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(job)};
+	bool cancelled;
+
+	PreventCommandIfReadOnly("advfair_cancel()");
+	SPI_connect();
+	/* a member of pg_monitor sees jobs, but the update finds only those it may change */
+	if (SPI_execute_with_args(
+			psprintf("UPDATE %s.advfair_job SET state = 'cancelled',"
+					 " finished_at = pg_catalog.clock_timestamp()"
+					 " WHERE job OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'queued'",
+					 schema),
+			1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not write advfair_job");
+	cancelled = SPI_processed == 1;
+	if (!cancelled)
+	{
+		if (SPI_execute_with_args(psprintf("SELECT state OPERATOR(pg_catalog.=) 'running' FROM %s.advfair_job"
+										   " WHERE job OPERATOR(pg_catalog.=) $1 AND %s.advfair_owns(owner)",
+										   schema, schema),
+								  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not read advfair_job");
+		if (SPI_processed == 0)
+			no_such_job(job, schema);
+		cancelled = strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), "t") == 0 &&
+					interrupt(job, schema);
+	}
+	SPI_finish();
+	PG_RETURN_BOOL(cancelled);
+}
+
+/* ---- wait ---- */
+
+/* A job's state by now, and whether it was submitted by a transaction that is still under way: this one. */
+static char *
+read_state(int64 job, const char *schema, bool *by_us)
+{
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(job)};
+	char *state;
+
+	if (SPI_execute_with_args(
+			psprintf("SELECT state, xmin::text OPERATOR(pg_catalog.=) ((pg_catalog.txid_current_if_assigned()"
+					 " OPERATOR(pg_catalog.%%) 4294967296))::text FROM %s.advfair_job"
+					 " WHERE job OPERATOR(pg_catalog.=) $1",
+					 schema),
+			1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read advfair_job");
+	if (SPI_processed == 0)
+		no_such_job(job, schema);
+	state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	*by_us = state != NULL && SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) != NULL &&
+			 strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), "t") == 0;
+	return state;
+}
+
+static bool
+is_final(const char *state)
+{
+	return strcmp(state, "queued") != 0 && strcmp(state, "running") != 0;
+}
+
+static void
+wait_ms(long ms)
+{
+	if (WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION) &
+		WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+Datum
+advfair_wait(PG_FUNCTION_ARGS)
+{
+	const char *schema = schema_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	TimestampTz until = DT_NOEND;
+	char final[16] = "";
+	int64 job;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	job = PG_GETARG_INT64(0);
+	if (!PG_ARGISNULL(1))
+		until = DatumGetTimestampTz(DirectFunctionCall2(
+			timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
+	if (IsolationUsesXactSnapshot())
+		ereport(
+			ERROR, errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			errmsg("advfair_wait() cannot be used in a transaction that is REPEATABLE READ or SERIALIZABLE"),
+			errdetail("It would never see the job change."));
+	if (!advpg_queue_exists())
+		ereport(
+			NOTICE, errmsg("no launcher starts jobs on this server"),
+			errhint(
+				"CALL %s.advfair_run_jobs() in another session, or add advfair to shared_preload_libraries.",
+				schema));
+	while (final[0] == '\0')
+	{
+		char *state;
+		bool by_us;
+
+		SPI_connect();
+		state = read_state(job, schema, &by_us);
+		if (is_final(state) || GetCurrentTimestamp() >= until)
+			strlcpy(final, state, sizeof(final));
+		else if (by_us && strcmp(state, "queued") == 0)
+			ereport(
+				ERROR, errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				errmsg("job " INT64_FORMAT " was submitted by the transaction that is to wait for it", job),
+				errhint("Nobody sees it before this transaction commits."));
+		SPI_finish();
+		if (final[0] == '\0')
+			wait_ms(LOOK_MS);
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(final));
+}
+
+/* ---- run ---- */
+
+typedef struct Processes
+{
+	int n;
+	BackgroundWorkerHandle *handles[ADVPG_MOST_JOBS];
+} Processes;
+
+/* Forget those that have ended. */
+static void
+reap(Processes *p)
+{
+	for (int i = 0; i < p->n;)
+	{
+		pid_t pid;
+
+		if (GetBackgroundWorkerPid(p->handles[i], &pid) == BGWH_STOPPED)
+			p->handles[i] = p->handles[--p->n];
+		else
+			i++;
+	}
+}
+
+static void
+stop(int code, Datum arg)
+{
+	Processes *p = (Processes *) DatumGetPointer(arg);
+
+	for (int i = 0; i < p->n; i++)
+		TerminateBackgroundWorker(p->handles[i]);
+}
+
+/* Jobs that are due and that the caller may have run. */
+static int64
+count_due(const char *schema)
+{
+	bool isnull;
+	int64 n;
+
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	if (SPI_execute(psprintf("SELECT %s.advfair_jobs_due()", schema), false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read advfair_job");
+	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return n;
+}
+
+static void
+run_due(const char *schema, int most, Processes *p)
+{
+	AdvpgJobOrder order = {-1, GetUserId()};
+	int64 due;
+
+	while ((due = count_due(schema)) > 0 || p->n > 0)
+	{
+		for (; p->n < Min(due, most); p->n++)
+			if ((p->handles[p->n] = advpg_queue_start(MyDatabaseId, order)) == NULL)
+				break;
+		if (p->n == 0)
+			ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					errmsg("no background worker slot is free for a job"),
+					errdetail("All %d of max_worker_processes are in use.", max_worker_processes),
+					errhint("Wait for other operations to end, or increase max_worker_processes."));
+		wait_ms(RUN_LOOK_MS);
+		reap(p);
+	}
+}
+
+Datum
+advfair_run_jobs(PG_FUNCTION_ARGS)
+{
+	char *schema =
+		MemoryContextStrdup(PortalContext, schema_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
+	int most = PG_ARGISNULL(0) ? advpg_max_jobs : PG_GETARG_INT32(0);
+	Processes *p = MemoryContextAllocZero(PortalContext, sizeof(Processes));
+
+	if (!(fcinfo->context && IsA(fcinfo->context, CallContext)) || ((CallContext *) fcinfo->context)->atomic)
+		ereport(
+			ERROR, errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			errmsg("advfair_run_jobs() cannot be called in a transaction block or a function"),
+			errdetail("Jobs run in transactions of their own, which the one of the call would never see."));
+	if (most < 1 || most > ADVPG_MOST_JOBS)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("at_once must be between 1 and %d", ADVPG_MOST_JOBS));
+	PreventCommandDuringRecovery("advfair_run_jobs()");
+
+	/* the snapshot of the call would hold back vacuum for as long as jobs run */
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	SPI_commit();
+	SPI_finish();
+	PG_ENSURE_ERROR_CLEANUP(stop, PointerGetDatum(p));
+	{
+		run_due(schema, most, p);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(stop, PointerGetDatum(p));
+	PG_RETURN_VOID();
+}
