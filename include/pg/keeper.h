@@ -42,6 +42,12 @@ typedef struct BackgroundWorkerHandle *AdvpgKeeper;
  */
 extern int advpg_keeper_load(AdvpgRun *run, size_t n_eval);
 
+/*
+ * Delete the parts of a run that is through, in the current transaction: for a job, whose result is stored in the same one. Needs a
+ * connection to SPI.
+ */
+extern void advpg_keeper_forget(AdvpgRun *run);
+
 /* Start a keeper for a run; NULL where nothing can be kept (read-only transaction, standby, no free slot). */
 extern AdvpgKeeper advpg_keeper_start(AdvpgRun *run);
 

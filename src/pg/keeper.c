@@ -33,6 +33,30 @@
 
 PGDLLEXPORT void advfair_keeper_main(Datum arg);
 
+/*
+ * Delete the parts of a run, in the current transaction. A longer run of the same digest, with more rows left out, has others, which it may
+ * need again.
+ */
+static void
+delete_parts(const AdvpgKeeperRun *run, const int64 *part, uint64 n)
+{
+	Oid types[] = {TEXTOID, INT8ARRAYOID};
+	Datum values[2];
+	Datum *parts = palloc_extended(sizeof(Datum) * (n + 1), MCXT_ALLOC_HUGE);
+
+	for (uint64 m = 0; m < n; m++)
+		parts[m] = Int64GetDatum(part[m]);
+	values[0] = CStringGetTextDatum(run->digest);
+	values[1] =
+		PointerGetDatum(construct_array(parts, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (SPI_execute_with_args(psprintf("DELETE FROM %s." TABLE " WHERE digest OPERATOR(pg_catalog.=) $1"
+									   " AND part OPERATOR(pg_catalog.=) ANY ($2)"
+									   " AND owner OPERATOR(pg_catalog.=) current_user",
+									   quote_identifier(get_namespace_name(run->schema))),
+							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete from " TABLE);
+}
+
 /* ---- the leader's side ---- */
 
 int
@@ -72,6 +96,16 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 	SPI_freetuptable(SPI_tuptable);
 	MemoryContextSwitchTo(context);
 	return loaded;
+}
+
+void
+advpg_keeper_forget(AdvpgRun *run)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	delete_parts(shm_toc_lookup(run->toc, ADVPG_KEY_KEEPER, false),
+				 shm_toc_lookup(run->toc, ADVPG_KEY_PARTS, false), run->shared->n_models);
+	MemoryContextSwitchTo(context);
 }
 
 AdvpgKeeper
@@ -200,30 +234,6 @@ keep_finished(Keeper *k)
 		commit();
 }
 
-/* Delete the parts of this run. A longer one of the same digest, with more rows left out, has others, which it may need again. */
-static void
-forget(Keeper *k)
-{
-	Oid types[] = {TEXTOID, INT8ARRAYOID};
-	Datum values[2];
-	Datum *parts;
-
-	begin(k);
-	parts = palloc_extended(sizeof(Datum) * k->shared->n_models, MCXT_ALLOC_HUGE);
-	for (uint64 m = 0; m < k->shared->n_models; m++)
-		parts[m] = Int64GetDatum(k->part[m]);
-	values[0] = CStringGetTextDatum(k->run->digest);
-	values[1] = PointerGetDatum(construct_array(parts, k->shared->n_models, INT8OID, sizeof(int64),
-												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	if (SPI_execute_with_args(psprintf("DELETE FROM %s." TABLE " WHERE digest OPERATOR(pg_catalog.=) $1"
-									   " AND part OPERATOR(pg_catalog.=) ANY ($2)"
-									   " AND owner OPERATOR(pg_catalog.=) current_user",
-									   quote_identifier(get_namespace_name(k->run->schema))),
-							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not delete from " TABLE);
-	commit();
-}
-
 /* Parts that were there before are kept already. */
 static void
 note_kept(Keeper *k)
@@ -274,7 +284,11 @@ advfair_keeper_main(Datum arg)
 		last = ShutdownRequestPending || atomic_load(&k.shared->team.abort) != 0;
 		order = atomic_load(&k.shared->keeper);
 		if (order == ADVPG_KEEPER_FORGET)
-			forget(&k);
+		{
+			begin(&k);
+			delete_parts(k.run, k.part, k.shared->n_models);
+			commit();
+		}
 		else
 			keep_finished(&k);
 	} while (order == ADVPG_KEEPER_RUN && !last);

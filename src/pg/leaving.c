@@ -20,6 +20,7 @@
 #include "pg/advpg.h"
 #include "pg/compat.h"
 #include "pg/compute.h"
+#include "pg/job.h"
 #include "pg/json.h"
 #include "pg/keeper.h"
 #include "pg/progress.h"
@@ -257,7 +258,9 @@ run_kept(AdvpgRun *run, const AdvpgPlan *plan, int wanted)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	advpg_keeper_end(run, keeper, ADVPG_KEEPER_FORGET);
+	advpg_keeper_end(run, keeper, advpg_in_job() ? ADVPG_KEEPER_STOP : ADVPG_KEEPER_FORGET);
+	if (advpg_in_job())
+		advpg_keeper_forget(run);
 }
 
 static void
