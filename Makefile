@@ -5,6 +5,7 @@
 #   make installcheck    regression tests against a running, installed server
 #   make check-core      plain-C unit tests under sanitizers, no PostgreSQL needed
 #   make test            everything, in throw-away servers; installs what is missing (root)
+#   make faults          processes killed at random, ROUNDS=100 times (half an hour)
 #   make demo            a first look, in a throw-away server; installs what is missing (root)
 #   make data            the Adult and CIFAR-10 data sets, into data/
 #   make bench           speed against PyTorch and the machine's limit, on real data (20 minutes; bench/README.md)
@@ -100,6 +101,10 @@ test:
 	@tools/deps.sh build test
 	@tools/test.sh
 
+faults:
+	@tools/deps.sh build test
+	@tools/with-server.sh -- perl test/faults.pl
+
 demo:
 	@tools/deps.sh build
 	@tools/demo.sh
@@ -134,5 +139,5 @@ bench-growth:
 	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
 	@cat bench/growth.csv
 
-.PHONY: check-core deps test demo data bench bench-core bench-growth
+.PHONY: check-core deps test faults demo data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)

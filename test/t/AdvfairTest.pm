@@ -23,7 +23,15 @@ sub processes
 {
 	my ($node, $title) = @_;
 	my ($server) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+	return processes_of($server, $title);
+}
+
+# Children of a process, with a title.
+sub processes_of
+{
+	my ($server, $title) = @_;
 	my @found;
+	$title //= '';
 	for my $dir (glob '/proc/[0-9]*')
 	{
 		my ($pid) = $dir =~ /(\d+)$/;
