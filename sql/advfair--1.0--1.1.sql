@@ -84,7 +84,7 @@ SELECT pg_catalog.pg_extension_config_dump('advfair_job_job_seq', '');
 CREATE FUNCTION advfair_job_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 COMMENT ON FUNCTION advfair_job_changed() IS 'notifies of a job''s new state on channel advfair_job_<job>, and has the launcher look at it';
-CREATE TRIGGER advfair_job_changed AFTER INSERT OR UPDATE OF state ON advfair_job
+CREATE TRIGGER advfair_job_changed AFTER INSERT OR UPDATE OF state, not_before ON advfair_job
 	FOR EACH ROW EXECUTE FUNCTION advfair_job_changed();
 COMMENT ON TRIGGER advfair_job_changed ON advfair_job IS 'tells listeners and the launcher';
 

@@ -236,6 +236,31 @@ read_settings(Datum array)
 	return list;
 }
 
+/*
+ * A job, whose lock is held, whose process has died not for the first time without getting on waits before the next attempt: it may be
+ * what brings the server down.
+ */
+static bool
+put_back(int64 number)
+{
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(number)};
+
+	if (SPI_execute_with_args(
+			psprintf(
+				"UPDATE %s.advfair_job SET state = 'queued', failures = failures OPERATOR(pg_catalog.+) 1,"
+				" pid = NULL, not_before = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)"
+				" pg_catalog.make_interval(secs => LEAST(%d, %d OPERATOR(pg_catalog.*)"
+				" pg_catalog.power(2, failures)::float8)), sqlstate = '57P02',"
+				" message = 'the job''s process ended unexpectedly'"
+				" WHERE job OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'running'"
+				" AND failures OPERATOR(pg_catalog.>) 0",
+				job.schema_name, MOST_DELAY_S, FIRST_DELAY_S),
+			1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not write advfair_job");
+	return SPI_processed > 0;
+}
+
 /* Take the job of a number, whose lock is held: its row becomes this process's. False when there is nothing to do for it any more. */
 static bool
 take(int64 number)
@@ -313,7 +338,7 @@ take_next(Oid role)
 	{
 		if (!advpg_joblock_take(candidates[i]))
 			continue;
-		if (take(candidates[i]))
+		if (!put_back(candidates[i]) && take(candidates[i]))
 			return true;
 		advpg_joblock_release(candidates[i]);
 	}
