@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/metrics.h"
+#include "pg/evaluation.h"
 #include "pg/task.h"
 
 /* One figure, for each model. Texts that do not apply are NULL, eps NaN. */
@@ -35,5 +36,12 @@ typedef struct AdvpgAudit
  * an attribute with one value. Results live in the current memory context; schema is the extension's.
  */
 extern AdvpgAudit *advpg_audit(Oid schema, const AdvpgAuditTask *task);
+
+/*
+ * The same for models that need not be in the registry: entries (as many as task->models, whose names they have; NULL: all are), and on
+ * those rows alone that a training with a fraction for validation holds out (held_out; NULL: on all).
+ */
+extern AdvpgAudit *advpg_audit_models(Oid schema, const AdvpgAuditTask *task, const AdvpgEntry **entries,
+									  const AdvpgHeldOut *held_out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/model.h"
+#include "pg/registry.h"
 #include "pg/rows.h"
 
 typedef struct AdvpgEvaluation
@@ -24,6 +25,13 @@ typedef struct AdvpgEvaluation
 	int64 n_intervened; /* rows that these means are over: those whose label is spec->given, or all */
 } AdvpgEvaluation;
 
+/* Rows that a training holds out for validation. */
+typedef struct AdvpgHeldOut
+{
+	double share;
+	uint64_t seed;
+} AdvpgHeldOut;
+
 /* What to evaluate, and which of the results are wanted. */
 typedef struct AdvpgEvaluationSpec
 {
@@ -38,8 +46,10 @@ typedef struct AdvpgEvaluationSpec
 	const char *given;
 	bool want_ids;
 	Oid id_type;
-	bool want_order; /* rows->canonical; keys of rows are the same with it and without */
-	int workers;     /* 0: advfair.workers */
+	bool want_order;              /* rows->canonical; keys of rows are the same with it and without */
+	int workers;                  /* 0: advfair.workers */
+	const AdvpgEntry *entry;      /* the model, if it is not in the registry (yet); else NULL */
+	const AdvpgHeldOut *held_out; /* only these rows (with want_order), or NULL */
 } AdvpgEvaluationSpec;
 
 /* The first half: read the model, look up the classes, read the rows. Needs a connection to SPI. */

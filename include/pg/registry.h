@@ -17,12 +17,13 @@ typedef struct AdvpgEntry
 	char *model_id;
 	char *name;
 	int version;
+	char *owner;
 	Jsonb *task;
 	Datum model; /* bytea, as stored (it may be a TOAST pointer) */
 } AdvpgEntry;
 
 /*
- * Find 'name' (newest version) or 'name@version' among the models the caller may see, its own first. schema is the
+ * Find 'name' (the version promoted last, which is the newest one unless somebody decided otherwise) or 'name@version' among the models the caller may see, its own first. schema is the
  * extension's; results live in the current memory context. Needs a connection to SPI. Error: 42704 when there is none.
  */
 extern AdvpgEntry *advpg_registry_find(Oid schema, const char *model);
@@ -31,16 +32,19 @@ extern AdvpgEntry *advpg_registry_find(Oid schema, const char *model);
 extern AdvpgEntry *advpg_registry_find_id(Oid schema, const char *model_id);
 
 /*
- * The task by which a model can be trained again, under the name it has now. Error: 55000 when the model was not trained here, but
- * inserted.
+ * The task by which a model can be trained again, under the name it has now. Errors: 55000 when the model was not trained here, but
+ * inserted; 42501 when it is another role's: its data may be a query, which would run with the caller's rights.
  */
 extern void advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task);
 
 /*
  * Add a version: the next number for the caller's models of that name. n_epochs rows go to advfair_curve. Needs a
- * connection to SPI. Returns the version.
+ * connection to SPI. Returns the version. Unless promoted, the plain name goes on to mean what it did.
  */
 extern int advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics,
-							  bytea *model, const AdvEpoch *epochs, int n_epochs);
+							  bytea *model, const AdvEpoch *epochs, int n_epochs, bool promoted);
+
+/* Let the plain name mean this version from now on. Needs a connection to SPI. Error: it is not the caller's (42501). */
+extern void advpg_registry_promote(Oid schema, const AdvpgEntry *entry);
 
 #endif

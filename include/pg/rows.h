@@ -112,6 +112,9 @@ extern AdvpgRows *advpg_rows_floats(size_t n, AdvShape shape);
 extern void advpg_rows_get_field(const AdvpgRows *rows, int column, size_t row, void *field);
 extern void advpg_rows_fill_field(AdvpgRows *rows, int column, const void *field);
 
+/* Drop all rows but those held out, which become rows 0 .. n_held - 1 in canonical order; needs a split. */
+extern void advpg_rows_keep_held(AdvpgRows *rows);
+
 /* Give back the shared memory. */
 extern void advpg_rows_release(AdvpgRows *rows);
 

@@ -142,6 +142,14 @@ typedef struct AdvpgLufTask
 	double workers;
 } AdvpgLufTask;
 
+/* A training again, and whether its model takes the place of the last one: kind retrain. */
+typedef struct AdvpgRetrainTask
+{
+	char *model;
+	char *promote_if;     /* a condition on metrics, or NULL */
+	AdvpgAuditTask audit; /* how both are judged; data NULL: the training's own validation rows */
+} AdvpgRetrainTask;
+
 typedef struct AdvpgTaskKind AdvpgTaskKind;
 
 extern const AdvpgTaskKind advpg_attack_kind;
@@ -150,6 +158,7 @@ extern const AdvpgTaskKind advpg_class_robustness_kind;
 extern const AdvpgTaskKind advpg_audit_kind;
 extern const AdvpgTaskKind advpg_compare_kind;
 extern const AdvpgTaskKind advpg_luf_kind;
+extern const AdvpgTaskKind advpg_retrain_kind;
 
 /*
  * Check a task of a kind (its "kind" may be left out) and fill in defaults; result is that kind's struct. Errors (22023) name

@@ -68,6 +68,9 @@ extern void advpg_plan_put(AdvpgRun *run, const AdvpgPlan *plan);
 /* The plan's network with its initial parameters, encoder and classes. */
 extern AdvModel advpg_plan_model(const AdvpgPlan *plan);
 
+/* The share of its rows that a training holds out for validation, 0 when it validates on others or on none. Error: not below 1 (22023). */
+extern double advpg_validation_fraction(const AdvpgTrainTask *task);
+
 /* Carry out a training task. Needs a connection to SPI; results live in the current memory context. */
 extern AdvpgTrained *advpg_training(const AdvpgTrainTask *task, Oid schema);
 
@@ -76,5 +79,8 @@ extern AdvpgTrained *advpg_training(const AdvpgTrainTask *task, Oid schema);
  * current and outlives the connection.
  */
 extern AdvpgTrained *advpg_training_run(const AdvpgTrainTask *task, Oid schema, bool store, int *version);
+
+/* Add a trained model to the registry, promoted or not; returns its version. Needs a connection to SPI. */
+extern int advpg_training_store(Oid schema, const char *model, AdvpgTrained *trained, bool promoted);
 
 #endif

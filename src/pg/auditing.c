@@ -15,6 +15,7 @@
 #include "pg/advpg.h"
 #include "pg/dictionary.h"
 #include "pg/interval.h"
+#include "pg/job.h"
 #include "pg/progress.h"
 #include "pg/robustness.h"
 
@@ -27,6 +28,14 @@ typedef struct Audited
 	double **success;  /* (eps) 1 when the attack succeeds */
 	double *least_eps; /* NULL when not asked for */
 } Audited;
+
+/* A model whose rows have been read. */
+typedef struct Opened
+{
+	MemoryContext work; /* of what this model alone needs */
+	AdvpgEvaluationSpec spec;
+	AdvpgVictim *victim; /* NULL: not yet */
+} Opened;
 
 /* A protected attribute. */
 typedef struct Attribute
@@ -42,8 +51,11 @@ typedef struct Auditing
 	MemoryContext context; /* of what outlives one model */
 	Oid schema;
 	const AdvpgAuditTask *task;
+	const AdvpgEntry **entries; /* of models that are not in the registry, or NULL */
+	const AdvpgHeldOut *held_out;
 	AdvpgAudit *audit;
 	Audited *models;
+	Opened *opened;
 	Attribute *attributes; /* (length of task->protected) */
 
 	/* by the first model, which is the measure of the others */
@@ -164,6 +176,8 @@ open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *
 	spec->attribute = attribute;
 	spec->need_proba = a->task->protected != NIL;
 	spec->workers = a->task->task.workers;
+	spec->entry = a->entries ? a->entries[number] : NULL;
+	spec->held_out = a->held_out;
 	victim = advpg_victim_open(spec, NULL);
 	if (a->classes == 0)
 		take_measure(a, victim->e);
@@ -337,21 +351,34 @@ add_context(void *model)
 	errcontext("audit of model \"%s\"", (char *) model);
 }
 
+/* Read a model and its rows. */
+static void
+read_model(Auditing *a, int number)
+{
+	Opened *o = &a->opened[number];
+	MemoryContext old = begin_work(a);
+
+	o->victim = open_model(a, number, NULL, &o->spec);
+	o->work = MemoryContextSwitchTo(old);
+}
+
 static void
 look_at_model(Auditing *a, int number)
 {
-	Audited *m = &a->models[number];
-	MemoryContext old = begin_work(a);
-	AdvpgEvaluationSpec spec;
-	AdvpgVictim *victim = open_model(a, number, NULL, &spec);
-	ErrorContextCallback context = {error_context_stack, add_context, a->audit->model[number]};
+	Opened *o = &a->opened[number];
+	ErrorContextCallback context = {error_context_stack, add_context};
+	MemoryContext old;
 
+	if (o->victim == NULL)
+		read_model(a, number);
+	old = MemoryContextSwitchTo(o->work);
+	context.arg = a->audit->model[number];
 	error_context_stack = &context;
-	advpg_evaluation_predict(victim->e, &spec);
-	look_at_predictions(a, m, victim->e);
-	look_at_attacks(a, m, victim);
+	advpg_evaluation_predict(o->victim->e, &o->spec);
+	look_at_predictions(a, &a->models[number], o->victim->e);
+	look_at_attacks(a, &a->models[number], o->victim);
 	error_context_stack = context.previous;
-	advpg_rows_release(victim->e->rows);
+	advpg_rows_release(o->victim->e->rows);
 	end_work(old);
 }
 
@@ -464,7 +491,10 @@ attribute_figures(Auditing *a, const Attribute *attribute)
 
 /* ---- the audit ---- */
 
-/* Attributes come before attacks: what is wrong with them shall not be told after hours. */
+/*
+ * Attributes come before attacks: what is wrong with them shall not be told after hours. A job, whose transaction ends when it computes,
+ * reads for all models before; otherwise one model's rows at a time are enough.
+ */
 static void
 run(Auditing *a)
 {
@@ -477,6 +507,9 @@ run(Auditing *a)
 	a->attributes = palloc0(sizeof(Attribute) * (n_attributes + 1));
 	for (int k = 0; k < n_attributes; k++)
 		read_attribute(a, k);
+	a->opened = palloc0(sizeof(Opened) * n_models);
+	for (int m = 0; m < n_models && advpg_in_job(); m++)
+		read_model(a, m);
 	for (int m = 0; m < n_models; m++)
 		look_at_model(a, m);
 
@@ -490,8 +523,16 @@ run(Auditing *a)
 AdvpgAudit *
 advpg_audit(Oid schema, const AdvpgAuditTask *task)
 {
+	return advpg_audit_models(schema, task, NULL, NULL);
+}
+
+AdvpgAudit *
+advpg_audit_models(Oid schema, const AdvpgAuditTask *task, const AdvpgEntry **entries,
+				   const AdvpgHeldOut *held_out)
+{
 	MemoryContext context = CurrentMemoryContext;
-	Auditing a = {.context = context, .schema = schema, .task = task};
+	Auditing a = {
+		.context = context, .schema = schema, .task = task, .entries = entries, .held_out = held_out};
 
 	advpg_check_interval(task->level, task->replicates);
 	if (task->models == NIL)

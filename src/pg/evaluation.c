@@ -38,8 +38,16 @@ read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry 
 	rows.encoder = &e->model.encoder;
 	rows.classes = e->model.classes;
 	rows.n_classes = e->model.net.classes;
+	if (spec->held_out)
+	{
+		rows.split = true;
+		rows.held_out = spec->held_out->share;
+		rows.seed = spec->held_out->seed;
+	}
 	advpg_progress_phase("reading rows", 0);
 	e->rows = advpg_rows_read(&rows);
+	if (spec->held_out)
+		advpg_rows_keep_held(e->rows);
 	if (spec->need_label && e->rows->labels.n > e->model.net.classes)
 		(void) advpg_find_class(&e->model, e->rows->labels.texts[e->model.net.classes]);
 }
@@ -54,7 +62,7 @@ AdvpgEvaluation *
 advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 {
 	AdvpgEvaluation *e = palloc0(sizeof(AdvpgEvaluation));
-	AdvpgEntry *entry = advpg_registry_find(spec->schema, spec->model);
+	const AdvpgEntry *entry = spec->entry ? spec->entry : advpg_registry_find(spec->schema, spec->model);
 
 	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &e->model);
 	e->name = psprintf("%s@%d", entry->name, entry->version);

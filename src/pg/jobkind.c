@@ -22,6 +22,7 @@
 #include "pg/advpg.h"
 #include "pg/json.h"
 #include "pg/produce.h"
+#include "pg/retraining.h"
 #include "pg/task.h"
 #include "pg/training.h"
 
@@ -32,13 +33,14 @@ typedef struct Kind
 {
 	const char *name;
 	const AdvpgTaskKind *task; /* NULL: a training */
-	AdvpgProduce produce;
-	const char *function; /* whose rows they are */
+	AdvpgProduce produce;      /* NULL: the result is a model */
+	const char *function;      /* whose rows they are */
 } Kind;
 
 static const Kind kinds[] = {
 	{"train", NULL, NULL, NULL},
 	{"adv_train", NULL, NULL, NULL},
+	{"retrain", &advpg_retrain_kind, NULL, NULL},
 	{"attack", &advpg_attack_kind, advpg_produce_pgd, "advfair_pgd"},
 	{"fgsm", &advpg_attack_kind, advpg_produce_fgsm, "advfair_fgsm"},
 	{"least_eps", &advpg_least_eps_kind, advpg_produce_least_eps, "advfair_least_eps"},
@@ -138,6 +140,13 @@ advpg_jobkind_check(Jsonb *task)
 
 	if (kind->task == NULL)
 		check_training(task);
+	else if (kind->task == &advpg_retrain_kind)
+	{
+		AdvpgRetrainTask retrain;
+
+		advpg_task_read(kind->task, task, &retrain);
+		advpg_retrain_check(&retrain);
+	}
 	else
 	{
 		void *scratch = palloc(advpg_task_size(kind->task));
@@ -232,25 +241,49 @@ run_rows(Oid schema, const Kind *kind, Jsonb *task)
 
 /* ---- models ---- */
 
+/* What is said of every model; more may follow. */
+static void
+put_model(JsonbParseState **state, const char *model, int version, const AdvpgTrained *trained)
+{
+	const AdvEpoch *last = &trained->epochs[trained->n_epochs - 1];
+
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	advpg_json_put_string(state, "model", model);
+	advpg_json_put_number(state, "version", version);
+	advpg_json_put_number(state, "epochs", trained->n_epochs);
+	advpg_json_put_number(state, "loss", last->loss);
+	advpg_json_put_number(state, "accuracy", last->accuracy);
+	advpg_json_put_number(state, "seconds", trained->seconds);
+}
+
+static Jsonb *
+run_retraining(Oid schema, Jsonb *task)
+{
+	JsonbParseState *state = NULL;
+	AdvpgRetrainTask retrain;
+	AdvpgRetrained *result;
+
+	advpg_task_read(&advpg_retrain_kind, task, &retrain);
+	result = advpg_retrain(schema, &retrain);
+	put_model(&state, result->model, result->version, result->trained);
+	advpg_json_string(&state, WJB_KEY, "promoted");
+	advpg_json_boolean(&state, result->promoted);
+	if (result->reason)
+		advpg_json_put_string(&state, "reason", result->reason);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
 static Jsonb *
 run_training(Oid schema, Jsonb *task)
 {
 	JsonbParseState *state = NULL;
 	AdvpgTrainTask training;
-	const AdvEpoch *last;
 	AdvpgTrained *trained;
 	int version;
 
 	advpg_train_task_read(task, true, &training);
 	trained = advpg_training_run(&training, schema, true, &version);
-	last = &trained->epochs[trained->n_epochs - 1];
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	advpg_json_put_string(&state, "model", training.model);
-	advpg_json_put_number(&state, "version", version);
-	advpg_json_put_number(&state, "epochs", trained->n_epochs);
-	advpg_json_put_number(&state, "loss", last->loss);
-	advpg_json_put_number(&state, "accuracy", last->accuracy);
-	advpg_json_put_number(&state, "seconds", trained->seconds);
+	put_model(&state, training.model, version, trained);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -259,5 +292,7 @@ advpg_jobkind_run(Oid schema, Jsonb *task)
 {
 	const Kind *kind = find_kind(task);
 
+	if (kind->task == &advpg_retrain_kind)
+		return run_retraining(schema, task);
 	return kind->task ? run_rows(schema, kind, task) : run_training(schema, task);
 }

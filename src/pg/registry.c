@@ -48,7 +48,9 @@ split_name(const char *model, char **name, int *version)
 }
 
 /* The entry a query finds, NULL when it finds none. Its columns are those of SELECTED. */
-#define SELECTED "SELECT model_id::pg_catalog.text, name, version, task, model FROM %s.advfair_model"
+#define SELECTED                                                                                             \
+	"SELECT model_id::pg_catalog.text, name, version, owner::pg_catalog.text, task, model FROM "             \
+	"%s.advfair_model"
 
 static AdvpgEntry *
 find(const char *query, int n, Oid *types, Datum *values)
@@ -69,8 +71,9 @@ find(const char *query, int n, Oid *types, Datum *values)
 	entry->model_id = TextDatumGetCString(SPI_getbinval(row, desc, 1, &isnull));
 	entry->name = TextDatumGetCString(SPI_getbinval(row, desc, 2, &isnull));
 	entry->version = DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull));
-	entry->task = DatumGetJsonbPCopy(SPI_getbinval(row, desc, 4, &isnull));
-	entry->model = datumCopy(SPI_getbinval(row, desc, 5, &isnull), false, -1);
+	entry->owner = TextDatumGetCString(SPI_getbinval(row, desc, 4, &isnull));
+	entry->task = DatumGetJsonbPCopy(SPI_getbinval(row, desc, 5, &isnull));
+	entry->model = datumCopy(SPI_getbinval(row, desc, 6, &isnull), false, -1);
 	SPI_freetuptable(SPI_tuptable);
 	return entry;
 }
@@ -86,13 +89,13 @@ advpg_registry_find(Oid schema, const char *model)
 
 	if (!split_name(model, &name, &version))
 		ereport(ERROR, errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is not the name of a model", model),
-				errhint("Write name for the newest version or name@version for one version."));
+				errhint("Write name for the version promoted last or name@version for one version."));
 	values[0] = CStringGetTextDatum(name);
 	values[1] = Int32GetDatum(version);
 	entry = find(psprintf(SELECTED " WHERE name OPERATOR(pg_catalog.=) $1"
 								   " AND ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
-								   " ORDER BY owner OPERATOR(pg_catalog.=) current_user DESC, version DESC,"
-								   " created_at DESC LIMIT 1",
+								   " ORDER BY owner OPERATOR(pg_catalog.=) current_user DESC,"
+								   " promoted_at DESC NULLS LAST, version DESC, created_at DESC LIMIT 1",
 						  schema_name(schema)),
 				 2, types, values);
 	if (entry == NULL)
@@ -115,6 +118,12 @@ advpg_registry_find_id(Oid schema, const char *model_id)
 void
 advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task)
 {
+	if (entry->owner && strcmp(entry->owner, GetUserNameFromId(GetUserId(), false)) != 0)
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("model \"%s@%d\" belongs to role \"%s\"", entry->name, entry->version, entry->owner),
+				errdetail("What it was trained on may be a query, which must not run with another role's "
+						  "rights than its author's."),
+				errhint("SET ROLE %s, if you may.", quote_identifier(entry->owner)));
 	if (advpg_task_text(entry->task, "data") == NULL)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("model \"%s@%d\" has no task to train it again by", entry->name, entry->version),
@@ -174,15 +183,16 @@ lock_name(const char *name)
 
 int
 advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics,
-				   bytea *model, const AdvEpoch *epochs, int n_epochs)
+				   bytea *model, const AdvEpoch *epochs, int n_epochs, bool promoted)
 {
-	Oid types[] = {TEXTOID, JSONBOID, TEXTOID, JSONBOID, BYTEAOID};
-	Datum values[] = {CStringGetTextDatum(name), JsonbPGetDatum(task), CStringGetTextDatum(digest),
-					  JsonbPGetDatum(metrics), PointerGetDatum(model)};
+	Oid types[] = {TEXTOID, JSONBOID, TEXTOID, JSONBOID, BYTEAOID, BOOLOID};
+	Datum values[] = {CStringGetTextDatum(name), JsonbPGetDatum(task),   CStringGetTextDatum(digest),
+					  JsonbPGetDatum(metrics),   PointerGetDatum(model), BoolGetDatum(promoted)};
 	char *query =
-		psprintf("INSERT INTO %1$s.advfair_model (name, version, owner, task, data_digest, metrics, model)"
+		psprintf("INSERT INTO %1$s.advfair_model (name, version, owner, task, data_digest, metrics, model, "
+				 "promoted_at)"
 				 " SELECT $1, COALESCE(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, current_user,"
-				 " $2, $3, $4, $5 FROM %1$s.advfair_model"
+				 " $2, $3, $4, $5, CASE WHEN $6 THEN pg_catalog.clock_timestamp() END FROM %1$s.advfair_model"
 				 " WHERE name OPERATOR(pg_catalog.=) $1 AND owner OPERATOR(pg_catalog.=) current_user"
 				 " RETURNING model_id, version",
 				 schema_name(schema));
@@ -191,7 +201,7 @@ advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest
 	bool isnull;
 
 	lock_name(name);
-	if (SPI_execute_with_args(query, 5, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING ||
+	if (SPI_execute_with_args(query, 6, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING ||
 		SPI_processed != 1)
 		elog(ERROR, "could not write advfair_model");
 	model_id =
@@ -200,4 +210,23 @@ advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest
 	SPI_freetuptable(SPI_tuptable);
 	add_curve(schema, model_id, epochs, n_epochs);
 	return version;
+}
+
+void
+advpg_registry_promote(Oid schema, const AdvpgEntry *entry)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid types[] = {UUIDOID};
+	Datum values[] = {DirectFunctionCall1(uuid_in, CStringGetDatum(entry->model_id))};
+
+	if (SPI_execute_with_args(
+			psprintf("UPDATE %s.advfair_model SET promoted_at = pg_catalog.clock_timestamp()"
+					 " WHERE model_id OPERATOR(pg_catalog.=) $1",
+					 schema_name(schema)),
+			1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not write advfair_model");
+	if (SPI_processed != 1)
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("model \"%s@%d\" is not yours to promote", entry->name, entry->version));
+	MemoryContextSwitchTo(context);
 }

@@ -1188,6 +1188,55 @@ advpg_rows_floats(size_t n, AdvShape shape)
 	return rows;
 }
 
+/* Move the listed elements of an array to its front; the list is in any order, so by way of a copy. */
+static void
+pick(void *array, size_t size, const uint32_t *listed, size_t n)
+{
+	char *copy;
+
+	if (array == NULL)
+		return;
+	copy = palloc_extended(n * size + 1, MCXT_ALLOC_HUGE);
+	for (size_t i = 0; i < n; i++)
+		memcpy(copy + i * size, (char *) array + listed[i] * size, size);
+	memcpy(array, copy, n * size);
+	pfree(copy);
+}
+
+void
+advpg_rows_keep_held(AdvpgRows *rows)
+{
+	size_t n = rows->n_held;
+	size_t row_bytes = rows->layout.row_bytes;
+	AdvDataset all = advpg_rows_dataset(rows);
+	int n_segments = 0;
+	dsm_segment **segments =
+		palloc_extended(sizeof(dsm_segment *) * (n / rows->rows_per_chunk + 1), MCXT_ALLOC_HUGE);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		size_t place = i % rows->rows_per_chunk;
+
+		if (place == 0)
+			segments[n_segments++] = advpg_segment_create(Min(n - i, rows->rows_per_chunk) * row_bytes);
+		memcpy((char *) dsm_segment_address(segments[n_segments - 1]) + place * row_bytes,
+			   adv_dataset_row(&all, rows->held[i]), row_bytes);
+	}
+	pick(rows->label, sizeof(int32_t), rows->held, n);
+	pick(rows->key, sizeof(uint64_t), rows->held, n);
+	pick(rows->content, sizeof(uint64_t), rows->held, n);
+	pick(rows->id, sizeof(Datum), rows->held, n);
+	pick(rows->attribute, sizeof(int32_t), rows->held, n);
+	advpg_rows_release(rows);
+	rows->segments = segments;
+	rows->n_chunks = n_segments;
+	rows->bytes = n * row_bytes;
+	rows->n = n;
+	rows->n_fitted = rows->n_held = 0;
+	for (size_t i = 0; i < n; i++)
+		rows->canonical[i] = i;
+}
+
 static unsigned char *
 stored_field(const AdvpgRows *rows, int column, size_t row)
 {

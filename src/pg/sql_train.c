@@ -1,6 +1,6 @@
 /*
  * sql_train.c
- *		advfair_run (behind advfair_train), advfair_adv_train, advfair_fit, advfair_retrain.
+ *		advfair_run (behind advfair_train), advfair_adv_train, advfair_fit.
  */
 #include "pg/advpg.h"
 
@@ -23,7 +23,6 @@
 PG_FUNCTION_INFO_V1(advfair_run);
 PG_FUNCTION_INFO_V1(advfair_adv_train);
 PG_FUNCTION_INFO_V1(advfair_fit);
-PG_FUNCTION_INFO_V1(advfair_retrain);
 
 /* Run a task, store its model, and return the row that tells about it. */
 static Datum
@@ -77,23 +76,6 @@ advfair_fit(PG_FUNCTION_ARGS)
 	AdvpgTrainTask task;
 
 	advpg_train_task_read(PG_GETARG_JSONB_P(0), false, &task);
-	PG_RETURN_BYTEA_P(advpg_training_run(&task, get_func_namespace(fcinfo->flinfo->fn_oid), false, NULL)->model);
-}
-
-Datum
-advfair_retrain(PG_FUNCTION_ARGS)
-{
-	char *model = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	MemoryContext context = CurrentMemoryContext;
-	AdvpgTrainTask task;
-	AdvpgEntry *entry;
-
-	PreventCommandIfReadOnly("advfair_retrain()");
-	SPI_connect();
-	MemoryContextSwitchTo(context);
-	entry = advpg_registry_find(get_func_namespace(fcinfo->flinfo->fn_oid), model);
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	advpg_registry_task(entry, &task);
-	return train_and_store(fcinfo, &task);
+	PG_RETURN_BYTEA_P(
+		advpg_training_run(&task, get_func_namespace(fcinfo->flinfo->fn_oid), false, NULL)->model);
 }

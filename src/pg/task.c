@@ -191,6 +191,14 @@ static const Key luf_keys[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(AdvpgRetrainTask, member)
+static const Key retrain_keys[] = {
+	{"model", KEY_TEXT, AT(model)},
+	{"promote_if", KEY_TEXT, AT(promote_if)},
+};
+#define RETRAIN_AUDIT offsetof(AdvpgRetrainTask, audit)
+#undef AT
+
 #define ATTACK_DEFAULTS                                                                                      \
 	{                                                                                                        \
 		.alpha = NAN, .steps = NAN, .restarts = 1, .norm = ADV_NORM_LINF, .random_start = -1,                \
@@ -205,10 +213,17 @@ static const AdvpgTrainTask adv_train_defaults = {TRAIN_DEFAULTS, .adversarial =
 												  .method = ADVPG_METHOD_MERGED, .beta = NAN};
 static const AdvpgAttackTask attack_defaults = {
 	.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN};
-static const AdvpgAuditTask audit_defaults = {
-	.level = 0.95,
-	.replicates = 1000,
-	.task = {.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN}};
+#define AUDIT_DEFAULTS                                                                                       \
+	{                                                                                                        \
+		.level = 0.95, .replicates = 1000, .task = {                                                         \
+			.attack = ATTACK_DEFAULTS,                                                                       \
+			.mode = ADV_SEARCH_BISECT,                                                                       \
+			.step = NAN,                                                                                     \
+			.tol = NAN                                                                                       \
+		}                                                                                                    \
+	}
+static const AdvpgAuditTask audit_defaults = AUDIT_DEFAULTS;
+static const AdvpgRetrainTask retrain_defaults = {.audit = AUDIT_DEFAULTS};
 static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 
 #define GROUP(keys, base)                                                                                    \
@@ -259,6 +274,13 @@ const AdvpgTaskKind advpg_compare_kind = {
 	{GROUP(pair_keys, 0),
 	 GROUP(audit_keys, 0),
 	 {perturbation_keys + 1, N_TRAINING_PERTURBATION - 1, AUDIT_SETTINGS}}};
+const AdvpgTaskKind advpg_retrain_kind = {
+	"retrain",
+	sizeof(AdvpgRetrainTask),
+	&retrain_defaults,
+	{GROUP(retrain_keys, 0),
+	 GROUP(audit_keys, RETRAIN_AUDIT),
+	 {perturbation_keys + 1, N_TRAINING_PERTURBATION - 1, RETRAIN_AUDIT + AUDIT_SETTINGS}}};
 const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
 
 /* ---- reading ---- */

@@ -41,9 +41,8 @@ seed_of(const AdvpgTrainTask *task)
 
 /* ---- rows ---- */
 
-/* A fraction when validation is a number, else 0. */
-static double
-validation_fraction(const AdvpgTrainTask *task)
+double
+advpg_validation_fraction(const AdvpgTrainTask *task)
 {
 	char *end;
 	double fraction;
@@ -74,7 +73,7 @@ training_spec(const AdvpgTrainTask *task)
 	spec.exclude = task->exclude;
 	spec.encoding = task->encoding;
 	spec.unseen = task->unseen;
-	spec.held_out = validation_fraction(task);
+	spec.held_out = advpg_validation_fraction(task);
 	spec.seed = seed_of(task);
 	if (task->input_shape)
 	{
@@ -397,8 +396,8 @@ estimate_checkpoint(AdvpgRun *run, const AdvpgPlan *t, const bytea *resume)
 	advpg_run_estimate(run, 1, sizeof(AdvCheckpoint) + adv_checkpoint_size(&t->net, &t->spec) + 64);
 	if (resume == NULL)
 		return;
-	if (adv_checkpoint_check(VARDATA_ANY(resume), VARSIZE_ANY_EXHDR(resume), &t->net, &t->spec,
-							 t->n_examples, &err) != ADV_OK)
+	if (adv_checkpoint_check(VARDATA_ANY(resume), VARSIZE_ANY_EXHDR(resume), &t->net, &t->spec, t->n_examples,
+							 &err) != ADV_OK)
 		advpg_raise(&err, NULL);
 	advpg_run_estimate(run, VARSIZE_ANY_EXHDR(resume), 1);
 }
@@ -789,6 +788,14 @@ training_metrics(const AdvpgTrained *trained)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+int
+advpg_training_store(Oid schema, const char *model, AdvpgTrained *trained, bool promoted)
+{
+	return advpg_registry_add(schema, model, advpg_train_task_write(&trained->task), trained->digest,
+							  training_metrics(trained), trained->model, trained->epochs, trained->n_epochs,
+							  promoted);
+}
+
 AdvpgTrained *
 advpg_training_run(const AdvpgTrainTask *task, Oid schema, bool store, int *version)
 {
@@ -805,9 +812,7 @@ advpg_training_run(const AdvpgTrainTask *task, Oid schema, bool store, int *vers
 		if (store)
 		{
 			advpg_progress_phase("storing", 0);
-			*version = advpg_registry_add(schema, task->model, advpg_train_task_write(&trained->task),
-										  trained->digest, training_metrics(trained), trained->model,
-										  trained->epochs, trained->n_epochs);
+			*version = advpg_training_store(schema, task->model, trained, true);
 		}
 	}
 	PG_FINALLY();

@@ -1,0 +1,35 @@
+/*
+ * condition.h
+ *		A condition on metrics: one SQL expression over names, those of a new model and, as old.name, those of the old one.
+ */
+#ifndef ADVPG_CONDITION_H
+#define ADVPG_CONDITION_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+typedef struct AdvpgCondition
+{
+	const char *text;
+	List *names; /* of char *: metrics it speaks of, of either model, each once */
+} AdvpgCondition;
+
+typedef enum AdvpgVerdict
+{
+	ADVPG_VERDICT_UNKNOWN, /* it is NULL */
+	ADVPG_VERDICT_FALSE,
+	ADVPG_VERDICT_TRUE
+} AdvpgVerdict;
+
+/*
+ * Read a condition and find the names in it. Needs a connection to SPI. Errors: what is not one expression (42601), has a subquery,
+ * a parameter or a name of another form (22023), or is not boolean (42804).
+ */
+extern AdvpgCondition *advpg_condition_read(const char *text);
+
+/* Its value; new_values and old_values belong to names, NaN is NULL. Runs read-only with the caller's rights; needs a connection to SPI. */
+extern AdvpgVerdict advpg_condition_value(const AdvpgCondition *condition, const double *new_values,
+										  const double *old_values);
+
+#endif

@@ -1,0 +1,402 @@
+/*
+ * retraining.c
+ *		Trains a model again, judges it beside the old version, stores it. See retraining.h.
+ */
+#include "pg/retraining.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/advpg.h"
+#include "pg/auditing.h"
+#include "pg/callsite.h"
+#include "pg/condition.h"
+#include "pg/progress.h"
+#include "pg/registry.h"
+#include "pg/source.h"
+
+#define EOU "eou_"
+
+/* How the new version is judged. */
+typedef struct Trial
+{
+	AdvpgAuditTask audit;
+	AdvpgCondition *condition; /* NULL: it is promoted in any case */
+	const AdvpgHeldOut *held_out;
+	AdvpgHeldOut held;
+} Trial;
+
+/* ---- metrics by name ---- */
+
+/* What is known without rows, and what follows the prefix of the others. */
+static const struct
+{
+	const char *name;
+	bool prefix;
+} metrics[] = {
+	{"accuracy"},
+	{"cau"},
+	{"class_accuracy_", true},
+	{"robust_accuracy"},
+	{"success_rate_", true},
+	{"cru_s"},
+	{"least_eps_", true},
+	{"cru_eps"},
+	{"group_confidence_", true},
+	{EOU, true},
+};
+
+static void
+check_metric(const char *name)
+{
+	for (int i = 0; i < lengthof(metrics); i++)
+		if (metrics[i].prefix ? strncmp(name, metrics[i].name, strlen(metrics[i].name)) == 0
+							  : strcmp(name, metrics[i].name) == 0)
+			return;
+	ereport(
+		ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a metric", name),
+		errhint(
+			"Metrics are accuracy, cau, class_accuracy_CLASS, eou_ATTRIBUTE, "
+			"group_confidence_ATTRIBUTE_GROUP; "
+			"with eps robust_accuracy, cru_s, success_rate_CLASS; with eps_max cru_eps, least_eps_CLASS."));
+}
+
+/* Several classes have a gap for an attribute each. */
+static bool
+of_several_classes(const AdvpgAudit *audit, const AdvpgFigure *figure)
+{
+	ListCell *cell;
+
+	foreach (cell, audit->figures)
+	{
+		const AdvpgFigure *other = lfirst(cell);
+
+		if (other->attribute == figure->attribute && other->class && strcmp(other->class, figure->class) != 0)
+			return true;
+	}
+	return false;
+}
+
+static char *
+metric_name(const AdvpgAudit *audit, const AdvpgFigure *figure)
+{
+	StringInfoData name;
+
+	initStringInfo(&name);
+	appendStringInfoString(&name, figure->metric);
+	if (figure->attribute)
+		appendStringInfo(&name, "_%s", figure->attribute);
+	if (figure->class && (!figure->attribute || of_several_classes(audit, figure)))
+		appendStringInfo(&name, "_%s", figure->class);
+	if (figure->group)
+		appendStringInfo(&name, "_%s", figure->group);
+	return name.data;
+}
+
+/* Value of a metric of one of the audited models, NaN when there is none. */
+static double
+metric_value(const AdvpgAudit *audit, int model, const char *name)
+{
+	ListCell *cell;
+
+	if (model >= audit->n_models)
+		return NAN;
+	foreach (cell, audit->figures)
+	{
+		const AdvpgFigure *figure = lfirst(cell);
+
+		if (strcmp(metric_name(audit, figure), name) == 0)
+			return figure->value[model].value;
+	}
+	return NAN;
+}
+
+/* ---- before the training ---- */
+
+static bool
+is_judged(const AdvpgRetrainTask *task)
+{
+	return task->promote_if || task->audit.task.data || task->audit.task.eps_list || task->audit.eps_max ||
+		   task->audit.protected;
+}
+
+/* Attributes the condition speaks of are protected ones. */
+static void
+add_attributes(Trial *trial)
+{
+	ListCell *cell;
+	ListCell *other;
+
+	foreach (cell, trial->condition->names)
+	{
+		char *attribute = (char *) lfirst(cell) + strlen(EOU);
+		bool listed = false;
+
+		if (strncmp(lfirst(cell), EOU, strlen(EOU)) != 0)
+			continue;
+		foreach (other, trial->audit.protected)
+			listed |= strcmp(lfirst(other), attribute) == 0;
+		if (!listed)
+			trial->audit.protected = lappend(list_copy(trial->audit.protected), attribute);
+	}
+}
+
+/* Metrics that need something to attack with. */
+static void
+check_needs(const Trial *trial, const char *name)
+{
+	bool at_eps = strcmp(name, "robust_accuracy") == 0 || strcmp(name, "cru_s") == 0 ||
+				  strncmp(name, "success_rate_", 13) == 0;
+	bool least = strcmp(name, "cru_eps") == 0 || strncmp(name, "least_eps_", 10) == 0;
+
+	if (at_eps && trial->audit.task.eps_list == NIL)
+		advpg_task_invalid("eps", "is missing: metric %s is that of an attack", name);
+	if (least && trial->audit.eps_max == NULL)
+		advpg_task_invalid("eps_max", "is missing: metric %s is that of a search", name);
+}
+
+static Trial *
+read_trial(const AdvpgRetrainTask *task)
+{
+	Trial *trial = palloc0(sizeof(Trial));
+	ListCell *cell;
+
+	trial->audit = task->audit;
+	if (list_length(task->audit.task.eps_list) > 1)
+		advpg_task_invalid("eps", "must be one number here");
+	if (task->promote_if == NULL)
+		return trial;
+	trial->condition = advpg_condition_read(task->promote_if);
+	foreach (cell, trial->condition->names)
+	{
+		check_metric(lfirst(cell));
+		check_needs(trial, lfirst(cell));
+	}
+	add_attributes(trial);
+	return trial;
+}
+
+void
+advpg_retrain_check(const AdvpgRetrainTask *task)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (task->model == NULL)
+		advpg_task_invalid("model", "is missing");
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	if (is_judged(task))
+		(void) read_trial(task);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+}
+
+/* Find the rows to judge by: those given, or those the training validates on. Attributes must be among their columns. */
+static void
+find_rows(Trial *trial, const AdvpgTrainTask *train)
+{
+	double share = advpg_validation_fraction(train);
+	AdvpgSource *source;
+	ListCell *cell;
+
+	if (trial->audit.task.data == NULL && share > 0)
+	{
+		trial->held = (AdvpgHeldOut){share, (uint64_t) (int64) train->seed};
+		trial->held_out = &trial->held;
+		trial->audit.task.data = train->data;
+	}
+	else if (trial->audit.task.data == NULL)
+		trial->audit.task.data = train->validation;
+	if (trial->audit.task.data == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("there are no rows to judge model \"%s\" by", train->model),
+				errdetail("It was trained without validation."), errhint("Name them by data."));
+	source = advpg_source_open(trial->audit.task.data);
+	foreach (cell, trial->audit.protected)
+		if (advpg_find_column(source->desc, lfirst(cell)) == 0)
+			ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
+					errmsg("data \"%s\" have no column \"%s\"", source->name, (char *) lfirst(cell)));
+}
+
+/* ---- after it ---- */
+
+static bool
+same_classes(const AdvpgEntry *a, const AdvpgEntry *b)
+{
+	AdvModel models[2];
+
+	advpg_model_read(DatumGetByteaPP(a->model), CurrentMemoryContext, &models[0]);
+	advpg_model_read(DatumGetByteaPP(b->model), CurrentMemoryContext, &models[1]);
+	if (models[0].net.classes != models[1].net.classes)
+		return false;
+	for (int c = 0; c < models[0].net.classes; c++)
+		if (adv_text_compare(models[0].classes[c], models[1].classes[c]) != 0)
+			return false;
+	return true;
+}
+
+/* Audit the new version and, where it has the same classes, the old one beside it. */
+static AdvpgAudit *
+judge(Oid schema, const Trial *trial, const AdvpgEntry *old, AdvpgTrained *trained)
+{
+	AdvpgAuditTask task = trial->audit;
+	AdvpgEntry new = *old;
+	const AdvpgEntry *entries[] = {&new, old};
+
+	new.task = advpg_train_task_write(&trained->task);
+	new.model = PointerGetDatum(trained->model);
+	new.version = 0;
+	task.models = list_make2(old->name, psprintf("%s@%d", old->name, old->version));
+	if (!same_classes(&new, old))
+		task.models = list_make1(old->name);
+	return advpg_audit_models(schema, &task, entries, trial->held_out);
+}
+
+/* Whether the condition holds, and if it does not, why. */
+static char *
+decide(const Trial *trial, const AdvpgAudit *audit)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int n = trial->condition ? list_length(trial->condition->names) : 0;
+	double *values[2] = {palloc(sizeof(double) * (n + 1)), palloc(sizeof(double) * (n + 1))};
+	StringInfoData reason;
+	AdvpgVerdict verdict;
+
+	if (trial->condition == NULL)
+		return NULL;
+	initStringInfo(&reason);
+	for (int i = 0; i < n; i++)
+		for (int m = 0; m < 2; m++)
+		{
+			const char *name = list_nth(trial->condition->names, i);
+			double v = values[m][i] = metric_value(audit, m, name);
+
+			appendStringInfo(&reason, "%s%s%s ", reason.len ? ", " : "", m ? "old." : "", name);
+			if (isnan(v))
+				appendStringInfoString(&reason, "is NULL");
+			else
+				appendStringInfo(&reason, "= %.6g", v);
+		}
+	SPI_connect();
+	verdict = advpg_condition_value(trial->condition, values[0], values[1]);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	if (verdict == ADVPG_VERDICT_TRUE)
+		return NULL;
+	return psprintf("%s is %s: %s", trial->condition->text, verdict == ADVPG_VERDICT_FALSE ? "false" : "NULL",
+					reason.data);
+}
+
+/* A row for each metric of the new version, and one for the decision. */
+static void
+log_metrics(Oid schema, const AdvpgRetrained *result, const AdvpgAudit *audit)
+{
+	int n = 1 + (audit ? list_length(audit->figures) : 0);
+	Datum *names = palloc(sizeof(Datum) * n);
+	Datum *numbers = palloc(sizeof(Datum) * n);
+	bool *nulls = palloc0(sizeof(bool) * n);
+	int lower = 1;
+	Oid types[] = {TEXTOID, INT4OID, TEXTARRAYOID, FLOAT8ARRAYOID, TEXTOID};
+	Datum values[5];
+
+	for (int i = 0; i < n - 1; i++)
+	{
+		const AdvpgFigure *figure = list_nth(audit->figures, i);
+
+		names[i] = CStringGetTextDatum(metric_name(audit, figure));
+		numbers[i] = Float8GetDatum(figure->value[0].value);
+		nulls[i] = isnan(figure->value[0].value);
+	}
+	names[n - 1] = CStringGetTextDatum("promoted");
+	numbers[n - 1] = Float8GetDatum(result->promoted ? 1 : 0);
+	values[0] = CStringGetTextDatum(result->model);
+	values[1] = Int32GetDatum(result->version);
+	values[2] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+	values[3] = PointerGetDatum(construct_md_array(numbers, nulls, 1, &n, &lower, FLOAT8OID, sizeof(float8),
+												   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[4] = CStringGetTextDatum(result->reason ? result->reason : "");
+	if (SPI_execute_with_args(
+			psprintf("INSERT INTO %s.advfair_metric_log (model, version, metric, value, note)"
+					 " SELECT $1, $2, m.metric, m.value, CASE WHEN m.metric OPERATOR(pg_catalog.=) 'promoted'"
+					 " THEN NULLIF($5, '') END FROM unnest($3, $4) AS m (metric, value)",
+					 quote_identifier(get_namespace_name(schema))),
+			5, types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write advfair_metric_log");
+}
+
+static void
+store(Oid schema, AdvpgRetrained *result, const AdvpgAudit *audit)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	result->version = advpg_training_store(schema, result->model, result->trained, result->promoted);
+	log_metrics(schema, result, audit);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	if (!result->promoted)
+		ereport(NOTICE, errmsg("version %d of model \"%s\" is not promoted", result->version, result->model),
+				errdetail_internal("%s", result->reason));
+}
+
+static AdvpgEntry *
+prepare(Oid schema, const AdvpgRetrainTask *task, AdvpgTrainTask *train, Trial **trial)
+{
+	MemoryContext context = CurrentMemoryContext;
+	AdvpgEntry *old;
+
+	if (task->model == NULL)
+		advpg_task_invalid("model", "is missing");
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	old = advpg_registry_find(schema, task->model);
+	old->model = PointerGetDatum(DatumGetByteaPCopy(old->model)); /* it may be gone when it is compared */
+	advpg_registry_task(old, train);
+	if (task->audit.task.workers > 0)
+		train->workers = task->audit.task.workers;
+	if (is_judged(task))
+	{
+		*trial = read_trial(task);
+		find_rows(*trial, train);
+	}
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return old;
+}
+
+AdvpgRetrained *
+advpg_retrain(Oid schema, const AdvpgRetrainTask *task)
+{
+	AdvpgRetrained *result = palloc0(sizeof(AdvpgRetrained));
+	AdvpgAudit *audit = NULL;
+	AdvpgTrainTask train;
+	Trial *trial = NULL;
+	AdvpgEntry *old = prepare(schema, task, &train, &trial);
+
+	result->model = old->name;
+	advpg_progress_begin("retrain", old->name);
+	PG_TRY();
+	{
+		result->trained = advpg_training_run(&train, schema, false, NULL);
+		if (trial)
+		{
+			audit = judge(schema, trial, old, result->trained);
+			result->reason = decide(trial, audit);
+		}
+		result->promoted = result->reason == NULL;
+		store(schema, result, audit);
+	}
+	PG_FINALLY();
+	{
+		advpg_progress_end();
+	}
+	PG_END_TRY();
+	return result;
+}
