@@ -94,6 +94,7 @@ CREATE TABLE advfair_job (
 );
 CREATE INDEX advfair_job_open ON advfair_job (not_before, job) WHERE state IN ('queued', 'running');
 
+COMMENT ON SEQUENCE advfair_job_job_seq IS 'numbers of jobs';
 COMMENT ON TABLE advfair_job IS 'tasks that run, or ran, in the background; see advfair_jobs';
 COMMENT ON COLUMN advfair_job.job IS 'number of the job';
 COMMENT ON COLUMN advfair_job.owner IS 'role that submitted it and whose rights it has';

@@ -19,7 +19,7 @@ SELECT is_empty($$ SELECT name FROM member
 SELECT is_empty($$ SELECT p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
 				   WHERE c.relname LIKE 'advfair%' AND obj_description(p.oid, 'pg_policy') IS NULL $$, 'every policy has a comment');
 SELECT is_empty($$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-				   WHERE c.relname IN ('advfair_curve', 'advfair_progress', 'advfair_model', 'advfair_luf_part', 'advfair_class_success') AND a.attnum > 0
+				   WHERE c.relname LIKE 'advfair\_%' AND c.relkind IN ('r', 'v') AND a.attnum > 0
 					 AND col_description(c.oid, a.attnum) IS NULL $$, 'every column has a comment');
 SELECT is_empty($$ SELECT proname FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid WHERE prosecdef $$,
 				'nothing runs with the rights of its owner');
@@ -29,11 +29,11 @@ SELECT results_eq($$ SELECT DISTINCT provolatile::text, proisstrict, proparallel
 SELECT results_eq($$ SELECT DISTINCT aggcombinefn <> 0, format_type(aggtranstype, NULL), p.proparallel::text
 					 FROM pg_aggregate a JOIN pg_proc p ON p.oid = aggfnoid WHERE proname LIKE 'advfair%' $$,
 				  $$ VALUES (true, 'bytea', 's') $$, 'aggregates have a plain state and combine');
-SELECT results_eq($$ SELECT relname::text COLLATE "C", relrowsecurity FROM pg_class WHERE relname IN ('advfair_model', 'advfair_curve', 'advfair_luf_part') ORDER BY 1 $$,
-				  $$ VALUES ('advfair_curve' COLLATE "C", true), ('advfair_luf_part', true), ('advfair_model', true) $$, 'tables have row-level security');
+SELECT results_eq($$ SELECT relname::text COLLATE "C", relrowsecurity FROM pg_class WHERE relname ~ '^advfair_(model|curve|luf_part|job|metric_log)$' ORDER BY 1 $$,
+				  $$ VALUES ('advfair_curve' COLLATE "C", true), ('advfair_job', true), ('advfair_luf_part', true), ('advfair_metric_log', true), ('advfair_model', true) $$, 'tables have row-level security');
 SELECT results_eq($$ SELECT c.relname::text COLLATE "C" FROM pg_extension e, unnest(extconfig) t JOIN pg_class c ON c.oid = t WHERE extname = 'advfair' ORDER BY 1 $$,
-				  $$ VALUES ('advfair_curve' COLLATE "C"), ('advfair_model') $$, 'tables are dumped');
-SELECT columns_are('advfair_model', '{model_id,name,version,owner,created_at,task,data_digest,metrics,model}');
+				  $$ VALUES ('advfair_curve' COLLATE "C"), ('advfair_job'), ('advfair_job_job_seq'), ('advfair_metric_log'), ('advfair_model') $$, 'tables are dumped');
+SELECT columns_are('advfair_model', '{model_id,name,version,owner,created_at,task,data_digest,metrics,model,promoted_at}');
 SELECT columns_are('advfair_curve', '{model_id,epoch,loss,accuracy,validation_loss,validation_accuracy,seconds}');
 SELECT columns_are('advfair_progress', '{pid,task,model,phase,done,total,loss,rate,eta}');
 -- what users call: arguments by name, and what comes back
@@ -43,7 +43,14 @@ INSERT INTO contract VALUES
 	 'scale boolean, oversample text, missing text, unseen text, optimizer text, learning_rate double precision, momentum double precision, '
 	 'weight_decay double precision, init text, epochs integer, batch_size integer, validation text, seed bigint, workers integer', 'advfair_trained'),
 	('advfair_fit', 'task jsonb', 'bytea'),
-	('advfair_retrain', 'model text', 'advfair_trained'),
+	('advfair_retrain', 'model text, promote_if text, data text, eps double precision, protected text[], given text, eps_max double precision, alpha double precision, '
+	 'steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
+	 'seed bigint, workers integer', 'advfair_retrained'),
+	('advfair_promote', 'model text, version integer', 'text'),
+	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
+	('advfair_cancel', 'job bigint', 'boolean'),
+	('advfair_wait', 'job bigint, timeout interval', 'text'),
+	('advfair_prune_jobs', 'older_than interval', 'bigint'),
 	('advfair_get', 'model text', 'bytea'),
 	('advfair_describe', 'model bytea', 'jsonb'),
 	('advfair_weights', 'model bytea', 'TABLE(layer integer, parameter text, shape integer[], weights real[])'),
@@ -102,6 +109,7 @@ SELECT is_empty($$ SELECT * FROM contract EXCEPT
 				'functions have the arguments and results that users rely on');
 SELECT is_empty($$ SELECT proname, pronargs - pronargdefaults FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
 				   WHERE pronargdefaults > 0 AND proargnames[1] = 'model' AND pronargs - pronargdefaults <> CASE
+					 WHEN proname = 'advfair_retrain' THEN 1
 					 WHEN proname IN ('advfair_train', 'advfair_adv_train') THEN 3 -- label
 					 WHEN proname IN ('advfair_group_confidence', 'advfair_eou') THEN 4 -- attribute, class
 					 ELSE 2 + ('key' = ANY (proargnames))::int
@@ -113,7 +121,7 @@ SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) O
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE proname IN ('advfair_run', 'advfair_train', 'advfair_adv_train', 'advfair_fit', 'advfair_retrain') AND (provolatile <> 'v' OR proparallel <> 'u') $$,
 				'trainings are volatile and stay in the leader');
 SELECT is_empty($$ SELECT relname FROM pg_class c JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-				   WHERE relkind IN ('r', 'v') AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT') $$, 'everybody may look at tables and views');
+				   WHERE relkind IN ('r', 'v') AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT') AND relname <> 'advfair_checkpoint' $$, 'everybody may look at tables and views, but for checkpoints');
 SELECT is(advfair_version() ->> 'advfair', (SELECT extversion FROM pg_extension WHERE extname = 'advfair'), 'versions of library and extension agree');
 SELECT matches(advfair_version() ->> 'blas', '^(OpenBLAS \d|portable)', 'compute workers tell their BLAS');
 SELECT * FROM finish();
