@@ -345,17 +345,20 @@ take_next(Oid role)
 	return false;
 }
 
-/* When there is something to look at again. */
+/* When there is something to look at again: at once, if a further job has lost its process, as many may have in a crash. */
 static TimestampTz
 next_due(void)
 {
 	bool isnull;
 	Datum due;
 
-	if (SPI_execute(psprintf("SELECT pg_catalog.min(not_before) FROM %s.advfair_job"
-							 " WHERE state OPERATOR(pg_catalog.=) 'queued'",
-							 job.schema_name),
-					false, 0) != SPI_OK_SELECT)
+	if (SPI_execute(
+			psprintf("SELECT pg_catalog.min(CASE WHEN state OPERATOR(pg_catalog.=) 'queued' THEN not_before"
+					 " ELSE pg_catalog.clock_timestamp() END) FROM %1$s.advfair_job"
+					 " WHERE state OPERATOR(pg_catalog.=) 'queued' OR"
+					 " state OPERATOR(pg_catalog.=) 'running' AND %1$s.advfair_job_pid(job) IS NULL",
+					 job.schema_name),
+			false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");
 	due = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	return isnull ? DT_NOEND : DatumGetTimestampTz(due);
