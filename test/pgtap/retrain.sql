@@ -1,0 +1,107 @@
+-- Retraining: conditions, promotion, the log.
+BEGIN;
+CREATE EXTENSION IF NOT EXISTS pgtap;
+CREATE EXTENSION advfair;
+SELECT plan(57);
+SET LOCAL client_min_messages = warning;
+
+CREATE TABLE people AS SELECT * FROM advfair_make_census(600);
+ALTER TABLE people ADD PRIMARY KEY (person_id);
+CREATE TABLE watched AS SELECT * FROM advfair_make_census(200, 1);
+ALTER TABLE watched ADD PRIMARY KEY (person_id);
+SELECT advfair_train('m', 'people', 'income', epochs => 3, validation => 'watched');
+SELECT advfair_train('held', 'people', 'income', epochs => 3, validation => '0.25');
+SELECT advfair_train('blind', 'people', 'income', epochs => 1);
+CREATE FUNCTION pg_temp.meaning(name text) RETURNS int LANGUAGE sql AS
+	$$ SELECT version FROM advfair_model m WHERE m.name = $1 AND m.model = advfair_get($1) ORDER BY promoted_at DESC NULLS LAST LIMIT 1 $$;
+
+-- promotion
+SELECT is(promoted_at IS NOT NULL, true, 'a model is promoted when it is trained') FROM advfair_model WHERE name = 'm';
+SELECT is(r.model || ' ' || version || ' ' || promoted || COALESCE(reason, ''), 'm 2 true', 'without a condition so is one trained again') FROM advfair_retrain('m') r;
+UPDATE people SET age = age + 1;
+SELECT is(r.version || ' ' || promoted, '3 true', 'or when it holds') FROM advfair_retrain('m', 'accuracy >= 0.4 AND cau <= 1 AND eou_sex <= 1') r;
+SELECT is(pg_temp.meaning('m'), 3, 'the plain name means it');
+SELECT is(advfair_promote('m', 1), 'm@1', 'an older version can be promoted');
+SELECT is(pg_temp.meaning('m'), 1, 'again');
+SELECT throws_ok($$ SELECT advfair_promote('m', 9) $$, '42704', 'model "m@9" does not exist');
+SELECT throws_ok($$ SELECT advfair_promote('m@1', 1) $$, '42704', 'model "m@1@1" does not exist');
+SELECT is(advfair_promote('m', 3), 'm@3', 'and the newer one again');
+SELECT is(r.version || ' ' || promoted || ' ' || (reason LIKE 'accuracy > 1 is false: accuracy = 0.%, old.accuracy = 0.%')::text, '4 false true', 'a version that does not do is kept')
+	FROM advfair_retrain('m', 'accuracy > 1') r;
+SELECT is(pg_temp.meaning('m'), 3, 'but not meant');
+SELECT is(promoted_at, NULL, 'nor promoted') FROM advfair_model WHERE name = 'm' AND version = 4;
+SELECT is((SELECT count(*) FROM advfair_predict('m@4', 'watched')), 200::bigint, 'it can be used by its number');
+SELECT is(r.version || ' ' || promoted, '5 true', 'the old one is the one that is meant') FROM advfair_retrain('m', 'accuracy = old.accuracy AND new.cau = old.cau') r;
+
+-- the log
+SELECT is(array_agg(metric ORDER BY metric COLLATE "C"), '{accuracy,cau,class_accuracy_<=50K,class_accuracy_>50K,eou_sex,group_confidence_sex_Female,group_confidence_sex_Male,promoted}',
+		  'metrics are logged') FROM advfair_metric_log WHERE model = 'm' AND version = 3;
+SELECT is(value, advfair_cau('m@3', 'watched'), 'with their values') FROM advfair_metric_log WHERE version = 3 AND metric = 'cau';
+SELECT is(value, advfair_eou('m@3', 'watched', 'sex', '>50K'), 'those of groups, too') FROM advfair_metric_log WHERE version = 3 AND metric = 'eou_sex';
+SELECT is(array_agg(version || ' ' || value ORDER BY version), '{"2 1","3 1","4 0","5 1"}', 'and each decision') FROM advfair_metric_log WHERE model = 'm' AND metric = 'promoted';
+SELECT is(note LIKE 'accuracy > 1 is false: %', true, 'with its reason') FROM advfair_metric_log WHERE model = 'm' AND version = 4 AND metric = 'promoted';
+SELECT is(count(*), 1::bigint, 'without a condition there is only that') FROM advfair_metric_log WHERE model = 'm' AND version = 2;
+
+-- attacks, held out rows, other data
+SELECT is(promoted, true, 'robustness can be asked for') FROM advfair_retrain('m', 'robust_accuracy BETWEEN 0 AND accuracy AND cru_s >= 0 AND cru_eps >= 0', eps => 0.05, eps_max => 1, steps => 3);
+SELECT is(promoted, true, 'on rows held out') FROM advfair_retrain('held', 'accuracy > 0.3 AND accuracy = old.accuracy');
+SELECT is(value, (metrics ->> 'validation_accuracy')::float8, 'which are those of the training') FROM advfair_metric_log l JOIN advfair_model m ON m.name = l.model AND m.version = l.version
+	WHERE l.model = 'held' AND l.version = 2 AND metric = 'accuracy';
+SELECT is(promoted, true, 'on other data') FROM advfair_retrain('blind', 'accuracy > 0.3', data => 'SELECT * FROM watched WHERE person_id <= 100');
+SELECT is(promoted || ' ' || reason, 'false class_accuracy_x > 0 is NULL: class_accuracy_x is NULL, old.class_accuracy_x is NULL', 'what is not known does not hold')
+	FROM advfair_retrain('m', 'class_accuracy_x > 0');
+SELECT is(promoted, true, 'names as they are written, comments at the end') FROM advfair_retrain('m', '"class_accuracy_>50K" >= 0 -- yes');
+SELECT is(promoted, true, 'metrics are judged without a condition, too') FROM advfair_retrain('m', protected => '{race}', data => 'watched');
+SELECT ok(count(*) > 1, 'and logged') FROM advfair_metric_log WHERE metric ~ '^group_confidence_race';
+
+-- new classes cannot be compared with old ones
+INSERT INTO people SELECT person_id + 10000, age, education, hours, occupation, sex, race, 'unknown' FROM people WHERE person_id <= 50;
+SELECT is(promoted || ' ' || reason, 'false accuracy >= old.accuracy is NULL: accuracy = ' || round((regexp_match(reason, 'accuracy = ([0-9.]+)'))[1]::numeric, 6)::float8 || ', old.accuracy is NULL',
+		  'a model with other classes has no old one beside it') FROM advfair_retrain('m', 'accuracy >= old.accuracy');
+DELETE FROM people WHERE income = 'unknown';
+
+-- what is refused, before anything is trained
+CREATE TEMP TABLE before AS SELECT count(*) AS n FROM advfair_model;
+SELECT throws_ok($$ SELECT advfair_retrain('blind', 'accuracy > 0') $$, '22023', 'there are no rows to judge model "blind" by');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'acuracy > 0') $$, '22023', '"acuracy" is not a metric');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'older.accuracy > 0') $$, '22023', 'condition "older.accuracy > 0" has a name with another prefix than old or new');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'a.b.c > 0') $$, '22023', 'condition "a.b.c > 0" has a name that is no metric');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'old.* IS NULL') $$, '22023', 'condition "old.* IS NULL" has a name that is no metric');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'accuracy') $$, '42804', 'condition "accuracy" is not boolean');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'accuracy >') $$, '42601');
+SELECT throws_ok($$ SELECT advfair_retrain('m', '') $$, '42601');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'accuracy > ''x''') $$, '22P02');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'true; DROP TABLE people') $$, '42601', 'condition "true; DROP TABLE people" is not one expression');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'true) FROM people WHERE (true') $$, '42601');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'true FROM people') $$, '42601', 'condition "true FROM people" is not one expression');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'true, false') $$, '42601', 'condition "true, false" is not one expression');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'true UNION SELECT false') $$, '42601', 'condition "true UNION SELECT false" is not one expression');
+SELECT throws_ok($$ SELECT advfair_retrain('m', '(SELECT count(*) FROM people) > 0') $$, '22023', 'condition "(SELECT count(*) FROM people) > 0" has a subquery');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'EXISTS (SELECT)') $$, '22023', 'condition "EXISTS (SELECT)" has a subquery');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'accuracy > $1') $$, '22023', 'condition "accuracy > $1" has a parameter');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'cru_s < 1') $$, '22023', 'task key "eps" is missing: metric cru_s is that of an attack');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'cru_eps < 1') $$, '22023', 'task key "eps_max" is missing: metric cru_eps is that of a search');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'eou_shoe < 1') $$, '42703', 'data "public.watched" have no column "shoe"');
+SELECT throws_ok($$ SELECT advfair_retrain('m', 'accuracy > 0', data => 'nothing') $$, '42P01');
+SELECT throws_ok($$ SELECT advfair_retrain('nobody', 'accuracy > 0') $$, '42704', 'model "nobody" does not exist');
+SELECT is(count(*), n, 'nothing was trained') FROM advfair_model, before GROUP BY n;
+
+-- another role's query
+CREATE ROLE advfair_eve;
+GRANT ALL ON SCHEMA public TO advfair_eve;
+GRANT SELECT ON people TO advfair_eve;
+SET LOCAL ROLE advfair_eve;
+CREATE FUNCTION trap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'run as %', current_user; END $$;
+RESET ROLE;
+INSERT INTO advfair_model (name, version, owner, task, data_digest, metrics, model)
+	SELECT 'trapped', 1, 'advfair_eve', '{"kind": "train", "model": "trapped", "data": "SELECT *, trap() FROM people", "label": "income"}', '', '{}', model
+	FROM advfair_model WHERE name = 'm' AND version = 1;
+SELECT throws_ok($$ SELECT advfair_retrain('trapped') $$, '42501', 'model "trapped@1" was trained on a query of role "advfair_eve"');
+SELECT throws_ok($$ SELECT advfair_luf('trapped', 'people', leave_out => 1) $$, '42501', 'model "trapped@1" was trained on a query of role "advfair_eve"');
+SET LOCAL ROLE advfair_eve;
+SELECT throws_ok($$ SELECT advfair_retrain('trapped') $$, 'P0001', 'run as advfair_eve');
+SELECT is(count(*), 0::bigint, 'others'' log is not seen') FROM advfair_metric_log;
+SELECT throws_ok($$ SELECT advfair_promote('m', 1) $$, '42704', 'model "m@1" does not exist', 'nor can their models be promoted');
+RESET ROLE;
+SELECT * FROM finish();
+ROLLBACK;
