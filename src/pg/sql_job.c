@@ -195,6 +195,18 @@ read_state(int64 job, const char *schema, bool *by_us)
 	return state;
 }
 
+/* Once, before a wait that may be in vain. */
+static void
+tell_who_runs(const char *schema, bool *told)
+{
+	if (!*told && !advpg_queue_exists())
+		ereport(NOTICE, errmsg("no launcher starts jobs on this server"),
+				errhint("CALL %s.advfair_run_jobs() in another session, or add advfair to "
+						"shared_preload_libraries.",
+						schema));
+	*told = true;
+}
+
 static bool
 is_final(const char *state)
 {
@@ -216,6 +228,7 @@ advfair_wait(PG_FUNCTION_ARGS)
 	const char *schema = schema_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	TimestampTz until = DT_NOEND;
 	char final[16] = "";
+	bool told = false;
 	int64 job;
 
 	if (PG_ARGISNULL(0))
@@ -229,12 +242,6 @@ advfair_wait(PG_FUNCTION_ARGS)
 			ERROR, errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 			errmsg("advfair_wait() cannot be used in a transaction that is REPEATABLE READ or SERIALIZABLE"),
 			errdetail("It would never see the job change."));
-	if (!advpg_queue_exists())
-		ereport(
-			NOTICE, errmsg("no launcher starts jobs on this server"),
-			errhint(
-				"CALL %s.advfair_run_jobs() in another session, or add advfair to shared_preload_libraries.",
-				schema));
 	while (final[0] == '\0')
 	{
 		char *state;
@@ -251,7 +258,10 @@ advfair_wait(PG_FUNCTION_ARGS)
 				errhint("Nobody sees it before this transaction commits."));
 		SPI_finish();
 		if (final[0] == '\0')
+		{
+			tell_who_runs(schema, &told);
 			wait_ms(LOOK_MS);
+		}
 	}
 	PG_RETURN_TEXT_P(cstring_to_text(final));
 }
