@@ -4,6 +4,8 @@
 #   make install         into the PostgreSQL that pg_config describes
 #   make installcheck    regression tests against a running, installed server
 #   make check-core      plain-C unit tests under sanitizers, no PostgreSQL needed
+#   make check-valgrind  some of them under valgrind instead
+#   make fuzz            coverage-guided fuzzing of all that reads what users give (test/fuzz/README.md)
 #   make test            everything, in throw-away servers; installs what is missing (root)
 #   make demo            a first look, in a throw-away server; installs what is missing (root)
 #   make data            the Adult and CIFAR-10 data sets, into data/
@@ -91,7 +93,40 @@ $(CORE_TESTS): %: %.o $(CORE_HELPERS) $(CORE_OBJS)
 check-core: $(CORE_TESTS)
 	$(if $^,$(PROVE) $^,@echo "no tests in test/core")
 
+# ---- fuzzing: each target of the core is a program, those of the server share a module ----
+
+FUZZ_CC      ?= clang
+FUZZ_CORE    = model arch encoder
+FUZZ_SERVER  = task functions build state
+FUZZ_TARGETS ?= $(FUZZ_CORE) $(FUZZ_SERVER)
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS   = -std=gnu11 -O1 -g -fno-omit-frame-pointer -fPIC $(SANITIZE) $(WARNINGS) -Iinclude
+FUZZ_SHARED  = $(patsubst %,build/fuzz/test/fuzz/%.o,host model arch encoder)
+FUZZ_SRC     = $(CORE_SRC) $(sort $(wildcard src/pg/*.c)) test/fuzz/server.c
+FUZZ_PG      = -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) -Wno-ignored-attributes
+
+build/fuzz/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -D_GNU_SOURCE $(FUZZ_PG) -c -o $@ $<
+
+$(FUZZ_CORE:%=build/fuzz/fuzz-%): build/fuzz/fuzz-%: test/fuzz/main.c $(FUZZ_SHARED) $(CORE_SRC:%.c=build/fuzz/%.o)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $^ -ldl -lm -lpthread
+
+build/fuzz/fuzz-server.so: $(FUZZ_SHARED) $(FUZZ_SRC:%.c=build/fuzz/%.o)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -shared -shared-libasan -o $@ $^ \
+		$(shell $(FUZZ_CC) -print-file-name=libclang_rt.fuzzer_no_main-x86_64.a) -lstdc++ -ldl -lm -lpthread
+
+build/fuzz/seeds: test/fuzz/seeds.c $(FUZZ_SHARED) $(CORE_SRC:%.c=build/fuzz/%.o)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $^ -ldl -lm -lpthread
+
+fuzz-build: $(FUZZ_CORE:%=build/fuzz/fuzz-%) build/fuzz/fuzz-server.so build/fuzz/seeds
+
 # ---- the rest is in tools/ ----
+
+fuzz:
+	@tools/deps.sh build fuzz
+	@$(MAKE) -s fuzz-build
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh $(FUZZ_TARGETS)
 
 deps:
 	@tools/deps.sh build test data
@@ -134,5 +169,5 @@ bench-growth:
 	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
 	@cat bench/growth.csv
 
-.PHONY: check-core deps test demo data bench bench-core bench-growth
+.PHONY: check-core fuzz fuzz-build deps test demo data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)
