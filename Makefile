@@ -100,24 +100,30 @@ FUZZ_CORE    = model arch encoder
 FUZZ_SERVER  = task functions build state
 FUZZ_TARGETS ?= $(FUZZ_CORE) $(FUZZ_SERVER)
 FUZZ_SECONDS ?= 60
-FUZZ_FLAGS   = -std=gnu11 -O1 -g -fno-omit-frame-pointer -fPIC $(SANITIZE) $(WARNINGS) -Iinclude
-FUZZ_SHARED  = $(patsubst %,build/fuzz/test/fuzz/%.o,host model arch encoder)
-FUZZ_SRC     = $(CORE_SRC) $(sort $(wildcard src/pg/*.c)) test/fuzz/server.c
-FUZZ_PG      = -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) -Wno-ignored-attributes
+FUZZ_FLAGS   = -std=gnu11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) -Iinclude -fsanitize=fuzzer-no-link
+FUZZ_LIBS    = -ldl -lm -lpthread
+FUZZ_SHARED  = $(patsubst %,test/fuzz/%.c,host model arch encoder)
+FUZZ_OBJS    = $(patsubst %.c,build/fuzz/core/%.o,$(CORE_SRC) $(FUZZ_SHARED))
+FUZZ_PG_OBJS = $(patsubst %.c,build/fuzz/pg/%.o,$(CORE_SRC) $(FUZZ_SHARED) $(sort $(wildcard src/pg/*.c)) test/fuzz/server.c)
 
-build/fuzz/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
+build/fuzz/core/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -D_GNU_SOURCE $(FUZZ_PG) -c -o $@ $<
+	$(FUZZ_CC) $(FUZZ_FLAGS) $(SANITIZE) -c -o $@ $<
 
-$(FUZZ_CORE:%=build/fuzz/fuzz-%): build/fuzz/fuzz-%: test/fuzz/main.c $(FUZZ_SHARED) $(CORE_SRC:%.c=build/fuzz/%.o)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $^ -ldl -lm -lpthread
+# The server is not built with the address sanitizer, so its runtime cannot be there; undefined behaviour traps.
+build/fuzz/pg/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=undefined -fsanitize-trap=undefined -fPIC -D_GNU_SOURCE -Wno-ignored-attributes \
+		-isystem $(shell $(PG_CONFIG) --includedir-server) -c -o $@ $<
 
-build/fuzz/fuzz-server.so: $(FUZZ_SHARED) $(FUZZ_SRC:%.c=build/fuzz/%.o)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -shared -shared-libasan -o $@ $^ \
-		$(shell $(FUZZ_CC) -print-file-name=libclang_rt.fuzzer_no_main-x86_64.a) -lstdc++ -ldl -lm -lpthread
+$(FUZZ_CORE:%=build/fuzz/fuzz-%): build/fuzz/fuzz-%: test/fuzz/main.c $(FUZZ_OBJS)
+	$(FUZZ_CC) $(FUZZ_FLAGS) $(SANITIZE) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $^ $(FUZZ_LIBS)
 
-build/fuzz/seeds: test/fuzz/seeds.c $(FUZZ_SHARED) $(CORE_SRC:%.c=build/fuzz/%.o)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $^ -ldl -lm -lpthread
+build/fuzz/seeds: test/fuzz/seeds.c $(FUZZ_OBJS)
+	$(FUZZ_CC) $(FUZZ_FLAGS) $(SANITIZE) -o $@ $^ $(FUZZ_LIBS)
+
+build/fuzz/fuzz-server.so: $(FUZZ_PG_OBJS)
+	$(FUZZ_CC) -shared -o $@ $^ $(shell $(FUZZ_CC) -print-file-name=libclang_rt.fuzzer_no_main-$(shell uname -m).a) -lstdc++ $(FUZZ_LIBS)
 
 fuzz-build: $(FUZZ_CORE:%=build/fuzz/fuzz-%) build/fuzz/fuzz-server.so build/fuzz/seeds
 

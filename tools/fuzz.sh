@@ -46,6 +46,7 @@ seeds() {
                 n=$((n + 1))
                 printf '%s' "$json" >"$2/seed-$n"
             done ;;
+        state) printf '1pag\1\0\0\0\50\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\360\77\50\0\0\0\1\0\0\0a' >"$2/seed-1" ;;
         task|build)             # every JSON object that a test or an example writes on one line
             grep -hoE "'\{\"[^']*\}'" test/sql/*.sql test/pgtap/*.sql examples/*.sql | sort -u | while read -r json; do
                 n=$((n + 1))
@@ -61,42 +62,38 @@ make_server() {
     bin=$("$PG_CONFIG" --bindir)
     as_server_user "$bin/initdb" -D "$area/template" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$area/initdb.log"
     cp build/fuzz/fuzz-server.so "$area/"
-    cat >"$area/fuzz-server" <<END
+    cat >"$area/run" <<END
 #!/usr/bin/env bash
-# fuzz-server TARGET ARGUMENT...
+# run TARGET ARGUMENT...
 data=\$(mktemp -d $area/data.XXXXXX)
 trap 'rm -rf "\$data"' EXIT
 cp -r $area/template/. "\$data"
 target=\$1
 shift
 for argument; do arguments=\${arguments:-}", \\\$\\\$\$argument\\\$\\\$"; done
-LD_PRELOAD=$("${FUZZ_CC:-clang}" -print-file-name=libclang_rt.asan-x86_64.so) $bin/postgres --single -D "\$data" \\
-    -c fsync=off -c log_min_messages=fatal -c client_min_messages=error -c max_stack_depth=1MB -c search_path=public postgres >"\$data/out" <<SQL
+$bin/postgres --single -D "\$data" \\
+    -c fsync=off -c log_min_messages=error postgres <<SQL
 \$(grep -v ^-- $area/server.sql)
-SELECT advfair_fuzz('\$target', ARRAY[\\\$\\\$$area/fuzz-server \$target\\\$\\\$\${arguments:-}])
+SELECT advfair_fuzz('\$target', ARRAY[\\\$\\\$$area/run \$target\\\$\\\$\${arguments:-}])
 SQL
-status=\$?
-[ \$status = 0 ] || cat "\$data/out" >&2
-exit \$status
 END
-    chmod 755 "$area/fuzz-server"
+    chmod 755 "$area/run"
     sed "s|:module|$area/fuzz-server|" test/fuzz/server.sql >"$area/server.sql"
     chown "$server_user" "$area"/*
 }
 
-# fuzzer TARGET ARGUMENT...: the sanitizers stop at the first fault; a server never frees all.
+# fuzzer TARGET ARGUMENT...
 fuzzer() {
-    local program=("$area/fuzz-server" "$1") leaks=0
-    if [[ $core == *" $1 "* ]]; then program=("$area/fuzz-$1") leaks=1; fi
+    local program=("$area/run" "$1")
+    if [[ $core == *" $1 "* ]]; then program=("$area/fuzz-$1"); fi
     shift
-    (cd "$area" && as_server_user env UBSAN_OPTIONS=print_stacktrace=1 \
-        ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=0:allocator_may_return_null=1 "${program[@]}" "$@")
+    (cd "$area" && as_server_user env UBSAN_OPTIONS=print_stacktrace=1 "${program[@]}" "$@" </dev/null)
 }
 
 # Reduce to one input for each new branch of the code (not for each new count of loops, which would keep thousands).
 keep_corpus() {
     as_server_user mkdir "$area/kept"
-    fuzzer "$1" "${common[@]}" -use_counters=0 -merge=1 kept "corpus/$1" >"$area/merge.log" 2>&1 ||
+    fuzzer "$1" "${common[@]}" -use_counters=0 -merge=1 "$area/kept" "$area/corpus/$1" >"$area/merge.log" 2>&1 ||
         { tail -n 20 "$area/merge.log" >&2; die "could not reduce what was found for $1"; }
     rm -rf "test/fuzz/corpus/$1"
     cp -r "$area/kept" "test/fuzz/corpus/$1"
@@ -111,10 +108,10 @@ seek() {
     case $1 in functions) file=test/fuzz/model.dict ;; build) file=test/fuzz/task.dict ;; esac
     if [ -f "$file" ]; then
         cp "$file" "$area/$1.dict"
-        dictionary=(-dict="$1.dict")
+        dictionary=(-dict="$area/$1.dict")
     fi
     fuzzer "$1" "${common[@]}" "${dictionary[@]}" -use_value_profile=1 -max_total_time="$seconds" \
-        -artifact_prefix="findings/$1-" "corpus/$1" >"$area/log" 2>&1 || status=1
+        -artifact_prefix="$area/findings/$1-" "$area/corpus/$1" >"$area/log" 2>&1 || status=1
     cp "$area/log" "build/fuzz/$1.log"
     if grep -q '^SUMMARY\|ERROR: \|Test unit written' "$area/log"; then
         status=1

@@ -151,9 +151,8 @@ take_encoder(Source *s)
 	if (enc.n_columns == 0) /* an image */
 	{
 		enc.shape = (AdvShape){1 + take_below(s, 3), 1 + take_below(s, 3), 1 + take_below(s, 3)};
-		enc.columns[enc.n_columns++] = (AdvColumn){.name = take_text(s),
-												   .kind = ADV_COLUMN_IMAGE,
-												   .length = (int32_t) adv_shape_size(enc.shape)};
+		enc.columns[enc.n_columns++] = (AdvColumn){
+			.name = take_text(s), .kind = ADV_COLUMN_IMAGE, .length = (int32_t) adv_shape_size(enc.shape)};
 	}
 	else
 		enc.shape = (AdvShape){(int32_t) adv_encoder_inputs(&enc), 1, 1};
@@ -328,8 +327,7 @@ fuzz_encoder(const unsigned char *data, size_t size)
 	(void) fuzz_host(&s.host, 0);
 	enc = take_encoder(&s);
 	adv_encoder_fields(&enc, fields);
-	layout =
-		(AdvLayout){fields, enc.n_columns, enc.shape, adv_layout_row_bytes(fields, enc.n_columns)};
+	layout = (AdvLayout){fields, enc.n_columns, enc.shape, adv_layout_row_bytes(fields, enc.n_columns)};
 	for (int row = 0; row < MOST_ROWS && s.left > 0 && wrong == NULL; row++)
 		wrong = take_below(&s, 3) == 0 ? check_any_input(&s, &enc, &layout) : check_row(&s, &enc, &layout);
 	fuzz_free(&s.host);

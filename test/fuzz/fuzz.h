@@ -16,8 +16,9 @@
 /* Returns NULL, or what is wrong with the reader's answer. */
 typedef const char *FuzzTarget(const unsigned char *data, size_t size);
 
-extern FuzzTarget fuzz_model;   /* a model's bytes */
-extern FuzzTarget fuzz_arch;    /* text: channels, height, width, classes and scale (0 or 1), then an arch string */
+extern FuzzTarget fuzz_model; /* a model's bytes */
+extern FuzzTarget
+	fuzz_arch; /* text: channels, height, width, classes and scale (0 or 1), then an arch string */
 extern FuzzTarget fuzz_encoder; /* bytes that describe columns, and rows of values for them */
 
 /*
@@ -37,7 +38,7 @@ extern void *fuzz_alloc(FuzzHost *host, size_t size); /* never fails: not counte
 extern void fuzz_free(FuzzHost *host);
 
 /* Bytes a model of so many bytes may take in memory. */
-#define FUZZ_MODEL_MEMORY(size) ((size) * 16 + 65536)
+#define FUZZ_MODEL_MEMORY(size) ((size) *16 + 65536)
 
 /*
  * A model's bytes with what no mutation gets right by chance: size and checksum and, where the arch string can be read, the number of

@@ -144,8 +144,7 @@ check_passes(FuzzHost *host, const AdvModel *model)
 		return "a forward pass fails";
 	logits = ws.act[net->n_layers];
 	for (int k = 0; k < net->classes; k++)
-		if (logits[k] != logits[net->classes + k] &&
-			!(isnan(logits[k]) && isnan(logits[net->classes + k])))
+		if (logits[k] != logits[net->classes + k] && !(isnan(logits[k]) && isnan(logits[net->classes + k])))
 			return "equal rows give different outputs";
 	d_params = fuzz_alloc(host, net->n_params * sizeof(float));
 	memset(d_params, 0, net->n_params * sizeof(float));
