@@ -83,15 +83,35 @@ CORE_TESTS   = $(patsubst %.c,build/%,$(sort $(wildcard test/core/test_*.c)))
 CORE_HELPERS = $(patsubst %.c,build/%.o,$(filter-out test/core/test_%,$(wildcard test/core/*.c)))
 CORE_OBJS    = $(patsubst %.c,build/%.o,$(CORE_SRC))
 
-build/%.o: %.c $(HEADERS) $(wildcard test/core/*.h) Makefile
+build/%.o: %.c $(HEADERS) $(wildcard test/core/*.h test/fuzz/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -fno-omit-frame-pointer $(SANITIZE) $(WARNINGS) -Iinclude -c -o $@ $<
 
 $(CORE_TESTS): %: %.o $(CORE_HELPERS) $(CORE_OBJS)
 	$(CC) $(SANITIZE) -o $@ $^ -ldl -lm -lpthread
 
+build/test/core/test_fuzz: $(patsubst %,build/test/fuzz/%.o,host model arch encoder)
+
 check-core: $(CORE_TESTS)
 	$(if $^,$(PROVE) $^,@echo "no tests in test/core")
+
+# ---- the same tests under valgrind, which also sees what is read before it is written ----
+
+# Where memory matters most: what reads bytes and texts, networks forward and backward, training. Attacks would take minutes.
+VALGRIND_TESTS = $(patsubst %,build/valgrind/test_%,arch encoder fuzz layers model network optimizer train)
+VALGRIND       = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+
+build/valgrind/%.o: %.c $(HEADERS) $(wildcard test/core/*.h test/fuzz/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g $(WARNINGS) -Iinclude -c -o $@ $<
+
+$(VALGRIND_TESTS): build/valgrind/%: build/valgrind/test/core/%.o $(CORE_HELPERS:build/%=build/valgrind/%) $(CORE_OBJS:build/%=build/valgrind/%)
+	$(CC) -o $@ $^ -ldl -lm -lpthread
+
+build/valgrind/test_fuzz: $(patsubst %,build/valgrind/test/fuzz/%.o,host model arch encoder)
+
+check-valgrind: $(VALGRIND_TESTS)
+	$(PROVE) --exec '$(VALGRIND)' $^
 
 # ---- fuzzing: each target of the core is a program, those of the server share a module ----
 
@@ -175,5 +195,5 @@ bench-growth:
 	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
 	@cat bench/growth.csv
 
-.PHONY: check-core fuzz fuzz-build deps test demo data bench bench-core bench-growth
+.PHONY: check-core check-valgrind fuzz fuzz-build deps test demo data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)
