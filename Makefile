@@ -4,7 +4,7 @@
 #   make install         into the PostgreSQL that pg_config describes
 #   make installcheck    regression tests against a running, installed server
 #   make check-core      plain-C unit tests under sanitizers, no PostgreSQL needed
-#   make check-valgrind  some of them under valgrind instead
+#   make check-valgrind  some of them under valgrind
 #   make fuzz            coverage-guided fuzzing of all that reads what users give (test/fuzz/README.md)
 #   make test            everything, in throw-away servers; installs what is missing (root)
 #   make demo            a first look, in a throw-away server; installs what is missing (root)
@@ -14,7 +14,7 @@
 #   make bench-growth    how time and memory grow (5 minutes)
 #   make deps            the Debian packages that building and testing need
 #
-# Settings: PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.
+# Settings: FUZZ_SECONDS for each of FUZZ_TARGETS, PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.
 
 EXTENSION  = advfair
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" advfair.control)
