@@ -117,7 +117,7 @@ seek() {
         status=1
         grep -B 30 -A 10 -m 1 '^SUMMARY\|ERROR: \|Test unit written' "$area/log" | cut -c1-300
     fi
-    echo "$1: $(grep -c '' "$area/log" >/dev/null && grep 'cov:' "$area/log" | tail -n 1 | tr -s '\t ' ' ')"
+    echo "$1: $(grep 'cov:' "$area/log" | tail -n 1 | tr -s '\t ' ' ')"
 }
 
 mkdir -p build/fuzz "$area/corpus" "$area/findings"
