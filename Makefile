@@ -4,6 +4,8 @@
 #   make install         into the PostgreSQL that pg_config describes
 #   make installcheck    regression tests against a running, installed server
 #   make check-core      plain-C unit tests under sanitizers, no PostgreSQL needed
+#   make check-valgrind  some of them under valgrind
+#   make fuzz            coverage-guided fuzzing of all that reads what users give (test/fuzz/README.md)
 #   make test            everything, in throw-away servers; installs what is missing (root)
 #   make faults          processes killed at random, ROUNDS=100 times (half an hour)
 #   make demo            a first look, in a throw-away server; installs what is missing (root)
@@ -13,7 +15,7 @@
 #   make bench-growth    how time and memory grow (5 minutes)
 #   make deps            the Debian packages that building and testing need
 #
-# Settings: PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.
+# Settings: FUZZ_SECONDS for each of FUZZ_TARGETS, PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.
 
 EXTENSION  = advfair
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" advfair.control)
@@ -82,17 +84,76 @@ CORE_TESTS   = $(patsubst %.c,build/%,$(sort $(wildcard test/core/test_*.c)))
 CORE_HELPERS = $(patsubst %.c,build/%.o,$(filter-out test/core/test_%,$(wildcard test/core/*.c)))
 CORE_OBJS    = $(patsubst %.c,build/%.o,$(CORE_SRC))
 
-build/%.o: %.c $(HEADERS) $(wildcard test/core/*.h) Makefile
+build/%.o: %.c $(HEADERS) $(wildcard test/core/*.h test/fuzz/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -fno-omit-frame-pointer $(SANITIZE) $(WARNINGS) -Iinclude -c -o $@ $<
 
 $(CORE_TESTS): %: %.o $(CORE_HELPERS) $(CORE_OBJS)
 	$(CC) $(SANITIZE) -o $@ $^ -ldl -lm -lpthread
 
+build/test/core/test_fuzz: $(patsubst %,build/test/fuzz/%.o,host model arch encoder)
+
 check-core: $(CORE_TESTS)
 	$(if $^,$(PROVE) $^,@echo "no tests in test/core")
 
+# ---- the same tests under valgrind, which also sees what is read before it is written ----
+
+# Where memory matters most: what reads bytes and texts, networks forward and backward, training. Attacks would take minutes.
+VALGRIND_TESTS = $(patsubst %,build/valgrind/test_%,arch encoder fuzz layers model network optimizer train)
+VALGRIND       = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+
+build/valgrind/%.o: %.c $(HEADERS) $(wildcard test/core/*.h test/fuzz/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g $(WARNINGS) -Iinclude -c -o $@ $<
+
+$(VALGRIND_TESTS): build/valgrind/%: build/valgrind/test/core/%.o $(CORE_HELPERS:build/%=build/valgrind/%) $(CORE_OBJS:build/%=build/valgrind/%)
+	$(CC) -o $@ $^ -ldl -lm -lpthread
+
+build/valgrind/test_fuzz: $(patsubst %,build/valgrind/test/fuzz/%.o,host model arch encoder)
+
+check-valgrind: $(VALGRIND_TESTS)
+	$(PROVE) --exec '$(VALGRIND)' $^
+
+# ---- fuzzing: each target of the core is a program, those of the server share a module ----
+
+FUZZ_CC      ?= clang
+FUZZ_CORE    = model arch encoder
+FUZZ_SERVER  = task functions build state
+FUZZ_TARGETS ?= $(FUZZ_CORE) $(FUZZ_SERVER)
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS   = -std=gnu11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) -Iinclude -fsanitize=fuzzer-no-link
+FUZZ_LIBS    = -ldl -lm -lpthread
+FUZZ_SHARED  = $(patsubst %,test/fuzz/%.c,host model arch encoder)
+FUZZ_OBJS    = $(patsubst %.c,build/fuzz/core/%.o,$(CORE_SRC) $(FUZZ_SHARED))
+FUZZ_PG_OBJS = $(patsubst %.c,build/fuzz/pg/%.o,$(CORE_SRC) $(FUZZ_SHARED) $(sort $(wildcard src/pg/*.c)) test/fuzz/server.c)
+
+build/fuzz/core/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) $(SANITIZE) -c -o $@ $<
+
+# The server is not built with the address sanitizer, so its runtime cannot be there; undefined behaviour traps.
+build/fuzz/pg/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=undefined -fsanitize-trap=undefined -fPIC -D_GNU_SOURCE -Wno-ignored-attributes \
+		-isystem $(shell $(PG_CONFIG) --includedir-server) -c -o $@ $<
+
+$(FUZZ_CORE:%=build/fuzz/fuzz-%): build/fuzz/fuzz-%: test/fuzz/main.c $(FUZZ_OBJS)
+	$(FUZZ_CC) $(FUZZ_FLAGS) $(SANITIZE) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $^ $(FUZZ_LIBS)
+
+build/fuzz/seeds: test/fuzz/seeds.c $(FUZZ_OBJS)
+	$(FUZZ_CC) $(FUZZ_FLAGS) $(SANITIZE) -o $@ $^ $(FUZZ_LIBS)
+
+build/fuzz/fuzz-server.so: $(FUZZ_PG_OBJS)
+	$(FUZZ_CC) -shared -o $@ $^ $(shell $(FUZZ_CC) -print-file-name=libclang_rt.fuzzer_no_main-$(shell uname -m).a) -lstdc++ $(FUZZ_LIBS)
+
+fuzz-build: $(FUZZ_CORE:%=build/fuzz/fuzz-%) build/fuzz/fuzz-server.so build/fuzz/seeds
+
 # ---- the rest is in tools/ ----
+
+fuzz:
+	@tools/deps.sh build fuzz
+	@$(MAKE) -s fuzz-build
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh $(FUZZ_TARGETS)
 
 deps:
 	@tools/deps.sh build test data
@@ -139,5 +200,5 @@ bench-growth:
 	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
 	@cat bench/growth.csv
 
-.PHONY: check-core deps test faults demo data bench bench-core bench-growth
+.PHONY: check-core check-valgrind fuzz fuzz-build deps test faults demo data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs, and only those that are missing.
 #
-#   tools/deps.sh [build] [test] [data] [bench]       default: build
+#   tools/deps.sh [build] [test] [data] [bench] [fuzz]       default: build
 #
 # PostgreSQL's major version is the one already here, else the distribution's own. Existing database clusters
 # are not touched and none is created.
@@ -34,10 +34,11 @@ find_missing() {
                        packages+=("postgresql-$n" "postgresql-server-dev-$n")
                    packages+=(gcc libc6-dev make libopenblas0) ;;
             test)  packages+=(perl libipc-run-perl "postgresql-$n-pgtap" libtap-parser-sourcehandler-pgtap-perl
-                             xz-utils) ;;
+                             valgrind xz-utils) ;;
             data)  packages+=(ca-certificates curl unzip xz-utils) ;;
             bench) packages+=(python3-torch python3-numpy python3-matplotlib procps util-linux) ;;
-            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench" ;;
+            fuzz)  packages+=(clang llvm) ;;
+            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench, fuzz" ;;
         esac
     done
     missing=()

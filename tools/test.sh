@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the test suites and ends with one line: N passed, N failed, N skipped.
 #
-#   tools/test.sh [core] [regress] [pgtap] [perl]       default: all
+#   tools/test.sh [core] [valgrind] [regress] [pgtap] [perl]       default: all
 #
 #   core      test/core/*.c       plain C under sanitizers, no server
+#   valgrind  some of them once more, under valgrind
 #   regress   test/sql/*.sql      output compared with expected/, each file counts as one test
 #   pgtap     test/pgtap/*.sql    assertions written in SQL
 #   perl      test/t/*.pl, *.t    crash, cancel, restart; these start servers of their own
@@ -55,6 +56,7 @@ suite() {
 }
 
 core()    { make -s --no-print-directory check-core PROVE="prove -v"; }
+memory()  { make -s --no-print-directory check-valgrind PROVE="prove -v"; }
 build()   { tools/stage.sh "$ADVFAIR_STAGE"; }
 pgtap()   { tools/with-server.sh -- pg_prove --verbose "${pgtap_files[@]}"; }
 perl_t()  { TESTDIR=$results/perl tools/with-server.sh -- prove -v "${perl_files[@]}"; }
@@ -73,10 +75,11 @@ pgtap_files=(test/pgtap/*.sql)
 perl_files=(test/t/*.pl test/t/*.t)
 regress_files=("${regress_files[@]##*/}")
 regress_files=("${regress_files[@]%.sql}")
-wanted=" ${*:-core regress pgtap perl} "
+wanted=" ${*:-core valgrind regress pgtap perl} "
 has() { [[ $wanted == *" $1 "* ]] && [ "$2" -gt 0 ]; }
 
 if has core ${#core_files[@]}; then suite core core; fi
+if has valgrind ${#core_files[@]}; then suite valgrind memory; fi
 if has regress ${#regress_files[@]} || has pgtap ${#pgtap_files[@]} || has perl ${#perl_files[@]}; then
     export ADVFAIR_STAGE=$work/stage
     suite build build

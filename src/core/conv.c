@@ -110,7 +110,7 @@ ADV_LOOP void
 finish_windows(int pool, bool relu, int w, int f, size_t step, size_t line, const float *raw,
 			   const float *bias, float *dst, uint8_t *argmax)
 {
-	for (int x = 0; x < w; x++, raw += (size_t) pool * step, dst += f, argmax += argmax ? f : 0)
+	for (int x = 0; x < w; x++, raw += (size_t) pool * step, dst += f, argmax = argmax ? argmax + f : NULL)
 	{
 		ADV_INDEPENDENT
 		for (int i = 0; i < f; i++)
@@ -205,7 +205,8 @@ ADV_LOOP void
 spread_windows(int pool, bool relu, int w, int f, size_t line, const float *dst, const float *d_dst,
 			   const uint8_t *argmax, float *d, float *d_bias)
 {
-	for (int x = 0; x < w; x++, dst += f, d_dst += f, argmax += argmax ? f : 0, d += (size_t) pool * f)
+	for (int x = 0; x < w;
+		 x++, dst += f, d_dst += f, argmax = argmax ? argmax + f : NULL, d += (size_t) pool * f)
 	{
 		ADV_INDEPENDENT
 		for (int i = 0; i < f; i++)

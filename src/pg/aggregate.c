@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "common/int.h"
 #include "fmgr.h"
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
@@ -153,7 +154,9 @@ add(State *state, AdvText text, int64 n, double sum, MemoryContext context)
 		memcpy((char *) state + state->heap, text.data, text.len);
 		*group = (Group){0, 0, state->heap, text.len};
 	}
-	state->groups[place].n += n;
+	/* no real state has counted so far */
+	if (pg_add_s64_overflow(state->groups[place].n, n, &state->groups[place].n))
+		invalid_state();
 	state->groups[place].sum += sum;
 	if (isinf(state->groups[place].sum))
 		float_overflow_error();

@@ -354,8 +354,9 @@ shape_member(JsonbContainer *object)
 	return (AdvShape){sizes[0], sizes[1], sizes[2]};
 }
 
+/* A column may have at most so many values: what is left of the network's input. */
 static void
-read_column(JsonbContainer *object, AdvColumn *column)
+read_column(JsonbContainer *object, size_t inputs_left, AdvColumn *column)
 {
 	static const char *const keys[] = {"name", "kind", "length", "shift", "factor", "values", NULL};
 
@@ -365,6 +366,8 @@ read_column(JsonbContainer *object, AdvColumn *column)
 	column->length = 1;
 	if (column->kind == ADV_COLUMN_ARRAY || column->kind == ADV_COLUMN_IMAGE)
 		column->length = length_member(object, "length");
+	if ((size_t) column->length > inputs_left)
+		invalid("columns", "an array of columns that have as many values as the input");
 	if (column->kind == ADV_COLUMN_NUMBER || column->kind == ADV_COLUMN_ARRAY)
 	{
 		column->shift = numbers_member(object, "shift", column->length, 0);
@@ -378,6 +381,7 @@ static void
 read_encoder(JsonbContainer *object, AdvEncoder *encoder)
 {
 	static const char *const keys[] = {"encoding", "unseen", "columns", NULL};
+	size_t inputs_left = adv_shape_size(encoder->shape);
 	JsonbValue *columns;
 
 	check_keys(object, keys);
@@ -386,12 +390,15 @@ read_encoder(JsonbContainer *object, AdvEncoder *encoder)
 		invalid("encoding", "standard, minmax or ordinal");
 	encoder->unseen = word_member(object, "unseen", unseen_names, lengthof(unseen_names), ADV_UNSEEN_ERROR);
 	encoder->n_columns = array_member(object, "columns", jbvBinary, true, &columns);
+	if (encoder->n_columns > ADV_MAX_COLUMNS)
+		invalid("columns", psprintf("an array of at most %d objects", ADV_MAX_COLUMNS));
 	encoder->columns = palloc0(sizeof(AdvColumn) * (encoder->n_columns + 1));
 	for (int i = 0; i < encoder->n_columns; i++)
 	{
 		if (!JsonContainerIsObject(columns[i].val.binary.data))
 			invalid("columns", "an array of objects");
-		read_column(columns[i].val.binary.data, &encoder->columns[i]);
+		read_column(columns[i].val.binary.data, inputs_left, &encoder->columns[i]);
+		inputs_left -= encoder->columns[i].length;
 	}
 }
 
@@ -409,6 +416,8 @@ plain_encoder(AdvEncoder *encoder)
 	column->kind = is_image ? ADV_COLUMN_IMAGE : ADV_COLUMN_ARRAY;
 	column->name = advpg_cstring_text(is_image ? "image" : "x");
 	column->length = adv_shape_size(encoder->shape);
+	if (is_image)
+		return;
 	column->shift = palloc_extended(sizeof(double) * column->length, MCXT_ALLOC_HUGE);
 	column->factor = palloc_extended(sizeof(double) * column->length, MCXT_ALLOC_HUGE);
 	for (int i = 0; i < column->length; i++)
@@ -418,8 +427,12 @@ plain_encoder(AdvEncoder *encoder)
 	}
 }
 
+/*
+ * The number of weights is compared before the encoder is read: a table's network has more parameters than inputs, so that the numbers
+ * of its columns take memory in proportion to what was given, not to what was written.
+ */
 static void
-read_description(JsonbContainer *object, AdvModel *model)
+read_description(JsonbContainer *object, size_t n_weights, AdvModel *model)
 {
 	static const char *const keys[] = {"kind",       "format", "bytes",   "arch",    "input_shape", "scale",
 									   "parameters", "label",  "classes", "encoder", NULL};
@@ -437,6 +450,12 @@ read_description(JsonbContainer *object, AdvModel *model)
 	if (adv_network_parse(&model->net, string_member(object, "arch", NULL), model->encoder.shape, n_classes,
 						  scale && scale->val.boolean, &err) != ADV_OK)
 		advpg_raise(&err, NULL);
+	if (n_weights != model->net.n_params)
+		ereport(
+			ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+			errmsg("the network has %zu parameters, but %zu weights were given", model->net.n_params,
+				   n_weights),
+			errhint("Give the weights of all layers in network order, each layer's weight before its bias."));
 	if (encoder == NULL)
 		plain_encoder(&model->encoder);
 	else if (encoder->type == jbvBinary && JsonContainerIsObject(encoder->val.binary.data))
@@ -459,14 +478,9 @@ advfair_build(PG_FUNCTION_ARGS)
 	if (!JB_ROOT_IS_OBJECT(task))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("a model description must be a JSON object"));
-	read_description(&task->root, &model);
+	read_description(&task->root, n, &model);
 	if (ARR_HASNULL(weights) && array_contains_nulls(weights))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("weights have a NULL element"));
-	if (n != model.net.n_params)
-		ereport(
-			ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-			errmsg("the network has %zu parameters, but %zu weights were given", model.net.n_params, n),
-			errhint("Give the weights of all layers in network order, each layer's weight before its bias."));
 	model.params = (const float *) ARR_DATA_PTR(weights);
 	size = adv_model_size(&model) + VARHDRSZ;
 	if (!AllocSizeIsValid(size))

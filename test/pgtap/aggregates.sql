@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(46);
+SELECT plan(47);
 
 CREATE FUNCTION near(a float8, b float8) RETURNS boolean LANGUAGE sql AS $$ SELECT abs(a - b) <= 1e-12 * greatest(1, abs(a), abs(b)) $$;
 CREATE TABLE score AS
@@ -103,6 +103,7 @@ END $$;
 CREATE TEMP TABLE small AS SELECT state_of(v, g) AS s FROM (VALUES (1.0::float8, 'a'), (2, 'bb'), (4, 'ccc')) t (v, g);
 SELECT is(outcome(s), 'a number', 'a state') FROM small;
 SELECT is(outcome(substr(s, 1, n)), 'an error', 'its first ' || n || ' bytes') FROM small, unnest('{0,1,4,11}'::int[]) n;
+SELECT is(outcome(overlay(s PLACING '\x0000000000000040' FROM 13)), 'an error', 'counts beyond what a state can hold') FROM small;
 SELECT setseed(0.25);
 SELECT set_eq($$ SELECT DISTINCT outcome(substr(s, 1, floor(random() * length(s))::int)) FROM small, generate_series(1, 500) $$,
 			  $$ VALUES ('an error') $$, 'cut anywhere');

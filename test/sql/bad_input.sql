@@ -228,6 +228,9 @@ SELECT regexp_replace(attempt($$ SELECT advfair_describe(set_byte(m, 500, get_by
 					  '[0-9a-f]{8}', 'CRC', 'g');
 -- descriptions that are no model
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"]}', '{1,2,3}') $$);
+-- lengths that are only claimed take no memory
+SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"],"encoder":{"columns":[{"name":"x","kind":"array","length":3}]}}', '{1,2,3,4,5,6}') $$);
+SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"],"encoder":{"columns":[{"name":"x","kind":"array","length":2},{"name":"y","kind":"number"}]}}', '{1,2,3,4,5,6}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"]}', '{1,2,3,4,5,NULL}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":["a","b"]}', '{1,2,3,4,5,NaN}') $$);
 SELECT attempt($$ SELECT advfair_build('{"arch":"","input_shape":[2],"classes":["a","a"]}', '{1,2,3,4,5,6}') $$);

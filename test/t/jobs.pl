@@ -89,8 +89,8 @@ my $bens = $node->safe_psql('postgres', "SELECT advfair_submit('$tiny')", extra_
 $node->safe_psql('postgres', 'CALL advfair_run_jobs()', extra_params => [ '-U', 'ann' ]);
 is(row($node, $anns) . row($node, $bens), 'succeededqueued', 'a role runs its own jobs');
 $node->safe_psql('postgres', 'CALL advfair_run_jobs()');
-is(row($node, $bens), 'succeeded', 'a superuser everybody''s');
-is($node->safe_psql('postgres', q{SELECT string_agg(owner, ',' ORDER BY owner) FROM advfair_model WHERE name = 'tiny'}), 'ann,ben', 'models are their owners''');
+is(row($node, $bens), 'succeeded', 'a superuser runs everybody\'s');
+is($node->safe_psql('postgres', q{SELECT string_agg(owner, ',' ORDER BY owner) FROM advfair_model WHERE name = 'tiny'}), 'ann,ben', 'models belong to the owners of the jobs');
 
 # a call that is cancelled
 my $long = submit($node, '{"kind": "train", "model": "long", "data": "crowd", "label": "income", "epochs": 100000}');
@@ -178,14 +178,14 @@ $node->safe_psql('postgres', 'ALTER SYSTEM SET advfair.max_jobs = 2');
 $node->safe_psql('postgres', 'SELECT pg_reload_conf()');
 $node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM advfair_job WHERE state IN ('queued', 'running')});
 is(row($node, $mine), 'succeeded', 'a job looks where its submitter did') or diag row($node, $mine, 'message');
-is(row($node, $dated), 'succeeded', 'with the submitter''s settings') or diag row($node, $dated, 'message');
+is(row($node, $dated), 'succeeded', 'with the settings of the submitter') or diag row($node, $dated, 'message');
 is(row($node, $undated, 'state || sqlstate'), 'failed22000', 'of that time');
 is(row($node, $who), 'succeeded', 'as the role that submitted it, also where that may not log in') or diag row($node, $who, 'message');
 for my $how (sort keys %escape)
 {
 	like(row($node, $escape{$how}, "state || ' ' || sqlstate || ' ' || message"), qr/^failed (42501|25006) /, "it does not get out by $how");
 }
-is($node->safe_psql('postgres', q{SELECT owner FROM advfair_model WHERE name = 'who'}), 'cas', 'what it makes is that role''s');
+is($node->safe_psql('postgres', q{SELECT owner FROM advfair_model WHERE name = 'who'}), 'cas', 'what it makes belongs to that role');
 is(row($node, $dropped, "state || ' ' || message"), 'failed role "dan" does not exist', 'a dropped role fails its jobs');
 is(row($node, $revoked, "state || ' ' || sqlstate || ' ' || message"), 'failed 42501 permission denied for table people', 'a right that was revoked, too');
 is(row($node, $other), 'succeeded', 'alone');
