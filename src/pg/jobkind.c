@@ -158,23 +158,20 @@ advpg_jobkind_check(Jsonb *task)
 
 /* ---- rows as a table ---- */
 
-/* The row type of an SQL function of the extension; where there are two, the plain one. */
+/* The row type of an SQL function of the extension; of two, that of the one whose types are all given. */
 static TupleDesc
 function_rows(Oid schema, const char *name)
 {
 	CatCList *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
 	TupleDesc desc = NULL;
 
-	for (int i = 0; i < list->n_members; i++)
+	for (int i = 0; i < list->n_members && desc == NULL; i++)
 	{
-		HeapTuple tuple = &list->members[i]->tuple;
-		TupleDesc found;
+		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
 
-		if (((Form_pg_proc) GETSTRUCT(tuple))->pronamespace != schema)
-			continue;
-		found = build_function_result_tupdesc_t(tuple);
-		if (desc == NULL || (found && !IsPolymorphicType(TupleDescAttr(found, 0)->atttypid)))
-			desc = found;
+		if (function->pronamespace == schema &&
+			get_func_result_type(function->oid, NULL, &desc) != TYPEFUNC_COMPOSITE)
+			desc = NULL;
 	}
 	ReleaseSysCacheList(list);
 	if (desc == NULL)
