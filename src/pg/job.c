@@ -532,7 +532,7 @@ outcome(const ErrorData *error)
 		return "state = 'queued', failures = failures OPERATOR(pg_catalog.+) 1, sqlstate = $3, message = $4,"
 			   " hint = $5, not_before = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)"
 			   " pg_catalog.make_interval(secs => $6)";
-	return "state = 'failed', failures = failures OPERATOR(pg_catalog.+) 1,"
+	return "state = 'failed', failures = 0,"
 		   " finished_at = pg_catalog.clock_timestamp(), sqlstate = $3, message = $4, hint = $5";
 }
 

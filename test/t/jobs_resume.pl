@@ -1,0 +1,161 @@
+# Jobs that lose their process, a worker or the whole server go on by themselves, and end with the bytes of those that were left alone.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AdvfairTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+my $node = PostgreSQL::Test::Cluster->new('jobs_resume');
+$node->init;
+$node->append_conf('postgresql.conf', q{
+shared_preload_libraries = 'advfair'
+dynamic_shared_memory_type = mmap
+max_worker_processes = 32
+restart_after_crash = on
+fsync = off
+advfair.checkpoint_interval = 1s
+advfair.max_jobs = 1
+});
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION advfair;
+	CREATE TABLE crowd AS SELECT * FROM advfair_make_census(20000, 0);
+	ALTER TABLE crowd ADD PRIMARY KEY (person_id);
+	CREATE TABLE people AS SELECT * FROM advfair_make_census(1000, 1);
+	ALTER TABLE people ADD PRIMARY KEY (person_id);
+	SELECT advfair_train('base', 'crowd', 'income', epochs => 1);
+	SELECT advfair_train('small', 'people', 'income', arch => 'dense 32, tanh, dense 32, tanh', epochs => 150);
+});
+my $own = segments($node);
+
+sub column
+{
+	my ($job, $what) = @_;
+	return $node->safe_psql('postgres', "SELECT $what FROM advfair_job WHERE job = $job");
+}
+
+# Submit a task; returns the job's number. MODEL and TABLE stand for names that no other job has.
+my $count = 0;
+sub submit
+{
+	my ($task, $more) = @_;
+	$count++;
+	$task =~ s/MODEL/model $count/;
+	$task =~ s/TABLE/table_$count/;
+	return $node->safe_psql('postgres', "SELECT advfair_submit('$task'" . ($more // '') . ')');
+}
+
+sub digest
+{
+	my ($job) = @_;
+	my $table = column($job, "COALESCE(result->>'table', '')");
+	return $node->safe_psql('postgres', "SELECT md5(string_agg(r::text, ',' ORDER BY id)) FROM $table r") if $table ne '';
+	return $node->safe_psql('postgres', "SELECT encode(sha256(m.model), 'hex') FROM advfair_model m JOIN advfair_job j ON m.name = j.result->>'model' AND m.version = (j.result->>'version')::int WHERE j.job = $job");
+}
+
+# Wait until something of a job is kept.
+sub wait_for_state
+{
+	my ($job, $kind) = @_;
+	my $kept = $kind eq 'luf' ? 'SELECT count(*) > 0 FROM advfair_luf_part' : "SELECT count(*) > 0 FROM advfair_checkpoint WHERE job = $job";
+	my $ended = "SELECT state NOT IN ('queued', 'running') FROM advfair_job WHERE job = $job";
+	my $until = time + 60;
+	while (time < $until)
+	{
+		return 1 if $node->safe_psql('postgres', $kept) eq 't';
+		return 0 if $node->safe_psql('postgres', $ended) eq 't';
+		usleep(20_000);
+	}
+	return 0;
+}
+
+my %end = (
+	'the job\'s process is killed' => sub { kill 'KILL', column(shift, 'pid') },
+	'a compute worker is killed' => sub { kill 'KILL', (workers($node))[0] },
+	'the job\'s process is told to end' => sub { kill 'TERM', column(shift, 'pid') },
+	'the server is stopped at once' => sub { $node->stop('immediate'); $node->start },
+	'the server is stopped' => sub { $node->stop('fast'); $node->start },
+);
+
+# A task long enough to be cut off, on this machine: it grows until it takes two seconds.
+my @tasks = (
+	[ 'train', '{"kind": "train", "model": "MODEL", "data": "crowd", "label": "income", "epochs": SIZE, "validation": "0.1"}', 25 ],
+	[ 'adv_train, pgd', '{"kind": "adv_train", "method": "pgd", "model": "MODEL", "data": "crowd", "label": "income", "epochs": SIZE, "eps": 0.1}', 5 ],
+	[ 'adv_train, merged', '{"kind": "adv_train", "model": "MODEL", "data": "crowd", "label": "income", "epochs": SIZE, "eps": 0.1, "steps": 5}', 15 ],
+	[ 'least_eps', '{"kind": "least_eps", "model": "base", "data": "crowd", "eps_max": 3, "steps": SIZE, "into": "TABLE"}', 50 ],
+	[ 'luf', '{"kind": "luf", "model": "small", "data": "people", "leave_out": SIZE, "into": "TABLE"}', 20 ],
+);
+my @ends = sort keys %end;
+for my $t (0 .. $#tasks)
+{
+	my ($name, $task, $size) = @{ $tasks[$t] };
+	my ($kind) = $task =~ /"kind": "(\w+)"/;
+	my ($first, $expected);
+	for (;; $size = int($size * 1.5))
+	{
+		(my $sized = $task) =~ s/SIZE/$size/;
+		$first = submit($sized);
+		is($node->safe_psql('postgres', "SELECT advfair_wait($first, '5 min')"), 'succeeded', "$name: undisturbed");
+		last if column($first, 'extract(epoch FROM finished_at - started_at)') > 2;
+	}
+	$expected = digest($first);
+	$task =~ s/SIZE/$size/;
+
+	# twice: each kind of task meets two ends, and each end more than one kind
+	for my $end (@ends[ $t, ($t + 2) % @ends ])
+	{
+		my $job = submit($task);
+		ok(wait_for_state($job, $kind), "$name, $end: something is kept");
+		$end{$end}->($job);
+		ok($node->poll_query_until('postgres', "SELECT state NOT IN ('queued', 'running') FROM advfair_job WHERE job = $job"), "$name, $end: it goes on by itself");
+		is(column($job, "state || ' ' || (attempt > 1)"), 'succeeded true', "$name, $end: to its end") or diag column($job, 'sqlstate, message');
+		is(digest($job), $expected, "$name, $end: with the same bytes");
+		note "$name, $end: " . substr($expected, 0, 16) . ' again; ' . column($job, "'attempt ' || attempt || ' took ' || round(extract(epoch FROM finished_at - started_at), 1)")
+		  . ' s of ' . column($first, 'round(extract(epoch FROM finished_at - started_at), 1)') . ' s';
+	}
+}
+is($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM advfair_checkpoint) + (SELECT count(*) FROM advfair_luf_part)'), 0, 'nothing is kept of jobs that are done');
+
+# what is read has changed
+my ($task) = map { $_->[1] =~ s/SIZE/100/r } grep { $_->[0] eq 'train' } @tasks;
+for my $on_change ('restart', 'fail')
+{
+	my $job = submit($task, ", on_change => '$on_change'");
+	ok(wait_for_state($job, 'train'), "$on_change: something is kept");
+	$node->stop('immediate');
+	$node->append_conf('postgresql.conf', 'advfair.max_jobs = 0');
+	$node->start;
+	$node->safe_psql('postgres', 'UPDATE crowd SET age = age + 1 WHERE person_id = 7');
+	$node->append_conf('postgresql.conf', 'advfair.max_jobs = 1');
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT state NOT IN ('queued', 'running') FROM advfair_job WHERE job = $job");
+	if ($on_change eq 'restart')
+	{
+		is(column($job, "state || ': ' || message"), q{succeeded: WARNING: rows or models have changed since the job's last checkpoint; computing again}, 'restart: it is computed again');
+		is($node->safe_psql('postgres', "SELECT model = advfair_fit(task - 'model') FROM advfair_model WHERE name = 'model $count'"), 't', 'restart: on the rows of now');
+	}
+	else
+	{
+		is(column($job, "state || ' ' || sqlstate || ': ' || message"), q{failed 55000: rows or models have changed since the job's last checkpoint}, 'fail: the job fails');
+	}
+}
+
+# bytes that are no checkpoint
+my $job = submit($task);
+ok(wait_for_state($job, 'train'), 'a job is under way');
+$node->stop('immediate');
+$node->append_conf('postgresql.conf', 'advfair.max_jobs = 0');
+$node->start;
+$node->safe_psql('postgres', 'UPDATE advfair_checkpoint SET state = set_byte(state, 40, 99)');
+$node->append_conf('postgresql.conf', 'advfair.max_jobs = 1');
+$node->reload;
+$node->poll_query_until('postgres', "SELECT state NOT IN ('queued', 'running') FROM advfair_job WHERE job = $job");
+is(column($job, "state || ' ' || sqlstate"), 'failed 22P03', 'a checkpoint that was tampered with is refused');
+wait_until_workers($node, 0);
+cmp_ok(segments($node), '<=', $own, 'no segment is left');
+$node->stop;
+done_testing();
