@@ -9,7 +9,9 @@
 -- Registry ----------------------------------------------------------------------------------------------------------
 
 ALTER TABLE advfair_model ADD COLUMN promoted_at timestamptz;
-UPDATE advfair_model SET promoted_at = created_at;
+-- the plain name goes on to mean the newest version
+UPDATE advfair_model m SET promoted_at = CASE WHEN EXISTS (
+	SELECT FROM advfair_model n WHERE n.owner = m.owner AND n.name = m.name AND n.version > m.version) THEN created_at ELSE now() END;
 ALTER TABLE advfair_model ALTER COLUMN promoted_at SET DEFAULT clock_timestamp();
 COMMENT ON COLUMN advfair_model.promoted_at IS 'when the plain name began to mean this version; NULL: never';
 COMMENT ON COLUMN advfair_model.name IS 'name in the registry; name@version names one version, the plain name the one promoted last';

@@ -1,0 +1,62 @@
+-- Updating from the first version gives what installing anew gives, and keeps models.
+BEGIN;
+CREATE EXTENSION IF NOT EXISTS pgtap;
+SET LOCAL client_min_messages = warning;
+SELECT plan(8);
+
+-- everything that belongs to the extension, as text
+CREATE FUNCTION pg_temp.contents() RETURNS TABLE (what text, how text) LANGUAGE sql AS $$
+	WITH member AS (SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+					WHERE e.extname = 'advfair' AND d.deptype = 'e'),
+		 relation AS (SELECT c.* FROM pg_class c JOIN member ON classid = 'pg_class'::regclass AND objid = c.oid)
+	SELECT pg_describe_object(classid, objid, 0), COALESCE(obj_description(objid, classid::regclass::name), '') FROM member
+	UNION ALL
+	SELECT p.oid::regprocedure::text, CASE WHEN prokind IN ('f', 'p') THEN pg_get_functiondef(p.oid) ELSE aggtransfn::text || aggfinalfn::text || aggcombinefn::text || aggtranstype::regtype::text END
+			|| COALESCE(proacl::text, '')
+		FROM pg_proc p JOIN member ON classid = 'pg_proc'::regclass AND objid = p.oid LEFT JOIN pg_aggregate a ON aggfnoid = p.oid
+	UNION ALL
+	SELECT relname, relkind::text || relrowsecurity || COALESCE(reloptions::text, '') || COALESCE(relacl::text, '') FROM relation
+	UNION ALL
+	SELECT relname || '.' || attname, format_type(atttypid, atttypmod) || attnotnull || attstorage::text || attidentity::text || COALESCE(attacl::text, '')
+			|| COALESCE(pg_get_expr(adbin, adrelid), '') || COALESCE(col_description(c.oid, attnum), '')
+			|| row_number() OVER (PARTITION BY c.oid ORDER BY attnum)
+		FROM relation c JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped LEFT JOIN pg_attrdef ON adrelid = c.oid AND adnum = attnum
+	UNION ALL
+	SELECT relname || ' ' || conname, pg_get_constraintdef(k.oid) FROM relation c JOIN pg_constraint k ON conrelid = c.oid
+	UNION ALL
+	SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM relation c JOIN pg_index ON indrelid = c.oid
+	UNION ALL
+	SELECT relname || ' ' || tgname, pg_get_triggerdef(t.oid) || COALESCE(obj_description(t.oid, 'pg_trigger'), '') FROM relation c JOIN pg_trigger t ON tgrelid = c.oid AND NOT tgisinternal
+	UNION ALL
+	SELECT relname || ' ' || polname, polcmd::text || COALESCE(pg_get_expr(polqual, polrelid), '') || COALESCE(pg_get_expr(polwithcheck, polrelid), '')
+			|| COALESCE(obj_description(p.oid, 'pg_policy'), '') FROM relation c JOIN pg_policy p ON polrelid = c.oid
+	UNION ALL
+	SELECT relname, pg_get_viewdef(oid) FROM relation WHERE relkind = 'v'
+	UNION ALL
+	SELECT t.oid::regtype::text || '.' || attname, format_type(atttypid, atttypmod) FROM pg_type t JOIN member ON classid = 'pg_type'::regclass AND objid = t.oid
+		JOIN pg_attribute ON attrelid = typrelid AND attnum > 0
+	UNION ALL
+	SELECT 'dumped ' || t.relation::regclass, t.condition FROM pg_extension, unnest(extconfig, extcondition) t (relation, condition) WHERE extname = 'advfair'
+$$;
+
+CREATE EXTENSION advfair VERSION '1.0';
+SELECT throws_ok($$ SELECT advfair_submit('{}') $$, '42883', NULL, 'the first version knows no jobs');
+CREATE TABLE people AS SELECT * FROM advfair_make_census(100);
+-- as its functions would: they are those of the new library, which needs the new tables
+INSERT INTO advfair_model (name, version, created_at, task, data_digest, metrics, model)
+	SELECT 'm', v, now() - v * interval '1 day', '{"kind": "train", "data": "people", "label": "income", "epochs": 1}', '', '{}', advfair_fit('{"data": "people", "label": "income", "epochs": 1}')
+	FROM generate_series(1, 3) v;
+ALTER EXTENSION advfair UPDATE TO '1.1';
+CREATE TEMP TABLE updated AS SELECT * FROM pg_temp.contents();
+SELECT is(count(*), 3::bigint, 'models are kept') FROM advfair_model;
+SELECT is((SELECT version FROM advfair_model ORDER BY promoted_at DESC LIMIT 1), 3, 'and mean what they meant');
+SELECT is(version, 4, 'and can be used') FROM advfair_retrain('m');
+SELECT is(count(*), 100::bigint, 'by name') FROM advfair_predict('m', 'people');
+DROP EXTENSION advfair;
+CREATE EXTENSION advfair VERSION '1.1';
+CREATE TEMP TABLE fresh AS SELECT * FROM pg_temp.contents();
+SELECT cmp_ok(count(*), '>', 250::bigint, 'there is much to compare') FROM fresh;
+SELECT is_empty('TABLE updated EXCEPT TABLE fresh', 'an updated extension has nothing a new one has not');
+SELECT is_empty('TABLE fresh EXCEPT TABLE updated', 'and lacks nothing');
+SELECT * FROM finish();
+ROLLBACK;
