@@ -33,7 +33,7 @@ find_missing() {
             build) find_pg_config && [ -x "$("$PG_CONFIG" --bindir)/postgres" ] ||
                        packages+=("postgresql-$n" "postgresql-server-dev-$n")
                    packages+=(gcc libc6-dev make libopenblas0) ;;
-            test)  packages+=(perl libipc-run-perl "postgresql-$n-pgtap" libtap-parser-sourcehandler-pgtap-perl
+            test)  packages+=(perl libipc-run-perl "postgresql-$n-cron" "postgresql-$n-pgtap" libtap-parser-sourcehandler-pgtap-perl
                              valgrind xz-utils) ;;
             data)  packages+=(ca-certificates curl unzip xz-utils) ;;
             bench) packages+=(python3-torch python3-numpy python3-matplotlib procps util-linux) ;;

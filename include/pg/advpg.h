@@ -16,6 +16,7 @@
 /* guc.c: settings, all prefixed advfair. */
 extern int advpg_checkpoint_interval; /* advfair.checkpoint_interval, in seconds */
 extern int advpg_max_jobs;            /* advfair.max_jobs */
+extern int advpg_nice;                /* advfair.nice: added to the nice value of compute workers */
 extern int advpg_instruction_set;     /* advfair.instruction_set: an AdvIsa, the widest that may be used */
 extern int advpg_workers;             /* advfair.workers: 0 means one for each processor */
 extern int advpg_max_memory;          /* advfair.max_memory, in kB */

@@ -63,6 +63,7 @@ typedef struct AdvpgShared
 	atomic_int finished;     /* workers that are through */
 	atomic_flag error_taken; /* the first failing worker fills error */
 	AdvError error;
+	int nice;      /* added to the workers' nice value */
 	AdvIsa most;   /* the widest instruction set that may be used */
 	AdvIsa isa;    /* the one in use by the first worker */
 	char blas[64]; /* adv_gemm_name() of the first worker */

@@ -65,6 +65,7 @@ advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what)
 	run->shared = shared = advpg_run_put(run, ADVPG_KEY_SHARED, NULL, 1, sizeof(AdvpgShared));
 	shared->kind = kind;
 	shared->most = advpg_instruction_set;
+	shared->nice = advpg_nice;
 	shared->leader = MyProc;
 	adv_team_init(&shared->team);
 	atomic_flag_clear(&shared->error_taken);

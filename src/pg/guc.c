@@ -18,6 +18,7 @@
 int advpg_checkpoint_interval = 30;
 int advpg_instruction_set = ADV_ISA_AMX;
 int advpg_max_jobs = 2;
+int advpg_nice = 0;
 int advpg_max_memory = DEFAULT_MEMORY_KB;
 bool advpg_verbose = false;
 int advpg_workers = 0;
@@ -40,9 +41,9 @@ assign_instruction_set(int most, void *extra)
 void
 advpg_guc_init(void)
 {
-	DefineCustomIntVariable("advfair.checkpoint_interval",
-							"Time between two checkpoints of a job.", NULL, &advpg_checkpoint_interval, 30, 1,
-							86400, PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("advfair.checkpoint_interval", "Time between two checkpoints of a job.", NULL,
+							&advpg_checkpoint_interval, 30, 1, 86400, PGC_USERSET, GUC_UNIT_S, NULL, NULL,
+							NULL);
 	DefineCustomEnumVariable("advfair.instruction_set",
 							 "Widest instruction set that may be used; auto means what the processor has.",
 							 NULL, &advpg_instruction_set, ADV_ISA_AMX, instruction_sets, PGC_USERSET, 0,
@@ -53,6 +54,9 @@ advpg_guc_init(void)
 							"Most shared memory one operation may use for rows, weights and results.", NULL,
 							&advpg_max_memory, DEFAULT_MEMORY_KB, MIN_MEMORY_KB, INT_MAX, PGC_USERSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("advfair.nice",
+							"Lowers the priority of compute workers, as nice does; 0 leaves it as it is.",
+							NULL, &advpg_nice, 0, 0, 19, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("advfair.verbose", "Reports phases and epochs of an operation as notices.", NULL,
 							 &advpg_verbose, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.workers",

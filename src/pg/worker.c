@@ -7,6 +7,8 @@
  */
 #include "pg/compute.h"
 
+#include <sys/resource.h>
+
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
@@ -374,6 +376,8 @@ advfair_worker_main(Datum arg)
 	shared = shm_toc_lookup(toc, ADVPG_KEY_SHARED, false);
 	if (!join(shared, &team))
 		return;
+	if (shared->nice > 0)
+		(void) setpriority(PRIO_PROCESS, 0, shared->nice);
 
 	PG_TRY();
 	{

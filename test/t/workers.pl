@@ -7,6 +7,7 @@ use AdvfairTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('workers');
 $node->init;
@@ -21,6 +22,23 @@ $node->safe_psql('postgres', q{
 	FROM generate_series(1, 400) i, generate_series(1, 192) k GROUP BY i;
 	ALTER TABLE pictures ADD PRIMARY KEY (id);
 });
+
+# ---- priority ----
+
+$node->safe_psql('postgres', 'CREATE TABLE crowd AS SELECT * FROM advfair_make_census(20000, 0)');
+for my $nice (0, 7)
+{
+	my $stderr;
+	my $psql = start_psql($node, "SET advfair.nice = $nice; SELECT advfair_train('nice', 'crowd', 'income', epochs => 100000, workers => 1)", \$stderr);
+	wait_until_workers($node, 1);
+	$node->poll_query_until('postgres', q{SELECT phase = 'computing' FROM advfair_progress});
+	my ($worker) = workers($node);
+	my @stat = split / /, slurp_file("/proc/$worker/stat") =~ s/^.*\) //sr;
+	my @own = split / /, slurp_file("/proc/$$/stat") =~ s/^.*\) //sr;
+	is($stat[16], $own[16] + $nice, "with advfair.nice = $nice workers have that priority");
+	$node->safe_psql('postgres', 'SELECT pg_cancel_backend(pid) FROM advfair_progress');
+	$psql->finish;
+}
 
 # ---- determinism ----
 
