@@ -23,11 +23,15 @@ extern void advpg_job_continue(void);
 /* The job has got on: failures so far count no more. */
 extern void advpg_job_progressed(void);
 
-/* Become the extension's superuser for a statement or two on its own tables, and the job's role again. */
+/*
+ * Become the extension's superuser for a statement or two on its own tables, and the job's role again. Meanwhile the search_path is
+ * PostgreSQL's own: the job's is its owner's to choose.
+ */
 typedef struct AdvpgIdentity
 {
 	Oid role;
 	int context;
+	int nest_level; /* of settings */
 } AdvpgIdentity;
 
 extern AdvpgIdentity advpg_job_as_superuser(void);

@@ -38,6 +38,7 @@
 #include "pg/json.h"
 #include "pg/queue.h"
 
+#define SAFE_PATH      "pg_catalog, pg_temp"
 #define MAX_CANDIDATES "100"
 #define FIRST_DELAY_S  1 /* before the second attempt; doubles from attempt to attempt */
 #define MOST_DELAY_S   600
@@ -136,12 +137,16 @@ advpg_job_as_superuser(void)
 
 	GetUserIdAndSecContext(&identity.role, &identity.context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, identity.context | SECURITY_LOCAL_USERID_CHANGE);
+	identity.nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", SAFE_PATH, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 	return identity;
 }
 
 void
 advpg_job_as(AdvpgIdentity identity)
 {
+	AtEOXact_GUC(true, identity.nest_level);
 	SetUserIdAndSecContext(identity.role, identity.context);
 }
 
@@ -156,7 +161,7 @@ static void
 set_up(void)
 {
 	static const char *const settings[][2] = {
-		{"search_path", "pg_catalog, pg_temp"},
+		{"search_path", SAFE_PATH},
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_isolation", "read committed"},
 		{"row_security", "on"},

@@ -320,13 +320,13 @@ log_metrics(Oid schema, const AdvpgRetrained *result, const AdvpgAudit *audit)
 	values[2] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
 	values[3] = PointerGetDatum(construct_md_array(numbers, nulls, 1, &n, &lower, FLOAT8OID, sizeof(float8),
 												   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	values[4] = CStringGetTextDatum(result->reason ? result->reason : "");
+	values[4] = result->reason ? CStringGetTextDatum(result->reason) : (Datum) 0;
 	if (SPI_execute_with_args(
 			psprintf("INSERT INTO %s.advfair_metric_log (model, version, metric, value, note)"
 					 " SELECT $1, $2, m.metric, m.value, CASE WHEN m.metric OPERATOR(pg_catalog.=) 'promoted'"
-					 " THEN NULLIF($5, '') END FROM unnest($3, $4) AS m (metric, value)",
+					 " THEN $5 END FROM unnest($3, $4) AS m (metric, value)",
 					 quote_identifier(get_namespace_name(schema))),
-			5, types, values, NULL, false, 0) != SPI_OK_INSERT)
+			5, types, values, result->reason ? NULL : "    n", false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write advfair_metric_log");
 }
 

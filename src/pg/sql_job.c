@@ -181,8 +181,8 @@ read_state(int64 job, const char *schema, bool *by_us)
 	char *state;
 
 	if (SPI_execute_with_args(
-			psprintf("SELECT state, xmin::text OPERATOR(pg_catalog.=) ((pg_catalog.txid_current_if_assigned()"
-					 " OPERATOR(pg_catalog.%%) 4294967296))::text FROM %s.advfair_job"
+			psprintf("SELECT state, xmin::pg_catalog.text OPERATOR(pg_catalog.=) ((pg_catalog.txid_current_if_assigned()"
+					 " OPERATOR(pg_catalog.%%) 4294967296))::pg_catalog.text FROM %s.advfair_job"
 					 " WHERE job OPERATOR(pg_catalog.=) $1",
 					 schema),
 			1, types, values, NULL, false, 0) != SPI_OK_SELECT)

@@ -168,6 +168,17 @@ my $mine = $as->('cas', '{"kind": "train", "model": "mine", "data": "here", "lab
 my $dated = $as->('cas', '{"kind": "train", "model": "dated", "data": "wanted", "label": "income", "epochs": 1}', q{SET datestyle = 'German'; });
 my $undated = $as->('cas', '{"kind": "train", "model": "undated", "data": "wanted", "label": "income", "epochs": 1}');
 my $who = $as->('cas', q({"kind": "train", "model": "who", "data": "SELECT *, CASE WHEN who() = 'cas/cas' THEN 1 END AS me FROM people", "label": "income", "epochs": 1}));
+$node->safe_psql('postgres', q{
+	CREATE SCHEMA trap AUTHORIZATION cas;
+	SET ROLE cas;
+	DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY '{text,name,bigint,int,jsonb,timestamptz}'::text[] LOOP
+		EXECUTE format('CREATE FUNCTION trap.spring(a %s, b %s) RETURNS boolean LANGUAGE plpgsql AS %L', t, t, 'BEGIN RAISE ''trapped %'', current_user; END');
+		EXECUTE format('CREATE OPERATOR trap.= (leftarg = %s, rightarg = %s, function = trap.spring)', t, t);
+		EXECUTE format('CREATE OPERATOR trap.<= (leftarg = %s, rightarg = %s, function = trap.spring)', t, t);
+	END LOOP; END $$;
+	CREATE DOMAIN trap.text AS pg_catalog.text CHECK (trap.spring(1, 1));
+});
+my $trapped = $as->('cas', '{"kind": "retrain", "model": "mine", "promote_if": "accuracy >= 0", "data": "public.people"}', 'SET search_path = trap, pg_catalog, public; ');
 my %escape = map { $_ => $as->('cas', qq({"kind": "train", "model": "out", "data": "SELECT *, escape('$_') AS me FROM people", "label": "income", "epochs": 1})) }
   ('RESET ROLE', 'SET ROLE postgres', 'RESET SESSION AUTHORIZATION', 'SET SESSION AUTHORIZATION postgres', 'CREATE TABLE written (i int)');
 my $dropped = $as->('dan', '{"kind": "train", "model": "x", "data": "people", "label": "income", "epochs": 1}', 'ALTER SYSTEM SET advfair.max_jobs = 0; SELECT pg_reload_conf(); SELECT pg_sleep(0.2); ');
@@ -181,6 +192,7 @@ is(row($node, $mine), 'succeeded', 'a job looks where its submitter did') or dia
 is(row($node, $dated), 'succeeded', 'with the settings of the submitter') or diag row($node, $dated, 'message');
 is(row($node, $undated, 'state || sqlstate'), 'failed22000', 'of that time');
 is(row($node, $who), 'succeeded', 'as the role that submitted it, also where that may not log in') or diag row($node, $who, 'message');
+is(row($node, $trapped), 'succeeded', 'traps in its search_path catch nobody') or diag row($node, $trapped, 'message');
 for my $how (sort keys %escape)
 {
 	like(row($node, $escape{$how}, "state || ' ' || sqlstate || ' ' || message"), qr/^failed (42501|25006) /, "it does not get out by $how");
