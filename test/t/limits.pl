@@ -1,0 +1,104 @@
+# Limits: a full disk, no room for shared memory, no memory, clients that vanish, a server that stops and waits.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AdvfairTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+my $node = PostgreSQL::Test::Cluster->new('limits');
+$node->init;
+$node->append_conf('postgresql.conf', "dynamic_shared_memory_type = mmap\nmax_worker_processes = 16\nfsync = off\nclient_connection_check_interval = 100");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION advfair;
+	CREATE TABLE people AS SELECT * FROM advfair_make_census(2000, 0);
+	ALTER TABLE people ADD PRIMARY KEY (person_id);
+	CREATE TABLE crowd AS SELECT * FROM advfair_make_census(20000, 0);
+	CREATE TABLE wide AS SELECT i AS id, i % 2 AS y, (SELECT array_agg(i + k) FROM generate_series(1, 4000) k)::real[] AS x FROM generate_series(1, 4000) i;
+	SELECT advfair_train('m', 'people', 'income', epochs => 1);
+});
+my $own = segments($node);
+
+sub sound
+{
+	my $how = shift;
+	my $until = time + 10;
+	usleep(20_000) while (time < $until && (workers($node) || segments($node) > $own));
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM advfair_predict(\'m\', \'people\')'), 2000, "$how: the server goes on");
+	is(scalar(() = workers($node)), 0, "$how: no worker is left");
+	cmp_ok(segments($node), '<=', $own, "$how: no segment is left");
+	is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM advfair_model) || ' ' || (SELECT count(*) FROM advfair_progress)}), '1 0', "$how: nor half a model, nor progress");
+}
+
+# What becomes of a statement in a session with a limit on its process.
+sub limited
+{
+	my ($limit, $sql) = @_;
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	my $pid = $session->query_safe('SELECT pg_backend_pid()');
+	$limit = ref $limit ? $limit->($pid) : $limit;
+	system_or_bail('prlimit', "--pid=$pid", $limit);
+	$session->{stderr} = '';
+	$session->query($sql);
+	my $told = $session->{stderr};
+	$session->quit;
+	return $told;
+}
+
+SKIP:
+{
+	skip 'prlimit is not installed', 15 unless grep { -x "$_/prlimit" } split /:/, $ENV{PATH};
+
+	# Files may not grow beyond 17 MB: more than a segment of WAL, less than the model.
+	like(limited('--fsize=17000000', q{SELECT version FROM advfair_train('full', 'people', 'income', arch => 'dense 2400, tanh, dense 2400, tanh', epochs => 1, batch_size => 2000)}),
+		qr/ERROR:  could not (extend file|write|resize shared memory)/, 'no room for a model: an error');
+	sound('no room for a model');
+
+	like(limited('--fsize=17000000', q{SELECT count(*) FROM advfair_pgd('m', 'SELECT age, education, hours, occupation, sex, race, income FROM people, generate_series(1, 400)', 0.1, steps => 1)}),
+		qr/ERROR:  could not resize shared memory segment .*\n.*HINT:  Enlarge \/dev\/shm/s, 'no room for shared memory: an error with a hint');
+	sound('no room for shared memory');
+
+	# As much address space as the process has, and little more.
+	like(limited(sub { my ($size) = slurp_file("/proc/$_[0]/statm") =~ /^(\d+)/; '--as=' . ($size * 4096 + 20_000_000) },
+			q{SELECT version FROM advfair_train('big', 'wide', 'y', id => 'id', arch => 'dense 4', epochs => 1)}),
+		qr/ERROR:  (out of memory|could not (map|resize) )/, 'no memory: an error');
+	sound('no memory');
+}
+
+# a client that is gone
+my $stderr;
+my $psql = start_psql($node, q{SELECT advfair_train('gone', 'crowd', 'income', epochs => 100000, workers => 2)}, \$stderr);
+wait_until_workers($node, 2);
+$psql->signal('KILL');
+eval { $psql->finish };
+ok(wait_until_workers($node, 0), 'a training whose client is gone ends');
+sound('the client is gone');
+
+# sessions and transactions that are timed out do not disturb an operation, which is not idle
+is($node->safe_psql('postgres', q{SET idle_in_transaction_session_timeout = 50; SET idle_session_timeout = 50; BEGIN;
+	SELECT version FROM advfair_train('patient', 'crowd', 'income', epochs => 20); ROLLBACK}), 1, 'an operation is no idling');
+
+# a server that stops smartly waits; one that stops fast does not
+$psql = start_psql($node, q{SELECT advfair_train('last', 'crowd', 'income', epochs => 60, workers => 2)}, \$stderr);
+wait_until_workers($node, 2);
+$node->stop('smart');
+$psql->finish;
+is($stderr, '', 'a smart stop lets a training come to its end');
+$node->start;
+is($node->safe_psql('postgres', q{SELECT count(*) FROM advfair_model WHERE name = 'last'}), 1, 'and be stored');
+$node->safe_psql('postgres', q{DELETE FROM advfair_model WHERE name = 'last'});
+$psql = start_psql($node, q{SELECT advfair_train('last', 'crowd', 'income', epochs => 100000, workers => 2)}, \$stderr);
+wait_until_workers($node, 2);
+my $start = time;
+$node->stop('fast');
+cmp_ok(time - $start, '<', 10, 'a fast stop does not');
+$psql->finish;
+like($stderr, qr/terminating connection|server closed|told to stop/, 'the client is told');
+$node->start;
+sound('a fast stop');
+$node->stop;
+done_testing();
