@@ -15,6 +15,7 @@ UPDATE advfair_model m SET promoted_at = CASE WHEN EXISTS (
 ALTER TABLE advfair_model ALTER COLUMN promoted_at SET DEFAULT clock_timestamp();
 COMMENT ON COLUMN advfair_model.promoted_at IS 'when the plain name began to mean this version; NULL: never';
 COMMENT ON COLUMN advfair_model.name IS 'name in the registry; name@version names one version, the plain name the one promoted last';
+COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retrain, predict, pgd, fgsm, least_eps, class_robustness, class_least_eps, luf, audit, compare';
 COMMENT ON FUNCTION advfair_get(text) IS 'a model of the registry by name (the version promoted last) or name@version';
 
 DROP FUNCTION advfair_retrain(text);
@@ -155,9 +156,9 @@ CREATE FUNCTION advfair_job_settings() RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN (SELECT array_agg(s.name || '=' || s.setting ORDER BY s.name) FROM pg_settings s
 		WHERE s.source IN ('session', 'client', 'user', 'database user') AND s.context IN ('user', 'superuser')
-			AND s.name NOT IN ('application_name', 'client_encoding', 'client_min_messages', 'default_transaction_read_only', 'role',
-				'session_authorization', 'seed', 'statement_timeout', 'transaction_deferrable', 'transaction_isolation',
-				'transaction_read_only')
+			AND s.name NOT IN ('application_name', 'client_encoding', 'client_min_messages', 'default_transaction_read_only',
+				'idle_in_transaction_session_timeout', 'idle_session_timeout', 'role', 'session_authorization', 'seed', 'statement_timeout',
+				'transaction_deferrable', 'transaction_isolation', 'transaction_read_only', 'transaction_timeout')
 			OR s.name = 'search_path');
 COMMENT ON FUNCTION advfair_job_settings() IS 'the settings a job submitted now would have: search_path, and what this session, its role or its client has set';
 

@@ -546,7 +546,7 @@ CREATE VIEW advfair_progress AS SELECT * FROM advfair_progress_rows();
 GRANT SELECT ON advfair_progress TO PUBLIC;
 COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other roles'' operations are NULL unless one may read all statistics';
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
-COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, predict, pgd, fgsm, least_eps, class_robustness, class_least_eps, luf, audit, compare';
+COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retrain, predict, pgd, fgsm, least_eps, class_robustness, class_least_eps, luf, audit, compare';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
 COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, training the source, crafting, computing, attacking, searching, resampling, or storing';
 COMMENT ON COLUMN advfair_progress.done IS 'rows done in this phase; training counts every example of every epoch';
@@ -642,9 +642,9 @@ CREATE FUNCTION advfair_job_settings() RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN (SELECT array_agg(s.name || '=' || s.setting ORDER BY s.name) FROM pg_settings s
 		WHERE s.source IN ('session', 'client', 'user', 'database user') AND s.context IN ('user', 'superuser')
-			AND s.name NOT IN ('application_name', 'client_encoding', 'client_min_messages', 'default_transaction_read_only', 'role',
-				'session_authorization', 'seed', 'statement_timeout', 'transaction_deferrable', 'transaction_isolation',
-				'transaction_read_only')
+			AND s.name NOT IN ('application_name', 'client_encoding', 'client_min_messages', 'default_transaction_read_only',
+				'idle_in_transaction_session_timeout', 'idle_session_timeout', 'role', 'session_authorization', 'seed', 'statement_timeout',
+				'transaction_deferrable', 'transaction_isolation', 'transaction_read_only', 'transaction_timeout')
 			OR s.name = 'search_path');
 COMMENT ON FUNCTION advfair_job_settings() IS 'the settings a job submitted now would have: search_path, and what this session, its role or its client has set';
 
