@@ -33,7 +33,7 @@ extern AdvpgEntry *advpg_registry_find_id(Oid schema, const char *model_id);
 
 /*
  * The task by which a model can be trained again, under the name it has now. Errors: 55000 when the model was not trained here, but
- * inserted; 42501 when it is another role's and has a query, which would run with the caller's rights.
+ * inserted; 42501 when it is not the current role's own, whose data would be read with the caller's rights.
  */
 extern void advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task);
 

@@ -23,9 +23,6 @@ typedef struct AdvpgSource
  */
 extern AdvpgSource *advpg_source_open(const char *data);
 
-/* Whether data is taken for a query rather than the name of a relation. */
-extern bool advpg_is_query(const char *data);
-
 /* Attribute number of a column (1-based), 0 when there is none of the name. */
 extern int advpg_find_column(TupleDesc desc, const char *name);
 

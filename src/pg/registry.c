@@ -21,8 +21,6 @@
 #include "utils/lsyscache.h"
 #include "utils/uuid.h"
 
-#include "pg/source.h"
-
 static const char *
 schema_name(Oid schema)
 {
@@ -117,29 +115,30 @@ advpg_registry_find_id(Oid schema, const char *model_id)
 				values);
 }
 
-/* A query another role has stored runs with its rights or not at all. */
+/*
+ * What a model says about its data is its owner's text. Not only a query can run anything, with the rights of who reads it: so can a view,
+ * a policy for row-level security, or a table that is replaced by a view before it is read. So it is read by its owner alone.
+ */
 static void
-check_author(const AdvpgEntry *entry, const AdvpgTrainTask *task)
+check_owner(const AdvpgEntry *entry)
 {
-	if (strcmp(entry->owner, GetUserNameFromId(GetUserId(), false)) != 0 &&
-		(advpg_is_query(task->data) || (task->validation && advpg_is_query(task->validation))))
+	if (strcmp(entry->owner, GetUserNameFromId(GetUserId(), false)) != 0)
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("model \"%s@%d\" was trained on a query of role \"%s\"", entry->name, entry->version,
-					   entry->owner),
-				errdetail("Another role's query is not run with your rights."),
+				errmsg("model \"%s@%d\" belongs to role \"%s\"", entry->name, entry->version, entry->owner),
+				errdetail("The data another role has named are not read with your rights."),
 				errhint("SET ROLE %s, if you may.", quote_identifier(entry->owner)));
 }
 
 void
 advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task)
 {
+	check_owner(entry);
 	if (advpg_task_text(entry->task, "data") == NULL)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("model \"%s@%d\" has no task to train it again by", entry->name, entry->version),
 				errdetail("Its column task in advfair_model does not say on which data it was trained."));
 	advpg_train_task_read(entry->task, advpg_task_text(entry->task, "model") != NULL, task);
 	task->model = entry->name; /* it may have been renamed since */
-	check_author(entry, task);
 }
 
 /* A float8[] of one member of the epochs, NaN as NULL. */

@@ -34,8 +34,8 @@ advpg_find_column(TupleDesc desc, const char *name)
 }
 
 /* The first word decides: a relation cannot be called SELECT unless it is quoted. */
-bool
-advpg_is_query(const char *data)
+static bool
+looks_like_query(const char *data)
 {
 	static const char *const words[] = {"select", "with", "values", "table"};
 
@@ -178,7 +178,7 @@ advpg_source_open(const char *data)
 {
 	AdvpgSource *source = palloc0(sizeof(AdvpgSource));
 
-	if (advpg_is_query(data))
+	if (looks_like_query(data))
 		open_query(source, data);
 	else
 		open_relation(source, data);

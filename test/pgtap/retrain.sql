@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(57);
+SELECT plan(60);
 SET LOCAL client_min_messages = warning;
 
 CREATE TABLE people AS SELECT * FROM advfair_make_census(600);
@@ -86,18 +86,24 @@ SELECT throws_ok($$ SELECT advfair_retrain('m', 'accuracy > 0', data => 'nothing
 SELECT throws_ok($$ SELECT advfair_retrain('nobody', 'accuracy > 0') $$, '42704', 'model "nobody" does not exist');
 SELECT is(count(*), n, 'nothing was trained') FROM advfair_model, before GROUP BY n;
 
--- another role's query
+-- another role's data: whatever can run its code
 CREATE ROLE advfair_eve;
 GRANT ALL ON SCHEMA public TO advfair_eve;
 GRANT SELECT ON people TO advfair_eve;
 SET LOCAL ROLE advfair_eve;
 CREATE FUNCTION trap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'run as %', current_user; END $$;
+CREATE VIEW bait AS SELECT *, trap() FROM people;
 RESET ROLE;
 INSERT INTO advfair_model (name, version, owner, task, data_digest, metrics, model)
-	SELECT 'trapped', 1, 'advfair_eve', '{"kind": "train", "model": "trapped", "data": "SELECT *, trap() FROM people", "label": "income"}', '', '{}', model
-	FROM advfair_model WHERE name = 'm' AND version = 1;
-SELECT throws_ok($$ SELECT advfair_retrain('trapped') $$, '42501', 'model "trapped@1" was trained on a query of role "advfair_eve"');
-SELECT throws_ok($$ SELECT advfair_luf('trapped', 'people', leave_out => 1) $$, '42501', 'model "trapped@1" was trained on a query of role "advfair_eve"');
+	SELECT t.name, 1, 'advfair_eve', t.task || '{"kind": "train", "label": "income"}', '', '{}', model
+	FROM advfair_model m, (VALUES ('trapped', '{"model": "x", "data": "SELECT *, trap() FROM people"}'::jsonb),
+						   ('baited', '{"model": "x", "data": "public.bait"}'),
+						   ('watched', '{"model": "x", "data": "public.people", "validation": "public.bait"}')) t (name, task)
+	WHERE m.name = 'm' AND version = 1;
+SELECT throws_ok(format('SELECT advfair_retrain(%L)', name), '42501', format('model "%s@1" belongs to role "advfair_eve"', name))
+	FROM (VALUES ('trapped'), ('baited'), ('watched')) t (name);
+SELECT throws_ok($$ SELECT advfair_luf('baited', 'people', leave_out => 1) $$, '42501', 'model "baited@1" belongs to role "advfair_eve"');
+SELECT throws_ok($$ SELECT advfair_retrain('baited', 'accuracy > 0', data => 'watched') $$, '42501', 'model "baited@1" belongs to role "advfair_eve"');
 SET LOCAL ROLE advfair_eve;
 SELECT throws_ok($$ SELECT advfair_retrain('trapped') $$, 'P0001', 'run as advfair_eve');
 SELECT is(count(*), 0::bigint, 'others'' log is not seen') FROM advfair_metric_log;
