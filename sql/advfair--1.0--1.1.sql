@@ -155,7 +155,7 @@ COMMENT ON TRIGGER advfair_job_changed ON advfair_job IS 'tells listeners and th
 CREATE FUNCTION advfair_job_settings() RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN (SELECT array_agg(s.name || '=' || s.setting ORDER BY s.name) FROM pg_settings s
-		WHERE s.source IN ('session', 'client', 'user', 'database user') AND s.context IN ('user', 'superuser')
+		WHERE s.source IN ('session', 'client', 'user', 'database user') AND (s.context = 'user' OR s.context = 'superuser' AND has_parameter_privilege(s.name, 'SET'))
 			AND s.name NOT IN ('application_name', 'client_encoding', 'client_min_messages', 'default_transaction_read_only',
 				'idle_in_transaction_session_timeout', 'idle_session_timeout', 'role', 'session_authorization', 'seed', 'statement_timeout',
 				'transaction_deferrable', 'transaction_isolation', 'transaction_read_only', 'transaction_timeout')

@@ -12,7 +12,8 @@
 typedef struct AdvpgCondition
 {
 	const char *text;
-	List *names; /* of char *: metrics it speaks of, of either model, each once */
+	List *names;     /* of char *: metrics of the new model it speaks of, each once */
+	List *old_names; /* those of the old one */
 } AdvpgCondition;
 
 typedef enum AdvpgVerdict
@@ -23,12 +24,16 @@ typedef enum AdvpgVerdict
 } AdvpgVerdict;
 
 /*
- * Read a condition and find the names in it. Needs a connection to SPI. Errors: what is not one expression (42601), has a subquery,
- * a parameter or a name of another form (22023), or is not boolean (42804).
+ * Read a condition and find the names in it. Needs a connection to SPI. Functions, operators and types are pg_catalog's, whatever the
+ * search_path is, and no function is volatile: a condition changes nothing, and runs nobody's code. Errors: what is not one expression
+ * (42601), has a subquery, a parameter or a name of another form or place (22023), or is not boolean (42804).
  */
 extern AdvpgCondition *advpg_condition_read(const char *text);
 
-/* Its value; new_values and old_values belong to names, NaN is NULL. Runs read-only with the caller's rights; needs a connection to SPI. */
+/*
+ * Its value; new_values belong to names, old_values to old_names, NaN is NULL. Runs read-only with the caller's rights; needs a connection
+ * to SPI.
+ */
 extern AdvpgVerdict advpg_condition_value(const AdvpgCondition *condition, const double *new_values,
 										  const double *old_values);
 

@@ -9,13 +9,17 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/plancache.h"
 
 #define OLD "old"
 #define NEW "new"
@@ -45,15 +49,41 @@ take_name(AdvpgCondition *condition, const ColumnRef *reference)
 {
 	int n = list_length(reference->fields);
 	const char *name;
+	List **names;
 
 	if (n > 2 || !IsA(llast(reference->fields), String))
 		refuse(condition, "a name that is no metric");
 	if (n == 2 && strcmp(strVal(linitial(reference->fields)), OLD) != 0 &&
 		strcmp(strVal(linitial(reference->fields)), NEW) != 0)
 		refuse(condition, "a name with another prefix than " OLD " or " NEW);
+	names = n == 2 && strcmp(strVal(linitial(reference->fields)), OLD) == 0 ? &condition->old_names
+																			: &condition->names;
 	name = strVal(llast(reference->fields));
-	if (!has_name(condition->names, name))
-		condition->names = lappend(condition->names, pstrdup(name));
+	if (!has_name(*names, name))
+		*names = lappend(*names, pstrdup(name));
+}
+
+/* Functions, operators and types are found in pg_catalog, and may name it. */
+static void
+check_place(const AdvpgCondition *condition, const List *name)
+{
+	if (list_length(name) > 1 && strcmp(strVal(linitial(name)), "pg_catalog") != 0)
+		refuse(condition, "a function, operator or type outside of pg_catalog");
+}
+
+static void
+check_places(const AdvpgCondition *condition, const Node *node)
+{
+	if (IsA(node, FuncCall))
+		check_place(condition, ((const FuncCall *) node)->funcname);
+	if (IsA(node, A_Expr))
+		check_place(condition, ((const A_Expr *) node)->name);
+	if (IsA(node, TypeName))
+		check_place(condition, ((const TypeName *) node)->names);
+	if (IsA(node, CollateClause))
+		check_place(condition, ((const CollateClause *) node)->collname);
+	if (IsA(node, SortBy))
+		check_place(condition, ((const SortBy *) node)->useOp);
 }
 
 static bool
@@ -67,6 +97,7 @@ walk(Node *node, void *arg)
 		refuse(condition, "a subquery");
 	if (IsA(node, ParamRef))
 		refuse(condition, "a parameter");
+	check_places(condition, node);
 	if (IsA(node, ColumnRef))
 	{
 		take_name(condition, (ColumnRef *) node);
@@ -94,50 +125,101 @@ parse(const char *text)
 	return linitial_node(ResTarget, select->targetList)->val;
 }
 
-/* A row of the metrics, as parameters from first on. */
+/* A row of metrics, as parameters from first on. */
 static void
-append_row(StringInfo query, const AdvpgCondition *condition, int first, const char *name)
+append_row(StringInfo query, const List *names, int first, const char *row)
 {
 	appendStringInfoString(query, "(SELECT ");
-	for (int i = 0; i < list_length(condition->names); i++)
+	for (int i = 0; i < list_length(names); i++)
 		appendStringInfo(query, "%s$%d AS %s", i ? ", " : "", first + i,
-						 quote_identifier(list_nth(condition->names, i)));
-	appendStringInfo(query, ") AS %s", name);
+						 quote_identifier(list_nth(names, i)));
+	appendStringInfo(query, ") AS %s", row);
 }
 
-AdvpgVerdict
-advpg_condition_value(const AdvpgCondition *condition, const double *new_values, const double *old_values)
+/* The query, checked for what only its analysis tells. */
+static SPIPlanPtr
+prepare(const AdvpgCondition *condition)
 {
-	int n = list_length(condition->names);
-	Oid *types = palloc(sizeof(Oid) * (2 * n + 1));
-	Datum *values = palloc(sizeof(Datum) * (2 * n + 1));
-	char *nulls = palloc(2 * n + 1);
+	int n = list_length(condition->names) + list_length(condition->old_names);
+	Oid *types = palloc(sizeof(Oid) * (n + 1));
+	CachedPlanSource *source;
+	SPIPlanPtr plan;
 	StringInfoData query;
-	bool isnull;
-	bool value;
+	ListCell *cell;
 
-	for (int i = 0; i < 2 * n; i++)
-	{
-		double v = i < n ? new_values[i] : old_values[i - n];
-
+	for (int i = 0; i < n; i++)
 		types[i] = FLOAT8OID;
-		values[i] = Float8GetDatum(v);
-		nulls[i] = isnan(v) ? 'n' : ' ';
-	}
 	initStringInfo(&query);
 	/* on a line of its own: a comment at the end of the text ends there */
 	appendStringInfo(&query, "SELECT (SELECT (%s\n) FROM ", condition->text);
-	append_row(&query, condition, 1, NEW);
+	append_row(&query, condition->names, 1, NEW);
 	appendStringInfoString(&query, ") FROM ");
-	append_row(&query, condition, n + 1, OLD);
-	if (SPI_execute_with_args(query.data, 2 * n, types, values, nulls, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not evaluate a condition");
-	if (SPI_gettypeid(SPI_tuptable->tupdesc, 1) != BOOLOID)
+	append_row(&query, condition->old_names, list_length(condition->names) + 1, OLD);
+	plan = SPI_prepare(query.data, n, types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a condition: %s", SPI_result_code_string(SPI_result));
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	if (TupleDescAttr(source->resultDesc, 0)->atttypid != BOOLOID)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("condition \"%s\" is not boolean", condition->text));
+	foreach (cell, source->query_list)
+		if (contain_volatile_functions(lfirst(cell)))
+			refuse(condition, "a volatile function");
+	return plan;
+}
+
+static AdvpgVerdict
+evaluate(const AdvpgCondition *condition, const double *new_values, const double *old_values)
+{
+	int n = list_length(condition->names);
+	int n_old = list_length(condition->old_names);
+	Datum *values = palloc(sizeof(Datum) * (n + n_old + 1));
+	char *nulls = palloc(n + n_old + 1);
+	SPIPlanPtr plan = prepare(condition);
+	bool isnull;
+	bool value;
+
+	for (int i = 0; i < n + n_old; i++)
+	{
+		double v = i < n ? new_values[i] : old_values[i - n];
+
+		values[i] = Float8GetDatum(v);
+		nulls[i] = isnan(v) ? 'n' : ' ';
+	}
+	if (SPI_execute_plan(plan, values, nulls, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not evaluate a condition");
 	value = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
+	SPI_freeplan(plan);
 	return isnull ? ADVPG_VERDICT_UNKNOWN : value ? ADVPG_VERDICT_TRUE : ADVPG_VERDICT_FALSE;
+}
+
+/* Settings are restored by the end of the transaction or subtransaction, should this fail. */
+AdvpgVerdict
+advpg_condition_value(const AdvpgCondition *condition, const double *new_values, const double *old_values)
+{
+	int level = NewGUCNestLevel();
+	bool read_only = XactReadOnly;
+	AdvpgVerdict verdict;
+
+	/* an operator >= (float8, numeric) in a schema of the caller's search_path would suit better than pg_catalog's */
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	XactReadOnly = true;
+	verdict = evaluate(condition, new_values, old_values);
+	XactReadOnly = read_only;
+	AtEOXact_GUC(true, level);
+	return verdict;
+}
+
+static double *
+unknowns(const List *names)
+{
+	double *values = palloc(sizeof(double) * (list_length(names) + 1));
+
+	for (int i = 0; i < list_length(names); i++)
+		values[i] = NAN;
+	return values;
 }
 
 AdvpgCondition *
@@ -145,14 +227,11 @@ advpg_condition_read(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
 	AdvpgCondition *condition = palloc0(sizeof(AdvpgCondition));
-	double *unknown;
 
 	condition->text = text;
 	(void) walk(parse(text), condition);
-	unknown = palloc(sizeof(double) * (list_length(condition->names) + 1));
-	for (int i = 0; i < list_length(condition->names); i++)
-		unknown[i] = NAN;
-	(void) advpg_condition_value(condition, unknown, unknown); /* for its type, and what else can be wrong */
+	/* for its type, and what else can be wrong */
+	(void) advpg_condition_value(condition, unknowns(condition->names), unknowns(condition->old_names));
 	MemoryContextSwitchTo(context);
 	return condition;
 }

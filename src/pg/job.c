@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -42,6 +43,7 @@
 #define MAX_CANDIDATES "100"
 #define FIRST_DELAY_S  1 /* before the second attempt; doubles from attempt to attempt */
 #define MOST_DELAY_S   600
+#define HELD_MS        1000 /* before looking again at a job that another process holds */
 
 PGDLLEXPORT void advfair_job_main(Datum arg);
 
@@ -91,12 +93,18 @@ begin(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
+/* Between transactions there is no context, but what runs at commit, like deferred triggers, is still under it. */
+static void
+drop_context(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_COMMIT && advpg_in_job())
+		SetUserIdAndSecContext(job.role, 0);
+}
+
 static void
 commit(void)
 {
 	PopActiveSnapshot();
-	if (advpg_in_job())
-		SetUserIdAndSecContext(job.role, 0);
 	CommitTransactionCommand();
 }
 
@@ -122,7 +130,7 @@ advpg_job_continue(void)
 	paused_context = CurrentMemoryContext;
 	begin();
 	paused = false;
-	if (get_namespace_name(job.schema) == NULL)
+	if (!OidIsValid(get_extension_oid("advfair", true)))
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("extension \"advfair\" was dropped while a job ran"));
 	for (int i = 0; i < connections; i++)
@@ -278,13 +286,15 @@ take(int64 number)
 	Datum settings;
 	bool isnull;
 
-	/* one that was running has failed once more, without a word */
+	/* one that was running has failed once more, without a word; one that had come to an end begins anew */
 	if (SPI_execute_with_args(
 			psprintf(
 				"UPDATE %s.advfair_job SET state = 'running', attempt = attempt OPERATOR(pg_catalog.+) 1,"
-				" failures = failures OPERATOR(pg_catalog.+) (state OPERATOR(pg_catalog.=) 'running')::int4,"
+				" failures = CASE WHEN state OPERATOR(pg_catalog.=) 'running' THEN failures "
+				"OPERATOR(pg_catalog.+) 1"
+				" WHEN finished_at IS NULL THEN failures ELSE 0 END,"
 				" pid = $2, started_at = pg_catalog.clock_timestamp(), finished_at = NULL, sqlstate = NULL,"
-				" message = NULL, hint = NULL"
+				" message = NULL, hint = NULL, result = NULL"
 				" WHERE job OPERATOR(pg_catalog.=) $1 AND (state OPERATOR(pg_catalog.=) 'running' OR"
 				" state OPERATOR(pg_catalog.=) 'queued' AND not_before OPERATOR(pg_catalog.<=)"
 				" pg_catalog.clock_timestamp())"
@@ -385,6 +395,9 @@ look(const AdvpgJobOrder *order)
 	}
 	SPI_finish();
 	commit();
+	/* one that is due and yet cannot be taken is held by another process */
+	if (!found)
+		due = Max(due, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HELD_MS));
 	advpg_queue_looked(order->slot, due);
 	return found;
 }
@@ -607,6 +620,7 @@ advfair_job_main(Datum arg)
 	initStringInfo(&job.warnings);
 	next_emit_log = emit_log_hook;
 	emit_log_hook = keep_warning;
+	RegisterXactCallback(drop_context, NULL);
 	pgstat_report_activity(STATE_RUNNING, "looking for a job");
 	if (!ShutdownRequestPending && look(&order))
 	{

@@ -29,6 +29,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -238,12 +239,16 @@ advpg_queue_init(void)
 static BackgroundWorkerHandle *handles[ADVPG_MOST_JOBS];
 static List *unseen = NIL; /* databases that have yet to be looked at, whatever the queue says */
 
+/* The next launcher knows nothing of this one's processes: they put their jobs back into the queue. */
 static void
 leave(int code, Datum arg)
 {
 	SpinLockAcquire(&queue->mutex);
 	queue->launcher = NULL;
 	SpinLockRelease(&queue->mutex);
+	for (int i = 0; i < ADVPG_MOST_JOBS; i++)
+		if (handles[i])
+			TerminateBackgroundWorker(handles[i]);
 }
 
 /* Have every database looked at. */
@@ -275,6 +280,19 @@ look_at_all(void)
 	MemoryContextSwitchTo(context);
 }
 
+static bool
+database_exists(Oid database)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool exists;
+
+	StartTransactionCommand();
+	exists = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return exists;
+}
+
 /* Free the slots of processes that have ended. */
 static void
 reap(void)
@@ -293,9 +311,10 @@ reap(void)
 		in_order = queue->slots[i].state == SLOT_FINISHED;
 		database = queue->slots[i].database;
 		queue->slots[i].state = SLOT_FREE;
-		if (!in_order)
-			set_due(database, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
 		SpinLockRelease(&queue->mutex);
+		/* a process cannot even start in a database that was dropped */
+		if (!in_order && database_exists(database))
+			look_at(database, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
 	}
 }
 
@@ -410,4 +429,5 @@ advfair_launcher_main(Datum arg)
 						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
+	proc_exit(1); /* unless the server stops, it starts another one then */
 }

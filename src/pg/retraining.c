@@ -128,12 +128,12 @@ is_judged(const AdvpgRetrainTask *task)
 
 /* Attributes the condition speaks of are protected ones. */
 static void
-add_attributes(Trial *trial)
+add_attributes(Trial *trial, const List *names)
 {
 	ListCell *cell;
 	ListCell *other;
 
-	foreach (cell, trial->condition->names)
+	foreach (cell, names)
 	{
 		char *attribute = (char *) lfirst(cell) + strlen(EOU);
 		bool listed = false;
@@ -161,11 +161,23 @@ check_needs(const Trial *trial, const char *name)
 		advpg_task_invalid("eps_max", "is missing: metric %s is that of a search", name);
 }
 
+static void
+check_metrics(Trial *trial, const List *names)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		check_metric(lfirst(cell));
+		check_needs(trial, lfirst(cell));
+	}
+	add_attributes(trial, names);
+}
+
 static Trial *
 read_trial(const AdvpgRetrainTask *task)
 {
 	Trial *trial = palloc0(sizeof(Trial));
-	ListCell *cell;
 
 	trial->audit = task->audit;
 	if (list_length(task->audit.task.eps_list) > 1)
@@ -173,12 +185,8 @@ read_trial(const AdvpgRetrainTask *task)
 	if (task->promote_if == NULL)
 		return trial;
 	trial->condition = advpg_condition_read(task->promote_if);
-	foreach (cell, trial->condition->names)
-	{
-		check_metric(lfirst(cell));
-		check_needs(trial, lfirst(cell));
-	}
-	add_attributes(trial);
+	check_metrics(trial, trial->condition->names);
+	check_metrics(trial, trial->condition->old_names);
 	return trial;
 }
 
@@ -258,39 +266,49 @@ judge(Oid schema, const Trial *trial, const AdvpgEntry *old, AdvpgTrained *train
 	return advpg_audit_models(schema, &task, entries, trial->held_out);
 }
 
+/* Values of metrics of one of the audited models; the reason tells them, should the condition not hold. */
+static double *
+metric_values(const AdvpgAudit *audit, int model, const List *names, StringInfo reason)
+{
+	double *values = palloc(sizeof(double) * (list_length(names) + 1));
+
+	for (int i = 0; i < list_length(names); i++)
+	{
+		const char *name = list_nth(names, i);
+
+		values[i] = metric_value(audit, model, name);
+		appendStringInfo(reason, "%s%s%s ", reason->len ? ", " : "", model ? "old." : "", name);
+		if (isnan(values[i]))
+			appendStringInfoString(reason, "is NULL");
+		else
+			appendStringInfo(reason, "= %.6g", values[i]);
+	}
+	return values;
+}
+
 /* Whether the condition holds, and if it does not, why. */
 static char *
-decide(const Trial *trial, const AdvpgAudit *audit)
+decide(const AdvpgCondition *condition, const AdvpgAudit *audit)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int n = trial->condition ? list_length(trial->condition->names) : 0;
-	double *values[2] = {palloc(sizeof(double) * (n + 1)), palloc(sizeof(double) * (n + 1))};
 	StringInfoData reason;
 	AdvpgVerdict verdict;
+	double *values;
+	double *old_values;
 
-	if (trial->condition == NULL)
+	if (condition == NULL)
 		return NULL;
 	initStringInfo(&reason);
-	for (int i = 0; i < n; i++)
-		for (int m = 0; m < 2; m++)
-		{
-			const char *name = list_nth(trial->condition->names, i);
-			double v = values[m][i] = metric_value(audit, m, name);
-
-			appendStringInfo(&reason, "%s%s%s ", reason.len ? ", " : "", m ? "old." : "", name);
-			if (isnan(v))
-				appendStringInfoString(&reason, "is NULL");
-			else
-				appendStringInfo(&reason, "= %.6g", v);
-		}
+	values = metric_values(audit, 0, condition->names, &reason);
+	old_values = metric_values(audit, 1, condition->old_names, &reason);
 	SPI_connect();
-	verdict = advpg_condition_value(trial->condition, values[0], values[1]);
+	verdict = advpg_condition_value(condition, values, old_values);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	if (verdict == ADVPG_VERDICT_TRUE)
 		return NULL;
-	return psprintf("%s is %s: %s", trial->condition->text, verdict == ADVPG_VERDICT_FALSE ? "false" : "NULL",
-					reason.data);
+	return psprintf("%s is %s%s%s", condition->text, verdict == ADVPG_VERDICT_FALSE ? "false" : "NULL",
+					reason.len ? ": " : "", reason.data);
 }
 
 /* A row for each metric of the new version, and one for the decision. */
@@ -388,7 +406,7 @@ advpg_retrain(Oid schema, const AdvpgRetrainTask *task)
 		if (trial)
 		{
 			audit = judge(schema, trial, old, result->trained);
-			result->reason = decide(trial, audit);
+			result->reason = decide(trial->condition, audit);
 		}
 		result->promoted = result->reason == NULL;
 		store(schema, result, audit);

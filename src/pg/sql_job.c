@@ -145,12 +145,16 @@ advfair_cancel(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("advfair_cancel()");
 	SPI_connect();
-	/* a member of pg_monitor sees jobs, but the update finds only those it may change */
+	/*
+	 * A member of pg_monitor sees jobs, but the update finds only those it may change. One that says running without a process is
+	 * left over from a server that died.
+	 */
 	if (SPI_execute_with_args(
 			psprintf("UPDATE %s.advfair_job SET state = 'cancelled',"
 					 " finished_at = pg_catalog.clock_timestamp()"
-					 " WHERE job OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'queued'",
-					 schema),
+					 " WHERE job OPERATOR(pg_catalog.=) $1 AND (state OPERATOR(pg_catalog.=) 'queued' OR"
+					 " state OPERATOR(pg_catalog.=) 'running' AND %s.advfair_job_pid(job) IS NULL)",
+					 schema, schema),
 			1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not write advfair_job");
 	cancelled = SPI_processed == 1;
@@ -172,27 +176,23 @@ advfair_cancel(PG_FUNCTION_ARGS)
 
 /* ---- wait ---- */
 
-/* A job's state by now, and whether it was submitted by a transaction that is still under way: this one. */
+/* A job's state by now, and whether it was submitted, or put back into the queue, by the transaction under way. */
 static char *
 read_state(int64 job, const char *schema, bool *by_us)
 {
 	Oid types[] = {INT8OID};
 	Datum values[] = {Int64GetDatum(job)};
-	char *state;
+	bool isnull;
 
 	if (SPI_execute_with_args(
-			psprintf("SELECT state, xmin::pg_catalog.text OPERATOR(pg_catalog.=) ((pg_catalog.txid_current_if_assigned()"
-					 " OPERATOR(pg_catalog.%%) 4294967296))::pg_catalog.text FROM %s.advfair_job"
-					 " WHERE job OPERATOR(pg_catalog.=) $1",
-					 schema),
-			1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+			psprintf("SELECT state, xmin FROM %s.advfair_job WHERE job OPERATOR(pg_catalog.=) $1", schema), 1,
+			types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");
 	if (SPI_processed == 0)
 		no_such_job(job, schema);
-	state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	*by_us = state != NULL && SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) != NULL &&
-			 strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), "t") == 0;
-	return state;
+	*by_us = TransactionIdIsCurrentTransactionId(
+		DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)));
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
 /* Once, before a wait that may be in vain. */

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(53);
+SELECT plan(61);
 
 CREATE TABLE people AS SELECT * FROM advfair_make_census(50);
 CREATE TABLE there (i int);
@@ -75,8 +75,16 @@ SELECT is(advfair_job_pid(current_setting('test.job')::bigint), NULL, 'and nobod
 SELECT ok(advfair_submit(:'train', not_before => now() + interval '1 day') > current_setting('test.job')::bigint, 'a job may wait');
 SELECT is(advfair_jobs_due(), 1::bigint, 'until it is due');
 
+SELECT throws_ok(format($$ DO $do$ BEGIN
+	BEGIN PERFORM advfair_submit(%L, not_before => '2100-01-01'); EXCEPTION WHEN division_by_zero THEN NULL; END;
+	PERFORM advfair_wait(max(job), '3 s') FROM advfair_job;
+END $do$ $$, :'train'), '25001', NULL, 'nobody waits for what a part of the same transaction submitted');
+SET LOCAL log_min_duration_statement = 77777;
+SELECT ok('log_min_duration_statement=77777' = ANY (advfair_job_settings()), 'what only a superuser may set goes with a superuser''s job');
+
 -- rights
 SET LOCAL ROLE advfair_jo;
+SELECT ok('log_min_duration_statement=77777' <> ALL (advfair_job_settings()), 'and not with others''');
 SELECT is(count(*), 0::bigint, 'others'' jobs are not seen') FROM advfair_jobs;
 SELECT throws_ok($$ SELECT advfair_cancel(current_setting('test.job')::bigint) $$, '42704', format('job %s does not exist', current_setting('test.job')));
 SELECT throws_ok($$ SELECT advfair_wait(current_setting('test.job')::bigint) $$, '42704', format('job %s does not exist', current_setting('test.job')));
@@ -102,5 +110,20 @@ SELECT is(advfair_prune_jobs(), 0::bigint, 'recent jobs are kept');
 SELECT is(advfair_prune_jobs('-1 day'), 1::bigint, 'old ones pruned');
 RESET ROLE;
 SELECT is(count(*), 2::bigint, 'but not those of others') FROM advfair_job;
+
+-- as a server leaves it that has died
+SET LOCAL ROLE advfair_jo;
+SELECT set_config('test.own', advfair_submit(:'train')::text, true);
+RESET ROLE;
+UPDATE advfair_job SET state = 'running', pid = 1 WHERE owner = 'advfair_jo';
+SET LOCAL ROLE advfair_ki;
+SELECT throws_ok($$ SELECT advfair_cancel(current_setting('test.own')::bigint) $$, '42704', NULL, 'a job whose process is gone is its owner''s, too');
+SET LOCAL ROLE advfair_jo;
+SELECT is(advfair_jobs_due(), 1::bigint, 'to be taken up again');
+SELECT ok(advfair_cancel(current_setting('test.own')::bigint), 'or cancelled');
+SELECT is(state, 'cancelled', 'at once') FROM advfair_jobs;
+UPDATE advfair_job SET state = 'queued';
+SELECT is(advfair_jobs_due(), 1::bigint, 'and queued again');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;
