@@ -54,11 +54,16 @@ typedef struct AdvpgTrained
 } AdvpgTrained;
 
 /*
- * Prepare a training task: read rows, make examples and network, and for merged adversarial training the adversarial twins, which
- * may take a training of its own. schema is the extension's. Needs a connection to SPI; results live in the current memory context,
+ * Read the rows of a training task. schema is the extension's. Needs a connection to SPI; results live in the current memory context,
  * rows in shared memory until advpg_plan_release.
  */
-extern AdvpgPlan *advpg_plan(const AdvpgTrainTask *task, Oid schema);
+extern AdvpgPlan *advpg_plan_read(const AdvpgTrainTask *task, Oid schema);
+
+/*
+ * Make what the training needs of them: examples, network, and for merged adversarial training the adversarial twins, which may take a
+ * training of its own. So whoever reads other rows, too, reads them before: a job has them of one transaction then.
+ */
+extern void advpg_plan_make(AdvpgPlan *plan);
 extern void advpg_plan_release(AdvpgPlan *plan);
 
 /* Put a plan into a run: examples, rows, twins, validation rows, initial parameters, room for epochs and the core. */

@@ -324,12 +324,13 @@ leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
 	advpg_registry_task(entry, &train_task);
 	train_task.workers = task->workers;
 	check_task(&train_task, task);
-	plan = advpg_plan(&train_task, schema);
+	plan = advpg_plan_read(&train_task, schema);
+	models = choose_models(plan, task);
+	left->rows = read_eval(plan, task, id_type);
+	advpg_plan_make(plan);
 	if (task->regenerate > 0)
 		advpg_check_memory(mul_size(advpg_wanted_workers(task->workers), plan->twins->bytes),
 						   "crafting again in each worker");
-	models = choose_models(plan, task);
-	left->rows = read_eval(plan, task, id_type);
 	left->classes = plan->rows->labels.texts;
 	left->n_models = models.n;
 	strlcpy(keeper.digest, digest_run(plan, left->rows, task), sizeof(keeper.digest));

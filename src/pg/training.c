@@ -680,7 +680,7 @@ announce(const AdvpgPlan *t)
 }
 
 AdvpgPlan *
-advpg_plan(const AdvpgTrainTask *task, Oid schema)
+advpg_plan_read(const AdvpgTrainTask *task, Oid schema)
 {
 	AdvpgPlan *t = palloc0(sizeof(AdvpgPlan));
 	instr_time start;
@@ -702,14 +702,19 @@ advpg_plan(const AdvpgTrainTask *task, Oid schema)
 	read_validation(t);
 	t->read_seconds = seconds_since(start);
 	announce(t);
+	t->spec = train_spec(&t->task);
+	return t;
+}
+
+void
+advpg_plan_make(AdvpgPlan *t)
+{
 	make_examples(t);
 	make_network(t);
-	t->spec = train_spec(&t->task);
-	if (task->method == ADVPG_METHOD_MERGED)
+	if (t->task.method == ADVPG_METHOD_MERGED)
 		make_twins(t);
-	else if (task->method != ADVPG_METHOD_NONE)
+	else if (t->task.method != ADVPG_METHOD_NONE)
 		make_robust(t);
-	return t;
 }
 
 void
@@ -746,7 +751,8 @@ advpg_training(const AdvpgTrainTask *task, Oid schema)
 	instr_time start;
 
 	INSTR_TIME_SET_CURRENT(start);
-	plan = advpg_plan(task, schema);
+	plan = advpg_plan_read(task, schema);
+	advpg_plan_make(plan);
 	result->digest = advpg_rows_digest(plan->rows);
 	result->epochs = palloc_extended(sizeof(AdvEpoch) * plan->spec.epochs, MCXT_ALLOC_HUGE);
 	result->n_epochs = run_plan(plan, "computing", plan->params, result->epochs, &result->n_workers);

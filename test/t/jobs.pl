@@ -265,6 +265,18 @@ wait_until_workers($node, 0);
 usleep(200_000);
 cmp_ok(segments($node), '<=', $own, 'no segment is left');
 
+# all rows are read before anything is computed: here, before the source is trained
+$node->safe_psql('postgres', q{
+	CREATE TABLE judged AS TABLE people;
+	SELECT advfair_adv_train('merged', 'SELECT * FROM crowd WHERE person_id <= 5000', 'income', eps => 0.1, method => 'merged', epochs => 1, id => 'person_id');
+	UPDATE advfair_model SET task = task || '{"epochs": 200}' WHERE name = 'merged';
+});
+my $judging = submit($node, '{"kind": "luf", "model": "merged", "data": "judged", "leave_out": 1, "into": "judgement"}');
+ok($node->poll_query_until('postgres', "SELECT phase = 'training the source' FROM advfair_jobs WHERE job = $judging"), 'a source is trained on the way');
+$node->safe_psql('postgres', 'TRUNCATE judged');
+is($node->safe_psql('postgres', "SELECT advfair_wait($judging, '3 min')"), 'succeeded', 'rows that go meanwhile') or diag row($node, $judging, 'message');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM judgement'), 2000, 'were read before');
+
 # databases and extensions that go
 my $going = submit($node, '{"kind": "train", "model": "long", "data": "crowd", "label": "income", "epochs": 100000}');
 $node->poll_query_until('postgres', "SELECT phase = 'computing' FROM advfair_jobs WHERE job = $going");
