@@ -118,7 +118,7 @@ check-valgrind: $(VALGRIND_TESTS)
 
 FUZZ_CC      ?= clang
 FUZZ_CORE    = model arch encoder
-FUZZ_SERVER  = task functions build state
+FUZZ_SERVER  = task job functions build state
 FUZZ_TARGETS ?= $(FUZZ_CORE) $(FUZZ_SERVER)
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS   = -std=gnu11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) -Iinclude -fsanitize=fuzzer-no-link

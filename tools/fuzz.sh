@@ -47,7 +47,7 @@ seeds() {
                 printf '%s' "$json" >"$2/seed-$n"
             done ;;
         state) printf '1pag\1\0\0\0\50\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\360\77\50\0\0\0\1\0\0\0a' >"$2/seed-1" ;;
-        task|build)             # every JSON object that a test or an example writes on one line
+        task|job|build)            # every JSON object that a test or an example writes on one line
             grep -hoE "'\{\"[^']*\}'" test/sql/*.sql test/pgtap/*.sql examples/*.sql | sort -u | while read -r json; do
                 n=$((n + 1))
                 json=${json#\'}
@@ -105,7 +105,7 @@ keep_corpus() {
 
 seek() {
     local dictionary=() file=test/fuzz/$1.dict
-    case $1 in functions) file=test/fuzz/model.dict ;; build) file=test/fuzz/task.dict ;; esac
+    case $1 in functions) file=test/fuzz/model.dict ;; job|build) file=test/fuzz/task.dict ;; esac
     if [ -f "$file" ]; then
         cp "$file" "$area/$1.dict"
         dictionary=(-dict="$area/$1.dict")

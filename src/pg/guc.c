@@ -52,11 +52,11 @@ advpg_guc_init(void)
 							&advpg_max_jobs, 2, 0, ADVPG_MOST_JOBS, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.max_memory",
 							"Most shared memory one operation may use for rows, weights and results.", NULL,
-							&advpg_max_memory, DEFAULT_MEMORY_KB, MIN_MEMORY_KB, INT_MAX, PGC_USERSET,
+							&advpg_max_memory, DEFAULT_MEMORY_KB, MIN_MEMORY_KB, INT_MAX, PGC_SUSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.nice",
 							"Lowers the priority of compute workers, as nice does; 0 leaves it as it is.",
-							NULL, &advpg_nice, 0, 0, 19, PGC_USERSET, 0, NULL, NULL, NULL);
+							NULL, &advpg_nice, 0, 0, 19, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("advfair.verbose", "Reports phases and epochs of an operation as notices.", NULL,
 							 &advpg_verbose, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.workers",

@@ -9,7 +9,9 @@
 #include "pg/job.h"
 
 #include "access/xact.h"
+#include "access/table.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
@@ -164,7 +166,7 @@ advpg_job_progressed(void)
 	job.failures = 0;
 }
 
-/* What a database's settings must not change about finding jobs. A job's own settings come later. */
+/* What settings of a database or a role must not change about jobs. A job's own settings come later. */
 static void
 set_up(void)
 {
@@ -173,10 +175,12 @@ set_up(void)
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_isolation", "read committed"},
 		{"row_security", "on"},
+		{"transaction_timeout", "0"}, /* of PostgreSQL 17 */
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
-		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
+		if (GetConfigOption(settings[i][0], true, false))
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
 }
 
 /* ---- signals and messages ---- */
@@ -421,12 +425,24 @@ become_role(void)
 	job.role = role;
 }
 
+/* What the role would have on connecting; an administrator may have set what it may not set itself. */
+static void
+apply_role_settings(void)
+{
+	Relation relation = table_open(DbRoleSettingRelationId, AccessShareLock);
+
+	ApplySetting(GetActiveSnapshot(), MyDatabaseId, job.role, relation, PGC_S_DATABASE_USER);
+	ApplySetting(GetActiveSnapshot(), InvalidOid, job.role, relation, PGC_S_USER);
+	table_close(relation, AccessShareLock);
+}
+
 /* Settings as of submission, with the rights of the role. */
 static void
 apply_settings(void)
 {
 	ListCell *cell;
 
+	apply_role_settings();
 	foreach (cell, job.settings)
 	{
 		char *name = pstrdup(lfirst(cell));

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "fuzz.h"
+#include "pg/jobkind.h"
 #include "pg/task.h"
 
 #define MEMORY(size)                                                                                         \
@@ -217,9 +218,9 @@ fuzz_task(const unsigned char *data, size_t size)
 
 /* ---- functions called in SQL ---- */
 
-/* Run a statement with parameters of these types. */
+/* Do something in a subtransaction of its own. */
 static const char *
-call(const char *sql, int n, Oid *types, Datum *values)
+guarded(void (*action)(void *arg), void *arg)
 {
 	const char *volatile wrong = NULL;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -228,9 +229,7 @@ call(const char *sql, int n, Oid *types, Datum *values)
 	MemoryContextSwitchTo(input_context);
 	PG_TRY();
 	{
-		SPI_connect();
-		(void) SPI_execute_with_args(sql, n, types, values, NULL, false, 0);
-		SPI_finish();
+		action(arg);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -242,6 +241,52 @@ call(const char *sql, int n, Oid *types, Datum *values)
 	MemoryContextSwitchTo(input_context);
 	CurrentResourceOwner = owner;
 	return wrong;
+}
+
+/* A statement with parameters of these types. */
+typedef struct Statement
+{
+	const char *sql;
+	int n;
+	Oid *types;
+	Datum *values;
+} Statement;
+
+static void
+execute(void *arg)
+{
+	Statement *s = arg;
+
+	SPI_connect();
+	(void) SPI_execute_with_args(s->sql, s->n, s->types, s->values, NULL, false, 0);
+	SPI_finish();
+}
+
+static const char *
+call(const char *sql, int n, Oid *types, Datum *values)
+{
+	Statement statement = {sql, n, types, values};
+
+	return guarded(execute, &statement);
+}
+
+static void
+check_job(void *task)
+{
+	advpg_jobkind_check(task);
+}
+
+/* JSON as a task that is to be a job, with the table it goes into and the condition of a retraining. */
+static const char *
+fuzz_job(const unsigned char *data, size_t size)
+{
+	char *text = client_text(data, size);
+	const char *wrong = NULL;
+	Jsonb *json = text ? parse_json(text, &wrong) : NULL;
+
+	if (json)
+		wrong = guarded(check_job, json);
+	return wrong ? wrong : check_memory(size);
 }
 
 static Datum
@@ -375,7 +420,12 @@ advfair_fuzz(PG_FUNCTION_ARGS)
 		const char *name;
 		FuzzTarget *function;
 	} targets[] = {
-		{"task", fuzz_task}, {"functions", fuzz_functions}, {"build", fuzz_build}, {"state", fuzz_state}};
+		{"task", fuzz_task},
+		{"job", fuzz_job},
+		{"functions", fuzz_functions},
+		{"build", fuzz_build},
+		{"state", fuzz_state},
+	};
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Datum *texts;
 	int argc;

@@ -206,6 +206,8 @@ END $$;
 SET LOCAL ROLE advfair_victim;
 SELECT matches(pg_temp.trapped('SELECT 1 + 1'), 'trap: \+', 'the traps work');
 SELECT is(pg_temp.trapped('SELECT * FROM ' || call), NULL, name || ' falls into no trap') FROM honest;
+SELECT throws_ok('SET advfair.max_memory = 0', '42501', NULL, 'what protects the server is not for everybody to change');
+SELECT throws_ok('SET advfair.nice = 0', '42501', NULL, 'nor what protects others');
 RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;

@@ -27,6 +27,7 @@ my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 my $json = q{convert_from($1, 'UTF8')::jsonb};
 my %statements = (
 	task => [ "SELECT advfair_fit($json)", "SELECT advfair_run($json)" ],
+	job => [ "SELECT advfair_submit($json)" ],
 	build => [ map { "SELECT advfair_describe(advfair_build($json, array_fill(0.5::real, '{$_}')))" } 4, 26 ],
 	functions => [ 'SELECT advfair_describe($1)', 'SELECT count(*) FROM advfair_weights($1)',
 		q{SELECT advfair_predict($1, '{1,2,3,4}'::real[])}, q{SELECT advfair_decode($1, '{1,2,3,4}')} ],

@@ -183,6 +183,9 @@ my %escape = map { $_ => $as->('cas', qq({"kind": "train", "model": "out", "data
   ('RESET ROLE', 'SET ROLE postgres', 'RESET SESSION AUTHORIZATION', 'SET SESSION AUTHORIZATION postgres', 'CREATE TABLE written (i int)');
 my $dropped = $as->('dan', '{"kind": "train", "model": "x", "data": "people", "label": "income", "epochs": 1}', 'ALTER SYSTEM SET advfair.max_jobs = 0; SELECT pg_reload_conf(); SELECT pg_sleep(0.2); ');
 my $revoked = $as->('eve', '{"kind": "train", "model": "x", "data": "people", "label": "income", "epochs": 1}');
+$node->safe_psql('postgres', q{CREATE ROLE fay; GRANT SELECT ON people TO fay; ALTER ROLE fay SET advfair.max_memory = '1MB'});
+my $held = $as->('fay', '{"kind": "train", "model": "x", "data": "people", "label": "income", "arch": "dense 5000, tanh", "epochs": 1}');
+$node->safe_psql('postgres', "UPDATE advfair_job SET max_attempts = 1 WHERE job = $held");
 my $other = $as->('cas', '{"kind": "train", "model": "x", "data": "people", "label": "income", "epochs": 1}');
 $node->safe_psql('postgres', 'REVOKE ALL ON people FROM dan, eve; REVOKE ALL ON SCHEMA public FROM dan; DROP ROLE dan');
 $node->safe_psql('postgres', 'ALTER SYSTEM SET advfair.max_jobs = 2');
@@ -201,6 +204,7 @@ is($node->safe_psql('postgres', q{SELECT owner FROM advfair_model WHERE name = '
 is(row($node, $dropped, "state || ' ' || message"), 'failed role "dan" does not exist', 'a dropped role fails its jobs');
 is(row($node, $revoked, "state || ' ' || sqlstate || ' ' || message"), 'failed 42501 permission denied for table people', 'a right that was revoked, too');
 is(row($node, $other), 'succeeded', 'alone');
+like(row($node, $held, "state || ' ' || sqlstate || ' ' || message"), qr/^failed 53400 .* advfair.max_memory/, 'what an administrator has set for a role holds for its jobs');
 
 # retries
 $node->safe_psql('postgres', q{CREATE TABLE locked AS TABLE people; ALTER TABLE locked ADD PRIMARY KEY (person_id)});
