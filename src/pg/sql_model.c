@@ -6,14 +6,18 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "core/model.h"
 #include "pg/callsite.h"
@@ -30,19 +34,77 @@ PG_FUNCTION_INFO_V1(advfair_build);
 static const char *const kind_names[] = {NULL, "number", "category", "array", "image"};
 static const char *const unseen_names[] = {NULL, "error", "ignore"};
 
-Datum
-advfair_get(PG_FUNCTION_ARGS)
+/* ---- get ---- */
+
+/* What a call site has found, and when: as long as the database is as it was then, it need not look again for each row. */
+typedef struct Moment
 {
-	MemoryContext context = CurrentMemoryContext;
-	AdvpgEntry *entry;
+	Oid role;
+	uint64 completed;           /* transactions of anybody */
+	SubTransactionId under_way; /* in this one */
+	CommandId command;
+} Moment;
+
+typedef struct Found
+{
+	MemoryContext context; /* of all below; a new one for each model */
+	char *name;
+	Moment moment;
+	Datum model; /* as it is stored, out of line unless it is small */
+} Found;
+
+static Moment
+this_moment(void)
+{
+	Snapshot snapshot = GetActiveSnapshot();
+
+	return (Moment){GetUserId(), snapshot->snapXactCompletionCount, GetCurrentSubTransactionId(),
+					snapshot->curcid};
+}
+
+static bool
+is_found(const Found *found, const char *name)
+{
+	Moment moment = this_moment();
+
+	return found->moment.role == moment.role && found->moment.completed == moment.completed &&
+		   found->moment.under_way == moment.under_way && found->moment.command == moment.command &&
+		   strcmp(found->name, name) == 0;
+}
+
+static Found *
+find(Oid schema, const char *name, MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "advfair model found", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Found *found = palloc(sizeof(Found));
 
 	SPI_connect();
 	MemoryContextSwitchTo(context);
-	entry = advpg_registry_find(get_func_namespace(fcinfo->flinfo->fn_oid),
-								text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	found->model = advpg_registry_find(schema, name)->model;
 	SPI_finish();
-	MemoryContextSwitchTo(context);
-	return entry->model;
+	found->context = context;
+	found->name = MemoryContextStrdup(context, name);
+	found->moment = this_moment();
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+Datum
+advfair_get(PG_FUNCTION_ARGS)
+{
+	FmgrInfo *flinfo = fcinfo->flinfo;
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Found *found = flinfo->fn_extra;
+
+	if (found == NULL || !is_found(found, name))
+	{
+		flinfo->fn_extra = NULL;
+		if (found)
+			MemoryContextDelete(found->context);
+		flinfo->fn_extra = found = find(get_func_namespace(flinfo->fn_oid), name, flinfo->fn_mcxt);
+	}
+	return datumCopy(found->model, false, -1);
 }
 
 /* ---- describe ---- */

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(37);
+SELECT plan(40);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(300, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TEMP TABLE model AS SELECT * FROM advfair_train('m', 'people', 'income', epochs => 3);
@@ -79,6 +79,44 @@ BEGIN
 END $$;
 SELECT ok(r[1] = r[2] AND r[2] = r[3] AND abs(r[3] + r[4] - 1) < 1e-6 AND abs(r[1] - 0.5) > 0.01, 'columns are found again when their table has changed')
 FROM confidences() r;
+-- a call site looks for a model once, but not when anything has changed
+SELECT version FROM advfair_train('g', 'people', 'income', epochs => 1) \gset
+CREATE FUNCTION seen() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text = '';
+	m bytea;
+BEGIN
+	FOR i IN 1..6 LOOP
+		BEGIN
+			IF i = 2 THEN PERFORM advfair_train('g', 'people', 'income', epochs => 2); END IF;
+			IF i = 3 THEN PERFORM advfair_promote('g', 1); END IF;
+			IF i = 5 THEN DELETE FROM advfair_model WHERE name = 'g' AND version = 2; END IF;
+			m = advfair_get(CASE i WHEN 6 THEN 'm' ELSE 'g' END);
+			result = result || (SELECT name || version FROM advfair_model WHERE model = m) || ' ';
+			IF i = 3 THEN RAISE division_by_zero; END IF;
+		EXCEPTION WHEN division_by_zero THEN
+		END;
+	END LOOP;
+	RETURN result;
+END $$;
+SELECT is(seen(), 'g1 g2 g1 g2 g1 m1 ', 'one is stored, promoted for a moment, deleted; and another one');
+SELECT is(count(*), 300::bigint, 'as many names as there are rows') FROM people p, advfair_model a
+	WHERE a.name = CASE WHEN p.person_id % 2 = 0 THEN 'm' ELSE 'g' END AND advfair_get(CASE WHEN p.person_id % 2 = 0 THEN 'm' ELSE 'g' END) = a.model;
+CREATE ROLE advfair_nobody;
+CREATE FUNCTION who() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	m bytea;
+BEGIN
+	FOR i IN 1..2 LOOP
+		m = advfair_get('g');
+		SET LOCAL ROLE advfair_nobody;
+	END LOOP;
+	RETURN 'found';
+EXCEPTION WHEN undefined_object THEN
+	RETURN SQLERRM;
+END $$;
+SELECT is(who(), 'model "g" does not exist', 'not for another role');
+
 -- foreign tables
 SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'file_fdw') AS has_file_fdw \gset
 \if :has_file_fdw
