@@ -7,8 +7,6 @@
  */
 #include "pg/compute.h"
 
-#include <sys/resource.h>
-
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
@@ -23,6 +21,7 @@
 
 #include "core/gemm.h"
 #include "pg/advpg.h"
+#include "pg/priority.h"
 #include "pg/segment.h"
 
 PGDLLEXPORT void advfair_worker_main(Datum arg);
@@ -33,6 +32,7 @@ poll_server(void *arg)
 {
 	AdvpgShared *shared = arg;
 
+	advpg_priority_retry();
 	if (ShutdownRequestPending || !PostmasterIsAlive())
 		atomic_store(&shared->team.abort, 1);
 }
@@ -376,8 +376,7 @@ advfair_worker_main(Datum arg)
 	shared = shm_toc_lookup(toc, ADVPG_KEY_SHARED, false);
 	if (!join(shared, &team))
 		return;
-	if (shared->nice > 0)
-		(void) setpriority(PRIO_PROCESS, 0, shared->nice);
+	advpg_priority_lower(shared->nice);
 
 	PG_TRY();
 	{

@@ -420,11 +420,8 @@ advfair_fuzz(PG_FUNCTION_ARGS)
 		const char *name;
 		FuzzTarget *function;
 	} targets[] = {
-		{"task", fuzz_task},
-		{"job", fuzz_job},
-		{"functions", fuzz_functions},
-		{"build", fuzz_build},
-		{"state", fuzz_state},
+		{"task", fuzz_task},   {"job", fuzz_job},     {"functions", fuzz_functions},
+		{"build", fuzz_build}, {"state", fuzz_state},
 	};
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Datum *texts;

@@ -36,6 +36,20 @@ for my $nice (0, 7)
 	my @stat = split / /, slurp_file("/proc/$worker/stat") =~ s/^.*\) //sr;
 	my @own = split / /, slurp_file("/proc/$$/stat") =~ s/^.*\) //sr;
 	is($stat[16], $own[16] + $nice, "with advfair.nice = $nice workers have that priority");
+  SKIP:
+	{
+		skip 'processes are not scheduled in groups here', 1
+		  unless -e '/proc/self/autogroup' && slurp_file('/proc/sys/kernel/sched_autogroup_enabled') == 1;
+		my ($own) = slurp_file('/proc/self/autogroup') =~ /nice (-?\d+)/;
+		my $group;
+		for (1 .. 100)
+		{
+			($group) = slurp_file("/proc/$worker/autogroup") =~ /nice (-?\d+)/;
+			last if $group >= $nice;
+			usleep(20_000);
+		}
+		is($group, $own + $nice, 'and so has the group they are scheduled in');
+	}
 	$node->safe_psql('postgres', 'SELECT pg_cancel_backend(pid) FROM advfair_progress');
 	$psql->finish;
 }
