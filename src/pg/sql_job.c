@@ -339,7 +339,7 @@ advfair_run_jobs(PG_FUNCTION_ARGS)
 {
 	char *schema =
 		MemoryContextStrdup(PortalContext, schema_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-	int most = PG_ARGISNULL(0) ? advpg_max_jobs : PG_GETARG_INT32(0);
+	int most = PG_ARGISNULL(0) ? Max(advpg_max_jobs, 1) : PG_GETARG_INT32(0);
 	Processes *p = MemoryContextAllocZero(PortalContext, sizeof(Processes));
 
 	if (!(fcinfo->context && IsA(fcinfo->context, CallContext)) || ((CallContext *) fcinfo->context)->atomic)
