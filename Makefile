@@ -8,6 +8,7 @@
 #   make fuzz            coverage-guided fuzzing of all that reads what users give (test/fuzz/README.md)
 #   make test            everything, in throw-away servers; installs what is missing (root)
 #   make faults          processes killed at random, ROUNDS=100 times (half an hour)
+#   make charts          the chart library of reports, from the npm registry; before make install
 #   make demo            a first look, in a throw-away server; installs what is missing (root)
 #   make data            the Adult and CIFAR-10 data sets, into data/
 #   make bench           speed against PyTorch and the machine's limit, on real data (20 minutes; bench/README.md)
@@ -25,9 +26,11 @@ CORE_SRC = $(sort $(wildcard src/core/*.c))
 HEADERS  = $(wildcard include/*.h include/*/*.h src/*/*.h)
 OBJS     = $(patsubst %.c,%.o,$(CORE_SRC) $(sort $(wildcard src/pg/*.c)))
 
-# sql/advfair.sql is always the full current script; those of earlier versions and upgrade scripts lie beside it.
-DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
-DATA       = $(filter-out $(DATA_built),$(wildcard sql/$(EXTENSION)--*.sql))
+# These together are always the full current script; those of earlier versions and upgrade scripts lie beside them.
+SQL        = sql/advfair.sql sql/charts.sql sql/report.sql
+DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql sql/$(EXTENSION)--1.0--1.1.sql
+DATA       = $(filter-out $(DATA_built),$(wildcard sql/$(EXTENSION)--*.sql)) \
+             report/advfair-report.css report/advfair-report.js $(wildcard build/report/advfair-vega.js)
 
 REGRESS      = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
@@ -72,8 +75,11 @@ $(CORE_SRC:.c=.o): override CFLAGS += -O3 -fno-math-errno -fno-trapping-math -ff
 # Intervals are the same on every processor: those with fused instructions must not use them here.
 src/core/metrics.o: override CFLAGS += -ffp-contract=off
 
-$(DATA_built): sql/$(EXTENSION).sql
-	cp $< $@
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL)
+	cat $^ >$@
+
+sql/$(EXTENSION)--1.0--1.1.sql: sql/from-1.0.sql sql/charts.sql sql/report.sql
+	cat $^ >$@
 
 # ---- the core on its own: test_*.c are programs, other files in test/core are linked into each ----
 
@@ -166,8 +172,13 @@ faults:
 	@tools/deps.sh build test
 	@tools/with-server.sh -- perl test/faults.pl
 
+charts:
+	@tools/deps.sh report
+	@tools/charts.sh
+
 demo:
-	@tools/deps.sh build
+	@tools/deps.sh build report
+	@tools/charts.sh
 	@tools/demo.sh
 
 data:
@@ -200,5 +211,5 @@ bench-growth:
 	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
 	@cat bench/growth.csv
 
-.PHONY: check-core check-valgrind fuzz fuzz-build deps test faults demo data bench bench-core bench-growth
+.PHONY: check-core check-valgrind fuzz fuzz-build deps test faults charts demo data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)

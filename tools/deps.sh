@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs, and only those that are missing.
 #
-#   tools/deps.sh [build] [test] [data] [bench] [fuzz]       default: build
+#   tools/deps.sh [build] [test] [data] [bench] [fuzz] [report] [browser]       default: build
 #
 # PostgreSQL's major version is the one already here, else the distribution's own. Existing database clusters
 # are not touched and none is created.
@@ -38,7 +38,9 @@ find_missing() {
             data)  packages+=(ca-certificates curl unzip xz-utils) ;;
             bench) packages+=(python3-torch python3-numpy python3-matplotlib procps util-linux) ;;
             fuzz)  packages+=(clang llvm) ;;
-            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench, fuzz" ;;
+            report) command -v npm >/dev/null || packages+=(nodejs npm) ;;
+            browser) packages+=(chromium) ;;
+            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench, fuzz, report, browser" ;;
         esac
     done
     missing=()
