@@ -52,25 +52,30 @@ my %task = (
 );
 my $tables = 0;
 
-# Submit one job of each kind; returns their numbers by kind.
-sub submit
-{
-	my %job;
-	for my $kind (sort keys %task)
-	{
-		my $into = $kind eq 'luf' || $kind eq 'least_eps' ? sprintf(', "into": "result_%d"', ++$tables) : '';
-		(my $task = $task{$kind}) =~ s/}$/$into}/;
-		$job{$kind} = $node->safe_psql('postgres', "SELECT advfair_submit('$task', max_attempts => 1000)");
-	}
-	return %job;
-}
-
 sub query
 {
 	my ($sql) = @_;
 	my $out;
 	my $status = eval { $node->psql('postgres', $sql, stdout => \$out, timeout => 60) };
 	return defined $status && $status == 0 ? $out : undef;
+}
+
+# Submit one job of each kind, be the server still on its way down from what was killed; returns their numbers by kind.
+sub submit
+{
+	my %job;
+	for my $kind (sort keys %task)
+	{
+		# a submission whose answer was lost may have come through: another try has another table
+		until (defined $job{$kind})
+		{
+			my $into = $kind eq 'luf' || $kind eq 'least_eps' ? sprintf(', "into": "result_%d"', ++$tables) : '';
+			(my $task = $task{$kind}) =~ s/}$/$into}/;
+			$job{$kind} = query("SELECT advfair_submit('$task', max_attempts => 1000)");
+			usleep(200_000) unless defined $job{$kind};
+		}
+	}
+	return %job;
 }
 
 # What a job made, as a digest.
