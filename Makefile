@@ -165,7 +165,8 @@ deps:
 	@tools/deps.sh build test data
 
 test:
-	@tools/deps.sh build test
+	@tools/deps.sh build test report browser
+	@tools/charts.sh --try
 	@tools/test.sh
 
 faults:
@@ -178,7 +179,7 @@ charts:
 
 demo:
 	@tools/deps.sh build report
-	@tools/charts.sh
+	@tools/charts.sh --try
 	@tools/demo.sh
 
 data:

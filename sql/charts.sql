@@ -143,14 +143,17 @@ CREATE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
 	END;
 COMMENT ON FUNCTION advfair_chart_of_least_eps(jsonb) IS 'share of rows broken by each eps, from rows of advfair_least_eps';
 
+-- Of many classes those with the largest gaps.
 CREATE FUNCTION advfair_chart_of_group_confidence(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.attribute || ': confidence in ' || a.class AS panel,
+		WITH every_row AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.attribute || ': confidence in ' || a.class AS panel,
 				COALESCE(a.grp, '') || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || ')' AS label
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
 				jsonb_to_record(e) AS a (model text, metric text, class text, attribute text, grp text, value float8, ci_low float8, ci_high float8, n bigint)
-			WHERE a.metric = 'group_confidence')
+			WHERE a.metric = 'group_confidence'),
+		largest AS (SELECT panel FROM every_row GROUP BY panel ORDER BY max(value) - min(value) DESC NULLS LAST, min(at) LIMIT 6),
+		r AS (SELECT e.* FROM every_row e WHERE panel IN (SELECT panel FROM largest))
 		SELECT advfair_chart_panels(advfair_chart_bars((SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r),
 			ARRAY (SELECT label FROM r GROUP BY label ORDER BY min(at)), ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at)),
 			'mean confidence in the class'), 'panel', ARRAY (SELECT panel FROM r GROUP BY panel ORDER BY min(at)), 1)
@@ -195,7 +198,7 @@ CREATE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
 			'encoding', jsonb_build_object('x', advfair_chart_field('epoch', 'quantitative', 'epoch', '{"axis": {"tickMinStep": 1, "format": "d"}}'),
 				'y', advfair_chart_field('value', 'quantitative', NULL, '{"scale": {"zero": false}}'),
 				'color', advfair_chart_color('model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model)),
-				'strokeDash', advfair_chart_field('rows', 'nominal', NULL, '{"legend": {"orient": "top", "symbolType": "stroke"}}'),
+				'strokeDash', advfair_chart_field('rows', 'nominal', NULL, '{"legend": {"orient": "top", "symbolType": "stroke", "symbolStrokeColor": "#8C8C8C", "symbolStrokeWidth": 2, "symbolSize": 300}}'),
 				'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'), advfair_chart_field('rows', 'nominal', 'rows'),
 					advfair_chart_field('epoch', 'quantitative', 'epoch'), advfair_chart_field('value', 'quantitative', 'value', '{"format": ".4f"}')))),
 			'measure', '{loss (nats),accuracy (share of rows)}') || '{"resolve": {"scale": {"y": "independent"}}}';
@@ -208,14 +211,14 @@ CREATE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 	BEGIN ATOMIC
 		WITH a AS (SELECT a.* FROM jsonb_to_recordset(rows) AS a (model text, version int, at timestamptz, metric text, value float8)),
 		r AS (SELECT a.model, a.version, a.at, a.metric, a.value, COALESCE(p.value = 1, false) AS promoted
-			FROM a LEFT JOIN a p ON p.model = a.model AND p.version = a.version AND p.at = a.at AND p.metric = 'promoted'
+			FROM a LEFT JOIN a p ON p.model = a.model AND p.version = a.version AND p.metric = 'promoted'
 			WHERE a.metric ~ '^(accuracy|cau|robust_accuracy|cru_s|cru_eps|eou_.*)$' AND a.value IS NOT NULL)
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, at) FROM r)),
 			'height', 260, 'encoding', jsonb_build_object('x', advfair_chart_field('at', 'temporal', 'trained'),
 				'y', advfair_chart_field('value', 'quantitative', 'score'),
 				'color', advfair_chart_color('metric', ARRAY (SELECT DISTINCT metric FROM r ORDER BY metric))),
 			'layer', jsonb_build_array('{"mark": {"type": "line", "opacity": 0.6}}'::jsonb, jsonb_build_object('mark', '{"type": "point", "size": 50, "filled": true}'::jsonb,
-				'encoding', jsonb_build_object('shape', advfair_chart_field('promoted', 'nominal', 'promoted', '{"scale": {"domain": [true, false], "range": ["circle", "cross"]}, "legend": {"orient": "top"}}'),
+				'encoding', jsonb_build_object('shape', advfair_chart_field('promoted', 'nominal', 'promoted', '{"scale": {"domain": [true, false], "range": ["circle", "cross"]}, "legend": {"orient": "top", "symbolFillColor": "#8C8C8C"}}'),
 					'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'), advfair_chart_field('version', 'quantitative', 'version'),
 						advfair_chart_field('at', 'temporal', 'trained', '{"format": "%Y-%m-%d %H:%M"}'), advfair_chart_field('metric', 'nominal', 'score'),
 						advfair_chart_field('value', 'quantitative', 'value', '{"format": ".4f"}'), advfair_chart_field('promoted', 'nominal', 'promoted')))))),

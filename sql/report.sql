@@ -82,15 +82,18 @@ CREATE FUNCTION advfair_report(models text[], data text, eps float8[] DEFAULT NU
 				|| string_agg(COALESCE(round(100 * r.value::numeric, 1)::text, '?'), ', ' ORDER BY r.eps) || ' %.' FROM figures r WHERE r.model = e.model AND r.metric = 'robust_accuracy'
 				HAVING count(*) > 0), '')
 				|| COALESCE((SELECT string_agg(' Between groups of ' || advfair_html(r.attribute) || ' its mean confidence in ' || advfair_html(r.class) || ' differs by '
-				|| advfair_html_number(r.value) || '.', '' ORDER BY r.at) FROM figures r WHERE r.model = e.model AND r.metric = 'eou'), '') || '</li>' AS html
+				|| advfair_html_number(r.value) || '.', '' ORDER BY r.at) FROM (SELECT DISTINCT ON (attribute) * FROM figures
+				WHERE model = e.model AND metric = 'eou' ORDER BY attribute, value DESC NULLS LAST, at) r), '') || '</li>' AS html
 			FROM entry e JOIN figures f ON f.model = e.model AND f.metric = 'accuracy',
 				LATERAL (SELECT class, value FROM figures WHERE model = e.model AND metric = 'class_accuracy' AND value IS NOT NULL ORDER BY value DESC, at LIMIT 1) best,
 				LATERAL (SELECT class, value FROM figures WHERE model = e.model AND metric = 'class_accuracy' AND value IS NOT NULL ORDER BY value, at LIMIT 1) worst),
 		warning AS (
-			SELECT 'Only ' || n || ' rows have class ' || class || ': what is said of it is uncertain, as its intervals show.' AS text
-			FROM figures WHERE metric = 'class_accuracy' AND n < 30 GROUP BY class, n
-			UNION ALL SELECT 'Only ' || n || ' rows are in group ' || COALESCE(grp, '') || ' of ' || attribute || ': what is said of it is uncertain, as its intervals show.'
-			FROM figures WHERE metric = 'group_confidence' AND n < 30 GROUP BY attribute, grp, n
+			SELECT CASE WHEN count(DISTINCT class) > 1 THEN count(DISTINCT class) || ' classes have' ELSE 'A class has' END || ' fewer than 30 rows, ' || (array_agg(class ORDER BY n, at))[1]
+				|| ' only ' || min(n) || ': what is said of such a class is uncertain, as its intervals show.' AS text
+			FROM figures WHERE metric = 'class_accuracy' AND n < 30 HAVING count(*) > 0
+			UNION ALL SELECT CASE WHEN count(DISTINCT grp) > 1 THEN count(DISTINCT grp) || ' groups' ELSE 'A group' END || ' of ' || attribute || CASE WHEN count(DISTINCT grp) > 1 THEN ' have' ELSE ' has' END
+				|| ' fewer than 30 rows, ' || COALESCE((array_agg(grp ORDER BY n, at))[1], '') || ' only ' || min(n) || ': what is said of such a group is uncertain, as its intervals show.'
+			FROM figures WHERE metric = 'group_confidence' AND n < 30 GROUP BY attribute
 			UNION ALL SELECT 'Model ' || model || ' was trained on the data it is measured on: it may do worse on rows it has not seen.'
 			FROM entry WHERE task ->> 'data' IN (data, to_regclass(CASE WHEN data !~ '\s' THEN data END)::text, (SELECT quote_ident(nspname) || '.' || quote_ident(relname)
 				FROM pg_class c JOIN pg_namespace s ON s.oid = relnamespace WHERE c.oid = to_regclass(CASE WHEN data !~ '\s' THEN data END)))
@@ -115,7 +118,7 @@ CREATE FUNCTION advfair_report(models text[], data text, eps float8[] DEFAULT NU
 			|| advfair_html_chart(CASE WHEN eps IS NOT NULL THEN advfair_chart_rows('robust_accuracy', a.rows) END, 'Accuracy under attack', 'How often the model is still right when somebody changes each input by at most eps to make it fail. The attacker knows the model (PGD, white box).')
 			|| advfair_html_chart(CASE WHEN eps IS NOT NULL THEN advfair_chart_rows('class_robustness', a.rows) END, 'Who is easiest to attack', 'Share of a class''s rows about which the model is wrong after the attack. The gap between classes at one eps is CRU.')
 			|| advfair_html_chart(CASE WHEN eps_max IS NOT NULL THEN advfair_chart_rows('least_eps', broken.rows) END, 'How much change it takes', 'Share of rows for which a change of so much suffices. Lines further left are classes that are easier to attack.')
-			|| advfair_html_chart(CASE WHEN protected IS NOT NULL THEN advfair_chart_rows('group_confidence', a.rows) END, 'Confidence by group', 'How much the model believes in a class, on the average of each group' || COALESCE(', among rows whose true class is ' || given, '') || '. The gap between groups is EOU.')
+			|| advfair_html_chart(CASE WHEN protected IS NOT NULL THEN advfair_chart_rows('group_confidence', a.rows) END, 'Confidence by group', 'How much the model believes in a class, on the average of each group' || COALESCE(', among rows whose true class is ' || given, '') || '. The gap between groups is EOU; of many classes those with the largest gaps are shown.')
 			|| advfair_html_chart(CASE WHEN leave_out IS NOT NULL THEN advfair_chart_rows('luf', (SELECT jsonb_agg(jsonb_build_object('model', model, 'luf', luf)) FROM luf)) END, 'Influence of a single row', 'How much the probabilities of a row change at most when the model is trained again without one other row.')
 			|| advfair_html_chart(advfair_chart_rows('curve', (SELECT jsonb_agg(jsonb_build_object('model', e.model) || (to_jsonb(c) - 'model_id')) FROM entry e JOIN advfair_curve c ON c.model_id = e.model_id)), 'Learning curves', 'Loss and accuracy in the course of the training.')
 			|| E'</section>\n<section>\n<h2>What the scores mean</h2>\n<dl>\n'

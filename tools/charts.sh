@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
 # Builds the chart library of reports, build/report/advfair-vega.js, from the packages that report/package-lock.json pins. Does
 # nothing when it is there and newer than that.
+#
+#   tools/charts.sh [--try]      with --try, where it cannot be had, say so and succeed: pages go without charts
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$top"
 
+give_up() {
+    [ "${1:-}" = --try ] || die "$2"
+    say "$2: pages of advfair_report will have no charts"
+    exit 0
+}
+
 made=build/report/advfair-vega.js
 [ ! "$made" -nt report/package-lock.json ] || exit 0
-command -v npm >/dev/null || die "The chart library takes npm and node. Run 'tools/deps.sh report' (as root)."
+command -v npm >/dev/null || give_up "${1:-}" "the chart library takes npm and node ('tools/deps.sh report' as root)"
 mkdir -p build/report
 cp report/package.json report/package-lock.json build/report/
 say "fetching the chart library (Vega)"
-(cd build/report && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1) ||
-    { tail -n 20 build/report/npm.log >&2; die "could not fetch the chart library"; }
+(cd build/report && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 \
+    --fetch-timeout=30000 >npm.log 2>&1) || give_up "${1:-}" "could not fetch the chart library (build/report/npm.log tells why)"
 
 # One file of ASCII that can stand inside of a script element, licences kept.
 node - "$made" <<'END'

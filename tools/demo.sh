@@ -12,9 +12,16 @@ else
     options=(-v synthetic=1)
 fi
 cd "$top"
-tools/with-server.sh -- psql -X -f examples/demo.sql ${options[@]+"${options[@]}"}
+mkdir -p build
+report="SELECT advfair_report('{adult,robust}', 'adult_test', eps => '{0.25,0.5,1,10}', protected => '{sex,race}', given => '>50K', leave_out => 5)"
+# shellcheck disable=SC2016
+tools/with-server.sh -- bash -c 'psql -X -f examples/demo.sql "${@:2}" && psql -AtX -v ON_ERROR_STOP=1 -c "$1" >&9' demo \
+    "$report" ${options[@]+"${options[@]}"} 9>build/report.html
 
 cat <<END
+Scores, charts and what they mean are also on a page, build/report.html, for any browser. It was made by
+  psql -AtX -c "$report" > build/report.html
+
 This took $((SECONDS - start)) seconds, building included. The server is gone again. What to try next:
 
   make install, then CREATE EXTENSION advfair in a database of yours

@@ -101,6 +101,20 @@ INSERT INTO contract VALUES
 	 'clip_min double precision, clip_max double precision, seed bigint, workers integer',
 	 'TABLE(metric text, eps double precision, class text, attribute text, grp text, a double precision, b double precision, '
 	 'difference double precision, ci_low double precision, ci_high double precision, n bigint)'),
+	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
+	('advfair_cancel', 'job bigint', 'boolean'),
+	('advfair_wait', 'job bigint, timeout interval', 'text'),
+	('advfair_run_jobs', 'IN at_once integer', NULL),
+	('advfair_prune_jobs', 'older_than interval', 'bigint'),
+	('advfair_promote', 'model text, version integer', 'text'),
+	('advfair_chart', 'kind text, models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
+	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer', 'jsonb'),
+	('advfair_chart_rows', 'kind text, rows jsonb, title text', 'jsonb'),
+	('advfair_report', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
+	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer', 'text'),
+	('advfair_model_id', 'model text', 'uuid'),
 	('advfair_make_census', 'n integer, seed bigint',
 	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),
 	('advfair_version', '', 'jsonb');

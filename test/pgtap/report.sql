@@ -1,0 +1,71 @@
+-- Charts and pages as text: what is in them, what is asked for wrongly, what names may be. How they look is in test/t/report.pl.
+BEGIN;
+CREATE EXTENSION IF NOT EXISTS pgtap;
+CREATE EXTENSION advfair;
+SELECT plan(59);
+CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
+ALTER TABLE people ADD PRIMARY KEY (person_id);
+CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
+ALTER TABLE test ADD PRIMARY KEY (person_id);
+SELECT version FROM advfair_train('m', 'people', 'income', epochs => 2, validation => '0.2') \gset
+SELECT version FROM advfair_train('o', 'people', 'income', epochs => 2, seed => 1) \gset
+
+-- every kind has its rows inside
+CREATE TEMP TABLE chart AS SELECT kind, CASE kind
+	WHEN 'luf' THEN advfair_chart(kind, '{m,o}', 'test', leave_out => 2, title => kind)
+	WHEN 'least_eps' THEN advfair_chart(kind, '{m,o}', 'test', eps_max => 0.5, title => kind)
+	WHEN 'group_confidence' THEN advfair_chart(kind, '{m,o}', 'test', protected => '{sex,race}', given => '>50K', title => kind)
+	ELSE advfair_chart(kind, '{m,o}', 'test', eps => '{0.05,0.1}', title => kind) END AS chart
+FROM unnest('{class_accuracy,robust_accuracy,class_robustness,least_eps,group_confidence,luf,curve}'::text[]) kind;
+SELECT version FROM advfair_retrain('m', 'accuracy > 0', data => 'test') \gset
+INSERT INTO chart SELECT 'metric_log', advfair_chart('metric_log', '{m}', title => 'metric_log');
+SELECT is(chart ->> '$schema', 'https://vega.github.io/schema/vega-lite/v6.json', kind || ' is Vega-Lite') FROM chart;
+SELECT ok(jsonb_array_length(chart #> '{data,values}') > 1, kind || ' has its data inside') FROM chart;
+SELECT is(chart ->> 'title', kind, kind || ' has its title') FROM chart;
+SELECT is(array_agg(kind ORDER BY kind), '{class_robustness,curve,group_confidence,least_eps,luf}', 'several models, attributes or measures: several panels') FROM chart WHERE chart ? 'facet';
+SELECT is((SELECT jsonb_agg(v - 'label' - 'n' - 'ci_low' - 'ci_high' ORDER BY v ->> 'model', v ->> 'label') FROM chart, jsonb_array_elements(chart #> '{data,values}') v WHERE kind = 'class_accuracy'),
+	(SELECT jsonb_agg(jsonb_build_object('model', model || '@1', 'value', accuracy) ORDER BY model, class) FROM unnest('{m,o}'::text[]) model, advfair_class_accuracy(model || '@1', 'test')),
+	'values are those of the functions');
+SELECT is((SELECT sum((v ->> 'value')::float8)::numeric(9, 6) FROM chart, jsonb_array_elements(chart #> '{data,values}') v WHERE kind = 'luf' AND v ->> 'model' = 'm'), 1.0, 'shares of a distribution are those of a whole');
+SELECT ok((SELECT bool_and(b >= a) FROM (SELECT (v ->> 'value')::float8 AS b, lag((v ->> 'value')::float8) OVER (PARTITION BY v ->> 'model', v ->> 'class' ORDER BY (v ->> 'eps')::float8) AS a
+	FROM chart, jsonb_array_elements(chart #> '{data,values}') v WHERE kind = 'least_eps') t), 'a larger eps breaks no fewer rows');
+SELECT is((SELECT count(*) FROM chart, jsonb_array_elements(chart #> '{data,values}') v WHERE kind = 'metric_log' AND (v ->> 'promoted')::boolean), 2::bigint, 'accuracy and cau of a promoted version');
+SELECT is(advfair_chart_rows('class_accuracy', (SELECT jsonb_agg(to_jsonb(a)) FROM advfair_audit('{m@1,o@1}', 'test') a), 'class_accuracy'), chart, 'rows that were computed before give the same')
+	FROM chart WHERE kind = 'class_accuracy';
+
+-- asked for wrongly
+SELECT throws_ok($$ SELECT advfair_chart('pie', '{m}') $$, '22023', 'kind is "pie", but must be one of: class_accuracy, class_robustness, robust_accuracy, least_eps, group_confidence, luf, curve, metric_log');
+SELECT throws_ok($$ SELECT advfair_chart(NULL, '{m}') $$, '22023');
+SELECT throws_ok(format('SELECT advfair_chart(%L, %L%s)', kind, '{m}', more), '22023', what || ' is missing: this kind of chart needs it')
+	FROM (VALUES ('class_accuracy', '', 'data'), ('class_robustness', ', ''test''', 'eps'), ('group_confidence', ', ''test''', 'protected'),
+		('least_eps', ', ''test''', 'eps_max'), ('luf', ', ''test''', 'leave_out')) t (kind, more, what);
+SELECT throws_ok($$ SELECT advfair_chart('curve', '{nobody}') $$, '42704', 'model "nobody" does not exist');
+SELECT throws_ok($$ SELECT advfair_chart_rows('luf', '[1]') $$, '22023');
+SELECT is(advfair_chart_rows(kind, rows) #> '{data,values}', '[]'::jsonb, kind || ': nothing to show') FROM (VALUES ('curve', NULL::jsonb), ('luf', '[]'), ('class_accuracy', '{}')) t (kind, rows);
+SELECT throws_ok($$ SELECT advfair_report('{}', 'test') $$, '22023');
+SELECT throws_ok($$ SELECT advfair_report('{m}', NULL) $$, '22023');
+SELECT throws_ok($$ SELECT advfair_report('{nobody}', 'test') $$, '42704', 'model "nobody" does not exist');
+SELECT throws_ok($$ SELECT advfair_report('{m}', 'SELECT * FROM test WHERE false') $$, '22000', 'data "SELECT * FROM test WHERE false" has no rows');
+
+-- pages
+CREATE TEMP TABLE page AS SELECT advfair_report('{m@1}', 'SELECT *, CASE WHEN person_id < 20 THEN ''</script><b>&"'''''' ELSE ''x'' END AS g FROM people', protected => '{g,sex}', title => '<i>"&''') AS html;
+SELECT unalike(html, '%<b>%', 'no name is HTML') FROM page;
+SELECT unalike(html, '%<i>%', 'nor the title') FROM page;
+SELECT is((SELECT count(*) FROM regexp_matches(html, '<script', 'g')), (SELECT count(*) FROM regexp_matches(html, '</script>', 'g')), 'scripts end where they should') FROM page;
+SELECT ok(html ~ '<td class="number">[01]\.\d{4}</td><td class="number">[01]\.\d{4} to [01]\.\d{4}</td><td class="number">400</td>', 'figures have intervals and numbers of rows') FROM page;
+SELECT ok(html LIKE E'%<pre>SELECT advfair_report(\n    models =&gt; &#39;{m@1}&#39;,\n    data =&gt; &#39;SELECT *, CASE%', 'a page says how to repeat it') FROM page;
+SELECT ok(html LIKE '%A group of g has fewer than 30 rows%', 'small groups are pointed out') FROM page;
+SELECT ok(advfair_report('{m@1}', 'people') LIKE '%was trained on the data it is measured on%', 'measuring on training rows is pointed out');
+SELECT ok(advfair_report('{m@1}', 'test') NOT LIKE '%was trained on the data it is measured on%', 'on others it is not');
+SELECT ok(advfair_report('{m@1}', 'SELECT * FROM test WHERE income = ''>50K''', eps => '{0.1}') LIKE '%is right about%', 'one class');
+SELECT is(advfair_report_file('../../../../../../etc/passwd'), NULL, 'other files are not read');
+SELECT is(length(advfair_report_file('report.css')) > 100, true, 'its own are');
+
+-- rights
+CREATE ROLE advfair_eve;
+SET LOCAL ROLE advfair_eve;
+SELECT throws_ok($$ SELECT advfair_report('{m}', 'test') $$, '42704', 'model "m" does not exist');
+SELECT throws_ok($$ SELECT advfair_model_id('m') $$, '42704', 'model "m" does not exist');
+RESET ROLE;
+SELECT * FROM finish();
+ROLLBACK;
