@@ -22,7 +22,7 @@
     delete (chart.config || {}).axis;
     if (chart.facet) {
       if (room < 640) chart.columns = 1;
-      chart.spec.width = Math.max(120, Math.floor(room / chart.columns) - (chart.spec.encoding.yOffset ? 190 : 70));
+      chart.spec.width = Math.max(120, Math.floor(room / chart.columns) - (chart.spec.encoding.yOffset ? 230 : 70));
     }
     return vegaEmbed(place, chart, { actions: false, logLevel: vega.Error, renderer: "svg", ast: true, config: config, tooltip: { theme: "custom" } });
   }

@@ -42,7 +42,7 @@ CREATE FUNCTION advfair_chart_bars(data jsonb, labels text[], models text[], tit
 	RETURN jsonb_build_object('data', jsonb_build_object('values', data),
 		'height', jsonb_build_object('step', greatest(10, 20 / greatest(cardinality(models), 1)), 'for', 'offset'),
 		'encoding', jsonb_build_object(
-			'y', advfair_chart_field('label', 'nominal', NULL, jsonb_build_object('sort', to_jsonb(labels), 'axis', '{"labelLimit": 160}'::jsonb)),
+			'y', advfair_chart_field('label', 'nominal', NULL, jsonb_build_object('sort', to_jsonb(labels), 'axis', '{"labelLimit": 200}'::jsonb)),
 			'yOffset', advfair_chart_field('model', 'nominal', NULL, jsonb_build_object('sort', to_jsonb(models)))),
 		'layer', jsonb_build_array(
 			jsonb_build_object('mark', '{"type": "bar"}'::jsonb, 'encoding', jsonb_build_object(
@@ -195,10 +195,10 @@ CREATE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
 			WHERE m.value IS NOT NULL)
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, epoch) FROM r)),
 			'height', 220, 'mark', '{"type": "line", "point": {"size": 16}}'::jsonb,
-			'encoding', jsonb_build_object('x', advfair_chart_field('epoch', 'quantitative', 'epoch', '{"axis": {"tickMinStep": 1, "format": "d"}}'),
+			'encoding', jsonb_build_object('x', advfair_chart_field('epoch', 'quantitative', 'epoch (dashed: validation)', '{"axis": {"tickMinStep": 1, "format": "d"}}'),
 				'y', advfair_chart_field('value', 'quantitative', NULL, '{"scale": {"zero": false}}'),
 				'color', advfair_chart_color('model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model)),
-				'strokeDash', advfair_chart_field('rows', 'nominal', NULL, '{"legend": {"orient": "top", "symbolType": "stroke", "symbolStrokeColor": "#8C8C8C", "symbolStrokeWidth": 2, "symbolSize": 300}}'),
+				'strokeDash', advfair_chart_field('rows', 'nominal', NULL, '{"legend": null, "scale": {"domain": ["training", "validation"]}}'),
 				'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'), advfair_chart_field('rows', 'nominal', 'rows'),
 					advfair_chart_field('epoch', 'quantitative', 'epoch'), advfair_chart_field('value', 'quantitative', 'value', '{"format": ".4f"}')))),
 			'measure', '{loss (nats),accuracy (share of rows)}') || '{"resolve": {"scale": {"y": "independent"}}}';

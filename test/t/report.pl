@@ -4,6 +4,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use JSON::PP;
 
 my ($browser) = grep { -x } map { ("$_/chromium", "$_/chromium-browser", "$_/google-chrome") } split /:/, $ENV{PATH};
 my $node = PostgreSQL::Test::Cluster->new('report');
@@ -11,8 +12,31 @@ $node->init;
 $node->append_conf('postgresql.conf', 'fsync = off');
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION advfair');
-plan skip_all => 'no browser (chromium)' unless $browser;
-plan skip_all => 'the chart library is not installed (make charts)' unless $node->safe_psql('postgres', q{SELECT advfair_report_file('vega.js') IS NOT NULL}) eq 't';
+
+# Queries of the dashboard, Grafana's macros and variables filled in.
+$node->safe_psql('postgres', q{
+	CREATE TABLE few AS SELECT * FROM advfair_make_census(200, 0);
+	ALTER TABLE few ADD PRIMARY KEY (person_id);
+	SELECT advfair_train('few', 'few', 'income', epochs => 1);
+	SELECT advfair_retrain('few', 'accuracy > 1', data => 'few');
+	SELECT advfair_submit('{"kind": "train", "model": "few", "data": "few", "label": "income", "epochs": 1}');
+	SELECT advfair_submit('{"kind": "train", "model": "few", "data": "nothing", "label": "income", "epochs": 1}');
+});
+$node->safe_psql('postgres', 'CALL advfair_run_jobs()');
+my $dashboard = JSON::PP->new->decode(slurp_file('examples/grafana/advfair.json'));
+for my $panel (@{ $dashboard->{panels} })
+{
+	my $sql = $panel->{targets}[0]{rawSql};
+
+	$sql =~ s/\$__timeFilter\(((?:[^()]|\([^()]*\))*)\)/($1 BETWEEN now() - interval '1 h' AND now())/g;
+	$sql =~ s/\$\{model:sqlstring\}/'few'/g;
+	is($node->safe_psql('postgres', "SELECT count(*) > 0 FROM ($sql) q"), $panel->{title} eq 'Running' ? 'f' : 't', "dashboard: $panel->{title}");
+}
+is($node->safe_psql('postgres', $dashboard->{templating}{list}[0]{query}), 'few', 'dashboard: models to choose from');
+
+SKIP: {
+skip 'no browser (chromium)', 41 unless $browser;
+skip 'the chart library is not installed (make charts)', 41 unless $node->safe_psql('postgres', q{SELECT advfair_report_file('vega.js') IS NOT NULL}) eq 't';
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my @browser = ($browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--enable-logging=stderr', '--v=0', '--hide-scrollbars',
@@ -89,5 +113,6 @@ check('plain', $plain, 2);
 
 my $strange = page('strange', q{ARRAY['x<script>console.error(3)</script>"''&'], '"many</script><script>console.error(''broken out'')</script>"', eps => '{0.1}', protected => '{<g>}', title => '<script>console.error(4)</script>'});
 check('strange', $strange, 5);
+}
 $node->stop;
 done_testing();
