@@ -26,8 +26,10 @@ CORE_SRC = $(sort $(wildcard src/core/*.c))
 HEADERS  = $(wildcard include/*.h include/*/*.h src/*/*.h)
 OBJS     = $(patsubst %.c,%.o,$(CORE_SRC) $(sort $(wildcard src/pg/*.c)))
 
-# These together are always the full current script; those of earlier versions and upgrade scripts lie beside them.
-SQL        = sql/advfair.sql sql/charts.sql sql/report.sql
+# These together are always the full current script: the first, and what came with 1.1. Those of earlier versions and upgrade scripts lie beside
+# them.
+SQL_1.1    = sql/retraining.sql sql/jobs.sql sql/charts.sql sql/report.sql
+SQL        = sql/advfair.sql $(SQL_1.1)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql sql/$(EXTENSION)--1.0--1.1.sql
 DATA       = $(filter-out $(DATA_built),$(wildcard sql/$(EXTENSION)--*.sql)) \
              report/advfair-report.css report/advfair-report.js $(wildcard build/report/advfair-vega.js)
@@ -78,7 +80,7 @@ src/core/metrics.o: override CFLAGS += -ffp-contract=off
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL)
 	cat $^ >$@
 
-sql/$(EXTENSION)--1.0--1.1.sql: sql/from-1.0.sql sql/charts.sql sql/report.sql
+sql/$(EXTENSION)--1.0--1.1.sql: sql/from-1.0.sql $(SQL_1.1)
 	cat $^ >$@
 
 # ---- the core on its own: test_*.c are programs, other files in test/core are linked into each ----
