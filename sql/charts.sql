@@ -81,18 +81,18 @@ CREATE FUNCTION advfair_chart_panels(chart jsonb, field text, names text[], colu
 			'spec', jsonb_build_object('width', 300) || (chart - 'data')) END;
 COMMENT ON FUNCTION advfair_chart_panels(jsonb, text, text[], int) IS 'a chart for each value of a field';
 
-CREATE FUNCTION advfair_chart_of_class_accuracy(rows jsonb) RETURNS jsonb
+CREATE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, title text) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.class || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || ')' AS label
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
 				jsonb_to_record(e) AS a (model text, metric text, class text, value float8, ci_low float8, ci_high float8, n bigint)
-			WHERE a.metric = 'class_accuracy')
+			WHERE a.metric = advfair_chart_of_classes.metric)
 		SELECT advfair_chart_bars((SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r),
 			ARRAY (SELECT label FROM r GROUP BY label ORDER BY min(at)), ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at)),
-			'accuracy (share of the class''s rows)');
+			title);
 	END;
-COMMENT ON FUNCTION advfair_chart_of_class_accuracy(jsonb) IS 'accuracy of each class, from rows of advfair_audit';
+COMMENT ON FUNCTION advfair_chart_of_classes(jsonb, text, text) IS 'a score of each class, from rows of advfair_audit';
 
 CREATE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -235,8 +235,9 @@ CREATE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text DEFAULT NUL
 			- CASE WHEN chart ? 'facet' THEN '{width,autosize}'::text[] ELSE '{}' END
 			|| jsonb_strip_nulls(jsonb_build_object('title', title, 'data', '{"values": []}'::jsonb)) || chart
 			|| CASE WHEN chart #> '{data,values}' = 'null' THEN '{"data": {"values": []}}'::jsonb ELSE '{}' END
-		FROM r, LATERAL (SELECT CASE advfair_one_of('kind', kind, 'class_accuracy', 'class_robustness', 'robust_accuracy', 'least_eps', 'group_confidence', 'luf', 'curve', 'metric_log')
-			WHEN 'class_accuracy' THEN advfair_chart_of_class_accuracy(r.rows)
+		FROM r, LATERAL (SELECT CASE advfair_one_of('kind', kind, 'class_accuracy', 'class_least_eps', 'class_robustness', 'robust_accuracy', 'least_eps', 'group_confidence', 'luf', 'curve', 'metric_log')
+			WHEN 'class_accuracy' THEN advfair_chart_of_classes(r.rows, 'class_accuracy', 'accuracy (share of the class''s rows)')
+			WHEN 'class_least_eps' THEN advfair_chart_of_classes(r.rows, 'least_eps', 'mean least eps (smallest change that suffices)')
 			WHEN 'class_robustness' THEN advfair_chart_of_class_robustness(r.rows)
 			WHEN 'robust_accuracy' THEN advfair_chart_of_robust_accuracy(r.rows)
 			WHEN 'least_eps' THEN advfair_chart_of_least_eps(r.rows)
@@ -249,7 +250,7 @@ COMMENT ON FUNCTION advfair_chart_rows(text, jsonb, text) IS 'a Vega-Lite specif
 
 /*
  * What a kind needs: class_accuracy models and data; robust_accuracy and class_robustness eps, too; group_confidence protected; least_eps
- * eps_max; luf leave_out; curve and metric_log models alone.
+ * eps_max, as class_least_eps does; luf leave_out; curve and metric_log models alone.
  */
 CREATE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, leave_out int DEFAULT NULL, title text DEFAULT NULL, level float8 DEFAULT 0.95,
@@ -258,10 +259,11 @@ CREATE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, 
 		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	RETURN advfair_chart_rows(kind, CASE
-		WHEN kind IN ('class_accuracy', 'robust_accuracy', 'class_robustness', 'group_confidence') THEN (SELECT jsonb_agg(to_jsonb(a))
+		WHEN kind IN ('class_accuracy', 'class_least_eps', 'robust_accuracy', 'class_robustness', 'group_confidence') THEN (SELECT jsonb_agg(to_jsonb(a))
 			FROM advfair_audit(models, advfair_given('data', data),
 				CASE WHEN kind IN ('robust_accuracy', 'class_robustness') THEN advfair_given('eps', eps) END,
-				CASE kind WHEN 'group_confidence' THEN advfair_given('protected', protected) END, given, NULL, level, replicates, alpha, steps, restarts,
+				CASE kind WHEN 'group_confidence' THEN advfair_given('protected', protected) END, given,
+				CASE kind WHEN 'class_least_eps' THEN advfair_given('eps_max', eps_max) END, level, replicates, alpha, steps, restarts,
 				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers) a)
 		WHEN kind = 'least_eps' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'label', l.label, 'eps', l.eps, 'censored', l.censored))
 			FROM unnest(models) m, advfair_least_eps(m, advfair_given('data', data), advfair_given('eps_max', eps_max), steps => steps, restarts => restarts,
@@ -273,4 +275,4 @@ CREATE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, 
 			FROM unnest(models) AS u (name) JOIN advfair_model m ON m.model_id = advfair_model_id(u.name) JOIN advfair_curve c USING (model_id))
 		WHEN kind = 'metric_log' THEN (SELECT jsonb_agg(to_jsonb(l)) FROM advfair_metric_log l WHERE l.model = ANY (models)) END, title);
 COMMENT ON FUNCTION advfair_chart(text, text[], text, float8[], text[], text, float8, int, text, float8, int, float8, int, int, text, boolean, text[], boolean,
-	text, float8, float8, bigint, int) IS 'a Vega-Lite specification with its data inside: class_accuracy, robust_accuracy, class_robustness, least_eps, group_confidence, luf, curve or metric_log';
+	text, float8, float8, bigint, int) IS 'a Vega-Lite specification with its data inside: class_accuracy, class_least_eps, robust_accuracy, class_robustness, least_eps, group_confidence, luf, curve or metric_log';

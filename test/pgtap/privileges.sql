@@ -49,7 +49,7 @@ INSERT INTO attempt VALUES
 	('advfair_chart', $$ ml.advfair_chart('class_accuracy', '{m}', 'VALUES (1)') $$, '42704'),
 	('advfair_model_id', $$ ml.advfair_model_id('m') $$, '42704'),
 	('advfair_chart_rows', $$ ml.advfair_chart_rows('curve', '[]') $$, NULL),
-	('advfair_chart_of_class_accuracy', $$ ml.advfair_chart_of_class_accuracy('[]') $$, NULL),
+	('advfair_chart_of_classes', $$ ml.advfair_chart_of_classes('[]', 'class_accuracy', 'x') $$, NULL),
 	('advfair_chart_of_robust_accuracy', $$ ml.advfair_chart_of_robust_accuracy('[]') $$, NULL),
 	('advfair_chart_of_class_robustness', $$ ml.advfair_chart_of_class_robustness('[]') $$, NULL),
 	('advfair_chart_of_group_confidence', $$ ml.advfair_chart_of_group_confidence('[]') $$, NULL),

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(59);
+SELECT plan(63);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -13,10 +13,11 @@ SELECT version FROM advfair_train('o', 'people', 'income', epochs => 2, seed => 
 -- every kind has its rows inside
 CREATE TEMP TABLE chart AS SELECT kind, CASE kind
 	WHEN 'luf' THEN advfair_chart(kind, '{m,o}', 'test', leave_out => 2, title => kind)
+	WHEN 'class_least_eps' THEN advfair_chart(kind, '{m,o}', 'test', eps_max => 0.5, title => kind)
 	WHEN 'least_eps' THEN advfair_chart(kind, '{m,o}', 'test', eps_max => 0.5, title => kind)
 	WHEN 'group_confidence' THEN advfair_chart(kind, '{m,o}', 'test', protected => '{sex,race}', given => '>50K', title => kind)
 	ELSE advfair_chart(kind, '{m,o}', 'test', eps => '{0.05,0.1}', title => kind) END AS chart
-FROM unnest('{class_accuracy,robust_accuracy,class_robustness,least_eps,group_confidence,luf,curve}'::text[]) kind;
+FROM unnest('{class_accuracy,class_least_eps,robust_accuracy,class_robustness,least_eps,group_confidence,luf,curve}'::text[]) kind;
 SELECT version FROM advfair_retrain('m', 'accuracy > 0', data => 'test') \gset
 INSERT INTO chart SELECT 'metric_log', advfair_chart('metric_log', '{m}', title => 'metric_log');
 SELECT is(chart ->> '$schema', 'https://vega.github.io/schema/vega-lite/v6.json', kind || ' is Vega-Lite') FROM chart;
@@ -34,11 +35,11 @@ SELECT is(advfair_chart_rows('class_accuracy', (SELECT jsonb_agg(to_jsonb(a)) FR
 	FROM chart WHERE kind = 'class_accuracy';
 
 -- asked for wrongly
-SELECT throws_ok($$ SELECT advfair_chart('pie', '{m}') $$, '22023', 'kind is "pie", but must be one of: class_accuracy, class_robustness, robust_accuracy, least_eps, group_confidence, luf, curve, metric_log');
+SELECT throws_ok($$ SELECT advfair_chart('pie', '{m}') $$, '22023', 'kind is "pie", but must be one of: class_accuracy, class_least_eps, class_robustness, robust_accuracy, least_eps, group_confidence, luf, curve, metric_log');
 SELECT throws_ok($$ SELECT advfair_chart(NULL, '{m}') $$, '22023');
 SELECT throws_ok(format('SELECT advfair_chart(%L, %L%s)', kind, '{m}', more), '22023', what || ' is missing: this kind of chart needs it')
 	FROM (VALUES ('class_accuracy', '', 'data'), ('class_robustness', ', ''test''', 'eps'), ('group_confidence', ', ''test''', 'protected'),
-		('least_eps', ', ''test''', 'eps_max'), ('luf', ', ''test''', 'leave_out')) t (kind, more, what);
+		('least_eps', ', ''test''', 'eps_max'), ('class_least_eps', ', ''test''', 'eps_max'), ('luf', ', ''test''', 'leave_out')) t (kind, more, what);
 SELECT throws_ok($$ SELECT advfair_chart('curve', '{nobody}') $$, '42704', 'model "nobody" does not exist');
 SELECT throws_ok($$ SELECT advfair_chart_rows('luf', '[1]') $$, '22023');
 SELECT is(advfair_chart_rows(kind, rows) #> '{data,values}', '[]'::jsonb, kind || ': nothing to show') FROM (VALUES ('curve', NULL::jsonb), ('luf', '[]'), ('class_accuracy', '{}')) t (kind, rows);
