@@ -14,13 +14,13 @@ CREATE FUNCTION advfair_given(argument text, value anyelement) RETURNS anyelemen
 COMMENT ON FUNCTION advfair_given(text, anyelement) IS 'value, which must not be NULL: for advfair_chart';
 
 /*
- * Specifications are Vega-Lite 6, with the data inside. Colours are those of Okabe and Ito, told apart by everybody; intervals are drawn in
+ * Specifications are Vega-Lite 6, with the data inside. Colours are those of Okabe and Ito, and of Tol, told apart by everybody; intervals are drawn in
  * a style of their own, so that a page may colour them as its text. A chart of several panels says so in usermeta, for a page to fit
  * them to its width.
  */
 CREATE FUNCTION advfair_chart_colors() RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#A6761D"]'::jsonb;
+	RETURN '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#A6761D", "#332288", "#44AA99"]'::jsonb;
 COMMENT ON FUNCTION advfair_chart_colors() IS 'colours of charts, told apart also by the colour-blind';
 
 CREATE FUNCTION advfair_chart_field(field text, type text, title text, more jsonb DEFAULT '{}') RETURNS jsonb
