@@ -10,6 +10,7 @@
 #   make faults          processes killed at random, ROUNDS=100 times (half an hour)
 #   make charts          the chart library of reports, from the npm registry; before make install
 #   make demo            a first look, in a throw-away server; installs what is missing (root)
+#   make paper           the paper's tables and figures again, on real data (hours; SCALE=small: minutes), into docs/paper
 #   make data            the Adult and CIFAR-10 data sets, into data/
 #   make bench           speed against PyTorch and the machine's limit, on real data (20 minutes; bench/README.md)
 #   make bench-core      speed of kernels and of the core alone
@@ -167,7 +168,7 @@ deps:
 	@tools/deps.sh build test data
 
 test:
-	@tools/deps.sh build test report browser
+	@tools/deps.sh build test report browser paper
 	@tools/charts.sh --try
 	@tools/test.sh
 
@@ -183,6 +184,11 @@ demo:
 	@tools/deps.sh build report
 	@tools/charts.sh --try
 	@tools/demo.sh
+
+paper:
+	@tools/deps.sh build data report paper
+	@tools/charts.sh
+	@tools/paper.sh $(SCALE)
 
 data:
 	@tools/data.sh
@@ -214,5 +220,5 @@ bench-growth:
 	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
 	@cat bench/growth.csv
 
-.PHONY: check-core check-valgrind fuzz fuzz-build deps test faults charts demo data bench bench-core bench-growth
+.PHONY: check-core check-valgrind fuzz fuzz-build deps test faults charts demo paper data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)

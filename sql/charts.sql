@@ -102,7 +102,7 @@ CREATE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
 				jsonb_to_record(e) AS a (model text, metric text, eps float8, class text, value float8, ci_low float8, ci_high float8, n bigint)
 			WHERE a.metric = 'success_rate')
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r)))
-			|| advfair_chart_lines(advfair_chart_field('eps', 'quantitative', 'eps (largest change of an input)', '{"axis": {"format": ".3~g"}}'),
+			|| advfair_chart_lines(advfair_chart_field('eps', 'quantitative', 'eps (largest change of an input)', '{"axis": {"format": ".3~g"}, "scale": {"zero": false}}'),
 				advfair_chart_field('value', 'quantitative', 'success rate of the attack (share of rows)', '{"scale": {"domain": [0, 1]}}'),
 				advfair_chart_color('class', ARRAY (SELECT class FROM r GROUP BY class ORDER BY min(at)))),
 			'model', ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at)));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs, and only those that are missing.
 #
-#   tools/deps.sh [build] [test] [data] [bench] [fuzz] [report] [browser]       default: build
+#   tools/deps.sh [build] [test] [data] [bench] [fuzz] [report] [browser] [paper]       default: build
 #
 # PostgreSQL's major version is the one already here, else the distribution's own. Existing database clusters
 # are not touched and none is created.
@@ -39,8 +39,9 @@ find_missing() {
             bench) packages+=(python3-torch python3-numpy python3-matplotlib procps util-linux) ;;
             fuzz)  packages+=(clang llvm) ;;
             report) command -v npm >/dev/null || packages+=(nodejs npm) ;;
+            paper) packages+=(librsvg2-bin) ;;
             browser) packages+=(chromium) ;;
-            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench, fuzz, report, browser" ;;
+            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench, fuzz, report, browser, paper" ;;
         esac
     done
     missing=()

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Runs the test suites and ends with one line: N passed, N failed, N skipped.
 #
-#   tools/test.sh [core] [valgrind] [regress] [pgtap] [perl]       default: all
+#   tools/test.sh [core] [valgrind] [regress] [pgtap] [perl] [paper]       default: all
 #
 #   core      test/core/*.c       plain C under sanitizers, no server
 #   valgrind  some of them once more, under valgrind
 #   regress   test/sql/*.sql      output compared with expected/, each file counts as one test
 #   pgtap     test/pgtap/*.sql    assertions written in SQL
 #   perl      test/t/*.pl, *.t    crash, cancel, restart; these start servers of their own
+#   paper     test/paper.sh       the paper's experiments, at their small scale
 #
 # Each suite that needs a server gets a fresh one. Full output, diffs and logs: build/results.
 set -euo pipefail
@@ -60,6 +61,7 @@ memory()  { make -s --no-print-directory check-valgrind PROVE="prove -v"; }
 build()   { tools/stage.sh "$ADVFAIR_STAGE"; }
 pgtap()   { tools/with-server.sh -- pg_prove --verbose "${pgtap_files[@]}"; }
 perl_t()  { TESTDIR=$results/perl tools/with-server.sh -- prove -v "${perl_files[@]}"; }
+paper()   { test/paper.sh "$results/paper.txt"; }
 regress() {
     # Before version 16 expected/ is looked for in the output folder, since then in the current one.
     tools/with-server.sh -- bash -c 'ln -s "$PWD/expected" "$0/expected"
@@ -75,7 +77,7 @@ pgtap_files=(test/pgtap/*.sql)
 perl_files=(test/t/*.pl test/t/*.t)
 regress_files=("${regress_files[@]##*/}")
 regress_files=("${regress_files[@]%.sql}")
-wanted=" ${*:-core valgrind regress pgtap perl} "
+wanted=" ${*:-core valgrind regress pgtap perl paper} "
 has() { [[ $wanted == *" $1 "* ]] && [ "$2" -gt 0 ]; }
 
 if has core ${#core_files[@]}; then suite core core; fi
@@ -89,6 +91,8 @@ if has regress ${#regress_files[@]} || has pgtap ${#pgtap_files[@]} || has perl 
         if has perl ${#perl_files[@]}; then suite perl perl_t; fi
     fi
 fi
+
+if has paper 1; then suite paper paper; fi
 
 rm -rf build/results "$results/expected"
 mkdir -p build

@@ -1,0 +1,57 @@
+-- The tables of README.md, into the folder `:out`, each line with the name of its table: means over seeds with the least and the most of any; what adversarial
+-- training changes, from pairs of classifiers of the same seed, with the 95 % interval of Student's t; and whether the paper says so, too.
+
+CREATE OR REPLACE TEMP VIEW measured AS     -- one number for each classifier
+SELECT 'Fig. 1' AS item, 1 AS place, data_set || ': accuracy' AS quantity, training, seed, accuracy AS value FROM cau
+UNION ALL SELECT 'Fig. 1', 2, data_set || ': CAU', training, seed, cau FROM cau
+UNION ALL SELECT 'Fig. 2', 3, data_set || ': mean least eps', training, seed, least_eps FROM cru_eps
+UNION ALL SELECT 'Fig. 2', 4, data_set || ': CRU_eps', training, seed, cru_eps FROM cru_eps
+UNION ALL SELECT 'Table I', 5, 'CIFAR-10, ' || threat || ': accuracy at eps ' || eps, training, seed, accuracy FROM cru_cifar
+UNION ALL SELECT 'Table I', 6, 'CIFAR-10, ' || threat || ': CRU_s at eps ' || eps, training, seed, cru_s FROM cru_cifar
+UNION ALL SELECT 'Table II', 7, 'Adult, ' || threat || ': accuracy at eps ' || eps, training, seed, accuracy FROM cru_adult
+UNION ALL SELECT 'Table II', 8, 'Adult, ' || threat || ': CRU_s at eps ' || eps, training, seed, cru_s FROM cru_adult
+UNION ALL SELECT 'Table III', 9, data_set || ': LUF' || CASE varied WHEN 'seed' THEN ' of other seeds' ELSE '' END, training, seed, luf FROM table3
+UNION ALL SELECT 'Table III', 10, data_set || ': LUF_t' || CASE varied WHEN 'seed' THEN ' of other seeds' ELSE '' END, training, seed, luf_t FROM table3
+UNION ALL SELECT 'Table III', 11, data_set || ': LUF_l' || CASE varied WHEN 'seed' THEN ' of other seeds' ELSE '' END, training, seed, luf_l FROM table3
+UNION ALL SELECT 'Table IV', 12, 'EOU by sex, true class ' || given, training, seed, eou FROM eou_sex
+UNION ALL SELECT 'Table V', 13, 'EOU by race, true class ' || given, training, seed, eou FROM eou_race;
+
+CREATE OR REPLACE TEMP VIEW published (quantity, standard, robust) AS
+VALUES ('CIFAR-10: accuracy', 0.7196, 0.7243), ('CIFAR-10: CAU', 0.286, 0.344), ('Adult: accuracy', 0.7953, 0.7937),
+       ('CIFAR-10, static: accuracy at eps 0.01', 0.0424, 0.8312), ('CIFAR-10, static: CRU_s at eps 0.01', 0.134, 0.259), ('Adult, static: accuracy at eps 10', NULL, 0.9637),
+       ('EOU by sex, true class <=50K', 0.074, 0.080), ('EOU by sex, true class >50K', 0.091, 0.094),
+       ('EOU by race, true class <=50K', 0.052, 0.094), ('EOU by race, true class >50K', 0.067, 0.123);
+
+-- Student's t: the quantile 0.975 for so many pairs.
+CREATE OR REPLACE TEMP VIEW student (pairs, t) AS VALUES (2, 12.706), (3, 4.303), (4, 3.182), (5, 2.776), (6, 2.571), (7, 2.447), (8, 2.365), (9, 2.306), (10, 2.262);
+
+CREATE OR REPLACE TEMP VIEW change AS
+SELECT item, place, quantity, count(*) AS pairs, avg(standard) AS standard, min(standard) AS standard_least, max(standard) AS standard_most,
+       avg(robust) AS robust, min(robust) AS robust_least, max(robust) AS robust_most,
+       avg(robust - standard) AS change, stddev_samp(robust - standard) / sqrt(count(*)) AS standard_error, count(*) FILTER (WHERE robust > standard) AS rises
+FROM (SELECT item, s.place, quantity, seed, s.value AS standard, r.value AS robust
+      FROM measured s JOIN measured r USING (item, quantity, seed) WHERE s.training = 'standard' AND r.training = 'robust') pair
+GROUP BY item, place, quantity;
+
+CREATE OR REPLACE FUNCTION pg_temp.shown(x float8) RETURNS text LANGUAGE sql
+RETURN CASE WHEN abs(x) < 10 THEN round(x::numeric, 4) ELSE round(x::numeric, 1) END;
+
+CREATE OR REPLACE TEMP VIEW line AS
+SELECT item, place, quantity,
+       format('| %s | %s (%s to %s) | %s (%s to %s) | %s (%s to %s); rises in %s of %s | %s | %s | %s |', quantity,
+              pg_temp.shown(standard), pg_temp.shown(standard_least), pg_temp.shown(standard_most),
+              pg_temp.shown(robust), pg_temp.shown(robust_least), pg_temp.shown(robust_most),
+              pg_temp.shown(change), pg_temp.shown(change - half), pg_temp.shown(change + half), rises, pairs, p.standard, p.robust,
+              CASE WHEN p.standard IS NULL THEN '' WHEN (p.robust > p.standard) = (change > 0) THEN 'yes' ELSE 'no' END
+              || CASE WHEN p.standard IS NOT NULL AND abs(change) <= half THEN ', but may be chance' ELSE '' END) AS line
+FROM (SELECT *, t * standard_error AS half FROM change LEFT JOIN student USING (pairs)) c LEFT JOIN published p USING (quantity);
+
+\pset format unaligned
+\pset fieldsep '\t'
+\pset tuples_only on
+SELECT item, line FROM (
+    SELECT item, 0 AS place, '' AS quantity, unnest(ARRAY['| | standard | robust | robust - standard | paper: standard | robust | same direction |', '|---|---|---|---|---|---|---|']) AS line FROM change GROUP BY item
+    UNION ALL SELECT item, place, quantity, line FROM line) l
+ORDER BY item, place, quantity \g :out/tables.tsv
+\pset format aligned
+\pset tuples_only off

@@ -1,0 +1,35 @@
+-- Table III: leave-one-out unfairness. Each classifier is trained again and again, each time without one row, all else (seed, initial weights, order
+-- of the other rows) being the same: how far do the probabilities of test rows move? As a measure of what that means, the same number
+-- of classifiers is trained on all rows with other seeds ("seed").
+
+CREATE TABLE IF NOT EXISTS luf_run (
+    data_set text,
+    training text,
+    seed     int,
+    varied   text,     -- row or seed
+    made     text,     -- the table with a row for each test row
+    job      bigint,
+    PRIMARY KEY (data_set, training, seed, varied)
+);
+
+INSERT INTO luf_run
+SELECT data_set, training, seed, varied, name, advfair_submit(jsonb_build_object('kind', 'luf', 'model', model, 'into', name, 'vary_seed', varied = 'seed',
+    'data', CASE data_set WHEN 'Adult' THEN 'adult_test' ELSE 'cifar10_test' END,
+    'leave_out', CASE data_set WHEN 'Adult' THEN :people_left_out ELSE :images_left_out END))
+FROM classifier, unnest('{row,seed}'::text[]) AS varied,
+     replace(lower(format('luf_%s_%s_%s_%s', split_part(data_set, '-', 1), training, seed, varied)), ' ', '_') AS name
+WHERE data_set <> 'CIFAR-10' AND NOT EXISTS (SELECT FROM luf_run r WHERE r.made = name);
+
+SELECT state, count(*) AS runs FROM luf_run, advfair_wait(job) AS state GROUP BY state;
+
+-- LUF is the mean over test rows of the largest change of a probability; LUF_t the mean number of classifiers that predict another class for a row,
+-- LUF_l the mean number of rows that get another class from a classifier.
+DROP TABLE IF EXISTS table3;
+CREATE TABLE table3 (data_set text, training text, seed int, varied text, luf float8, luf_t float8, luf_l float8, left_out bigint, n bigint, seconds float8);
+SELECT format('INSERT INTO table3 SELECT %L, %L, %s, %L, avg(luf), avg(changed), sum(changed)::float8 / max(left_out), max(left_out), count(*), %s FROM %I',
+              data_set, training, seed, varied, extract(epoch FROM finished_at - started_at), made)
+FROM luf_run JOIN advfair_job USING (job) WHERE state = 'succeeded' \gexec
+
+SELECT data_set, training, varied, round(avg(luf)::numeric, 5) AS luf, round(avg(luf_t)::numeric, 4) AS luf_t, round(avg(luf_l)::numeric, 2) AS luf_l, count(*) AS seeds,
+       round((avg(seconds) / avg(left_out))::numeric, 2) AS seconds_for_each_model
+FROM table3 GROUP BY data_set, training, varied ORDER BY 1, 2 DESC, 3;

@@ -1,0 +1,12 @@
+-- Table IV and Figure 5: equalized-odds unfairness between women and men. D_0 are the test people who earn at most 50,000 dollars, D_1 those who earn
+-- more; the classifier's mean confidence in the true class is compared between groups.
+
+CREATE TABLE IF NOT EXISTS table4 AS
+SELECT training, seed, given, c.grp, c.confidence, c.n
+FROM tested, unnest('{<=50K,>50K}'::text[]) AS given, advfair_group_confidence(model, 'adult_test', 'sex', class => given, given => given) AS c
+WHERE data_set = 'Adult';
+
+CREATE TABLE IF NOT EXISTS eou_sex AS
+SELECT training, seed, given, max(confidence) - min(confidence) AS eou FROM table4 GROUP BY training, seed, given;
+
+SELECT given, training, round(avg(eou)::numeric, 4) AS eou, count(*) AS seeds FROM eou_sex GROUP BY given, training ORDER BY 1, 2 DESC;
