@@ -195,7 +195,10 @@ check_order(const AdvpgVictim *victim, const AdvpgAttackTask *task)
 						errdetail(
 							"Whatever succeeds in a smaller ball would succeed in the larger one: the attack "
 							"does not find what is there, so robustness is overstated."),
-						errhint("Give more steps or restarts, or a smaller alpha."));
+						victim->crafter == &victim->e->model
+							? errhint("Give more steps or restarts, or a smaller alpha.")
+							: errhint("The examples are another model's. Attack without craft_on to see how "
+									  "robust this one is."));
 				return;
 			}
 		}

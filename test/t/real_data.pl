@@ -30,7 +30,7 @@ sub value
 
 SKIP:
 {
-	skip 'no Adult data (ADVFAIR_DATA)', 9 unless -e "$data/adult/adult.data";
+	skip 'no Adult data (ADVFAIR_DATA)', 13 unless -e "$data/adult/adult.data";
 	my $connstr = new_database('adult');
 	$node->command_ok([ @psql, $connstr, '-v', "data=$data", '-f', 'examples/adult.sql' ], 'Adult loads as an ordinary user');
 	value('adult', q{SELECT advfair_train('ordinal', 'adult_train', 'income', encoding => 'ordinal', oversample => 'balance')});
@@ -45,6 +45,14 @@ SKIP:
 		FROM unnest('{sex,race}'::text[]) a, unnest('{<=50K,>50K}'::text[]) g}), 't', 'equalized odds are unequal by sex and race');
 	is(value('adult', q{SELECT count(*) FROM advfair_predict('standard', 'adult_test') p JOIN adult_test t ON t.person_id = p.id, advfair_get('standard') m
 		WHERE p.prediction <> advfair_predict(m, t) AND abs(p.confidence - 0.5) > 1e-4}), 0, 'row by row and all together predict the same');
+	# A classifier that was trained on another one's examples at eps 10 knows such examples; that is no robustness.
+	my $under_attack = q{SELECT sum(accuracy * n) / sum(n) %s FROM advfair_class_robustness('merged', 'adult_test', '{%s}'%s)};
+	value('adult', q{SELECT advfair_adv_train('merged', 'adult_train', 'income', method => 'merged', eps => 10, source => 'ordinal', encoding => 'ordinal', oversample => 'balance')});
+	is(value('adult', sprintf($under_attack, '> 0.95', '10', q{, craft_on => 'ordinal'})), 't', 'static examples are no challenge');
+	is(value('adult', sprintf($under_attack, '< 0.05', '10', '')), 't', 'an attack on the classifier itself succeeds');
+	my $told = sub { ($node->psql('adult', sprintf($under_attack, '> 0', '0.5,10', shift), extra_params => [ '-U', 'analyst' ]))[2] };
+	like($told->(q{, craft_on => 'ordinal'}), qr/the success rate falls from .* Attack without craft_on/s, 'whose example stops being one when eps grows is told so');
+	is($told->(''), '', 'there is no warning without craft_on');
 	$node->command_ok([ @psql, new_database('demo'), '-v', "data=$data", '-f', 'examples/demo.sql' ], 'the demonstration runs');
 }
 
