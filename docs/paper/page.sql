@@ -16,7 +16,7 @@ UNION ALL SELECT 'Table III', 11, data_set || ': LUF_l' || CASE varied WHEN 'see
 UNION ALL SELECT 'Table IV', 12, 'EOU by sex, true class ' || given, training, seed, eou FROM eou_sex
 UNION ALL SELECT 'Table V', 13, 'EOU by race, true class ' || given, training, seed, eou FROM eou_race;
 
-CREATE OR REPLACE TEMP VIEW published (quantity, standard, robust) AS
+CREATE OR REPLACE TEMP VIEW published (quantity, paper_standard, paper_robust) AS
 VALUES ('CIFAR-10: accuracy', 0.7196, 0.7243), ('CIFAR-10: CAU', 0.286, 0.344), ('Adult: accuracy', 0.7953, 0.7937),
        ('CIFAR-10, static: accuracy at eps 0.01', 0.0424, 0.8312), ('CIFAR-10, static: CRU_s at eps 0.01', 0.134, 0.259), ('Adult, static: accuracy at eps 10', NULL, 0.9637),
        ('EOU by sex, true class <=50K', 0.074, 0.080), ('EOU by sex, true class >50K', 0.091, 0.094),
@@ -41,17 +41,31 @@ SELECT item, place, quantity,
        format('| %s | %s (%s to %s) | %s (%s to %s) | %s (%s to %s); rises in %s of %s | %s | %s | %s |', quantity,
               pg_temp.shown(standard), pg_temp.shown(standard_least), pg_temp.shown(standard_most),
               pg_temp.shown(robust), pg_temp.shown(robust_least), pg_temp.shown(robust_most),
-              pg_temp.shown(change), pg_temp.shown(change - half), pg_temp.shown(change + half), rises, pairs, p.standard, p.robust,
-              CASE WHEN p.standard IS NULL THEN '' WHEN (p.robust > p.standard) = (change > 0) THEN 'yes' ELSE 'no' END
-              || CASE WHEN p.standard IS NOT NULL AND abs(change) <= half THEN ', but may be chance' ELSE '' END) AS line
-FROM (SELECT *, t * standard_error AS half FROM change LEFT JOIN student USING (pairs)) c LEFT JOIN published p USING (quantity);
+              pg_temp.shown(change), pg_temp.shown(change - half), pg_temp.shown(change + half), rises, pairs, paper_standard, paper_robust,
+              CASE WHEN paper_standard IS NULL THEN '' WHEN (paper_robust > paper_standard) = (change > 0) THEN 'yes' ELSE 'no' END
+              || CASE WHEN paper_standard IS NOT NULL AND abs(change) <= half THEN ', but may be chance' ELSE '' END) AS line
+FROM (SELECT *, t * standard_error AS half FROM change LEFT JOIN student USING (pairs)) c LEFT JOIN published USING (quantity);
+
+-- Two classifiers of one seed on the same rows, with the interval of the paired bootstrap.
+CREATE OR REPLACE TEMP VIEW pair (item, quantity, seed, standard, robust, difference, ci_low, ci_high) AS
+SELECT 'Fig. 1, pair by pair', data_set || ': CAU', seed, standard, robust, difference, ci_low, ci_high FROM cau_pair
+UNION ALL SELECT 'Table IV, pair by pair', 'EOU by sex, true class ' || given, seed, standard, robust, difference, ci_low, ci_high FROM eou_sex_pair
+UNION ALL SELECT 'Table V, pair by pair', 'EOU by race, true class ' || given, seed, standard, robust, difference, ci_low, ci_high FROM eou_race_pair;
+
+CREATE OR REPLACE TEMP VIEW heading (item, line) AS
+SELECT item, unnest(ARRAY['| | standard | robust | robust - standard | paper: standard | robust | same direction |', '|---|---|---|---|---|---|---|']) FROM change GROUP BY item
+UNION ALL
+SELECT item, unnest(ARRAY['| | seed | standard | robust | robust - standard | |', '|---|---|---|---|---|---|']) FROM pair GROUP BY item;
 
 \pset format unaligned
 \pset fieldsep '\t'
 \pset tuples_only on
 SELECT item, line FROM (
-    SELECT item, 0 AS place, '' AS quantity, unnest(ARRAY['| | standard | robust | robust - standard | paper: standard | robust | same direction |', '|---|---|---|---|---|---|---|']) AS line FROM change GROUP BY item
-    UNION ALL SELECT item, place, quantity, line FROM line) l
-ORDER BY item, place, quantity \g :out/tables.tsv
+    SELECT item, 0 AS place, '' AS quantity, 0 AS seed, line FROM heading
+    UNION ALL SELECT item, place, quantity, 0, line FROM line
+    UNION ALL SELECT item, 1, quantity, seed, format('| %s | %s | %s | %s | %s (%s to %s) | %s |', quantity, seed, pg_temp.shown(standard), pg_temp.shown(robust),
+                     pg_temp.shown(difference), pg_temp.shown(ci_low), pg_temp.shown(ci_high),
+                     CASE WHEN ci_low > 0 THEN 'rises' WHEN ci_high < 0 THEN 'falls' ELSE 'may be chance' END) FROM pair) l
+ORDER BY item, place, quantity, seed, line COLLATE "C" \g :out/tables.tsv
 \pset format aligned
 \pset tuples_only off

@@ -10,3 +10,11 @@ CREATE TABLE IF NOT EXISTS eou_sex AS
 SELECT training, seed, given, max(confidence) - min(confidence) AS eou FROM table4 GROUP BY training, seed, given;
 
 SELECT given, training, round(avg(eou)::numeric, 4) AS eou, count(*) AS seeds FROM eou_sex GROUP BY given, training ORDER BY 1, 2 DESC;
+
+-- Could the test people have been luckier for one of two classifiers? The two of each seed on the same people, with the interval of a paired
+-- bootstrap.
+CREATE TABLE IF NOT EXISTS eou_sex_pair AS
+SELECT given, seed, c.a AS standard, c.b AS robust, c.difference, c.ci_low, c.ci_high
+FROM tested s JOIN tested r USING (data_set, seed, test), unnest('{<=50K,>50K}'::text[]) AS given,
+     advfair_compare(s.model, r.model, test, protected => '{sex}', given => given) AS c
+WHERE data_set = 'Adult' AND s.training = 'standard' AND r.training = 'robust' AND c.metric = 'eou';
