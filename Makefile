@@ -187,7 +187,7 @@ demo:
 
 paper:
 	@tools/deps.sh build data report paper
-	@tools/charts.sh
+	@tools/charts.sh --try
 	@tools/paper.sh $(SCALE)
 
 data:
