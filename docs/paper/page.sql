@@ -38,10 +38,10 @@ RETURN CASE WHEN abs(x) < 10 THEN round(x::numeric, 4) ELSE round(x::numeric, 1)
 
 CREATE OR REPLACE TEMP VIEW line AS
 SELECT item, place, quantity,
-       format('| %s | %s (%s to %s) | %s (%s to %s) | %s (%s to %s); rises in %s of %s | %s | %s | %s |', quantity,
+       format('| %s | %s (%s to %s) | %s (%s to %s) | %s%s; rises in %s of %s | %s | %s | %s |', quantity,
               pg_temp.shown(standard), pg_temp.shown(standard_least), pg_temp.shown(standard_most),
               pg_temp.shown(robust), pg_temp.shown(robust_least), pg_temp.shown(robust_most),
-              pg_temp.shown(change), pg_temp.shown(change - half), pg_temp.shown(change + half), rises, pairs, paper_standard, paper_robust,
+              pg_temp.shown(change), ' (' || pg_temp.shown(change - half) || ' to ' || pg_temp.shown(change + half) || ')', rises, pairs, paper_standard, paper_robust,
               CASE WHEN paper_standard IS NULL THEN '' WHEN (paper_robust > paper_standard) = (change > 0) THEN 'yes' ELSE 'no' END
               || CASE WHEN paper_standard IS NOT NULL AND abs(change) <= half THEN ', but may be chance' ELSE '' END) AS line
 FROM (SELECT *, t * standard_error AS half FROM change LEFT JOIN student USING (pairs)) c LEFT JOIN published USING (quantity);
@@ -55,7 +55,9 @@ UNION ALL SELECT 'Table V, pair by pair', 'EOU by race, true class ' || given, s
 CREATE OR REPLACE TEMP VIEW heading (item, line) AS
 SELECT item, unnest(ARRAY['| | standard | robust | robust - standard | paper: standard | robust | same direction |', '|---|---|---|---|---|---|---|']) FROM change GROUP BY item
 UNION ALL
-SELECT item, unnest(ARRAY['| | seed | standard | robust | robust - standard | |', '|---|---|---|---|---|---|']) FROM pair GROUP BY item;
+SELECT item, unnest(ARRAY['| | seed | standard | robust | robust - standard | |', '|---|---|---|---|---|---|']) FROM pair GROUP BY item
+UNION ALL
+SELECT 'Table III, cost', unnest(ARRAY['| | training | rows left out | seconds for each model |', '|---|---|---|---|']);
 
 \pset format unaligned
 \pset fieldsep '\t'
@@ -65,7 +67,9 @@ SELECT item, line FROM (
     UNION ALL SELECT item, place, quantity, 0, line FROM line
     UNION ALL SELECT item, 1, quantity, seed, format('| %s | %s | %s | %s | %s (%s to %s) | %s |', quantity, seed, pg_temp.shown(standard), pg_temp.shown(robust),
                      pg_temp.shown(difference), pg_temp.shown(ci_low), pg_temp.shown(ci_high),
-                     CASE WHEN ci_low > 0 THEN 'rises' WHEN ci_high < 0 THEN 'falls' ELSE 'may be chance' END) FROM pair) l
+                     CASE WHEN ci_low > 0 THEN 'rises' WHEN ci_high < 0 THEN 'falls' ELSE 'may be chance' END) FROM pair
+    UNION ALL SELECT 'Table III, cost', 1, data_set, 0, format('| %s | %s | %s | %s to %s |', data_set, training, left_out, round(min(seconds / left_out)::numeric, 2), round(max(seconds / left_out)::numeric, 2))
+              FROM table3 GROUP BY data_set, training, left_out) l
 ORDER BY item, place, quantity, seed, line COLLATE "C" \g :out/tables.tsv
 \pset format aligned
 \pset tuples_only off
