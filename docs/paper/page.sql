@@ -1,6 +1,11 @@
 -- The tables of README.md, into the folder `:out`, each line with the name of its table: means over seeds with the least and the most of any; what adversarial
 -- training changes, from pairs of classifiers of the same seed, with the 95 % interval of Student's t; and whether the paper says so, too.
 
+CREATE OR REPLACE TEMP VIEW luf AS          -- Table III, and the robust classifiers once more beside the standard ones of as many steps
+SELECT *, CASE varied WHEN 'seed' THEN ' of other seeds' ELSE '' END AS kind, training AS trained FROM table3
+UNION ALL
+SELECT *, ', standard of as many steps', split_part(training, ', ', 1) FROM table3 WHERE varied = 'row' AND training IN ('robust', 'standard, longer');
+
 CREATE OR REPLACE TEMP VIEW measured AS     -- one number for each classifier
 SELECT 'Fig. 1' AS item, 1 AS place, data_set || ': accuracy' AS quantity, training, seed, accuracy AS value FROM cau
 UNION ALL SELECT 'Fig. 1', 2, data_set || ': CAU', training, seed, cau FROM cau
@@ -10,9 +15,9 @@ UNION ALL SELECT 'Table I', 5, 'CIFAR-10, ' || threat || ': accuracy at eps ' ||
 UNION ALL SELECT 'Table I', 6, 'CIFAR-10, ' || threat || ': CRU_s at eps ' || eps, training, seed, cru_s FROM cru_cifar
 UNION ALL SELECT 'Table II', 7, 'Adult, ' || threat || ': accuracy at eps ' || eps, training, seed, accuracy FROM cru_adult
 UNION ALL SELECT 'Table II', 8, 'Adult, ' || threat || ': CRU_s at eps ' || eps, training, seed, cru_s FROM cru_adult
-UNION ALL SELECT 'Table III', 9, data_set || ': LUF' || CASE varied WHEN 'seed' THEN ' of other seeds' ELSE '' END, training, seed, luf FROM table3
-UNION ALL SELECT 'Table III', 10, data_set || ': LUF_t' || CASE varied WHEN 'seed' THEN ' of other seeds' ELSE '' END, training, seed, luf_t FROM table3
-UNION ALL SELECT 'Table III', 11, data_set || ': LUF_l' || CASE varied WHEN 'seed' THEN ' of other seeds' ELSE '' END, training, seed, luf_l FROM table3
+UNION ALL SELECT 'Table III', 9, data_set || ': LUF' || kind, trained, seed, luf FROM luf
+UNION ALL SELECT 'Table III', 10, data_set || ': LUF_t' || kind, trained, seed, luf_t FROM luf
+UNION ALL SELECT 'Table III', 11, data_set || ': LUF_l' || kind, trained, seed, luf_l FROM luf
 UNION ALL SELECT 'Table IV', 12, 'EOU by sex, true class ' || given, training, seed, eou FROM eou_sex
 UNION ALL SELECT 'Table V', 13, 'EOU by race, true class ' || given, training, seed, eou FROM eou_race;
 
