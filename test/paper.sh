@@ -15,12 +15,9 @@ rm -rf "$made"
 check() { n=$((n + 1)); local name=$1; shift; if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; fi; }
 lines() { [ "$(wc -l <"$made/results/$1.csv")" = "$2" ]; }
 
-# Stopped while classifiers are trained, at the latest after a minute.
+# Stopped while classifiers are trained.
 tools/paper.sh small >"$log" 2>&1 &
-for ((i = 0; i < 120; i++)); do
-    ! grep -q '^--- classifiers' "$log" || break
-    sleep 0.5
-done
+while kill -0 $! 2>/dev/null && ! grep -q '^--- classifiers' "$log"; do sleep 0.5; done
 sleep 2
 kill -TERM $!
 wait $!
