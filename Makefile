@@ -58,8 +58,11 @@ PG_CONFIG := $(or $(shell command -v pg_config),$(lastword $(sort $(wildcard /us
 endif
 export PG_CONFIG
 
-# On a bare machine there is no PGXS yet: the targets that install it must still work.
+# On a bare machine there is no PGXS yet, or no header with it: the targets that install them must still work.
 PGXS := $(wildcard $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --pgxs 2>/dev/null)))
+ifeq ($(wildcard $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)),)
+PGXS :=
+endif
 ifneq ($(PGXS),)
 include $(PGXS)
 else

@@ -1,0 +1,92 @@
+/*
+ * load.h
+ *		What the parts of one reading of rows share: rows.c reads, columns.c says what, staging.c fits the encoder, chunks.c
+ *		keeps encoded rows, order.c brings them into canonical order.
+ */
+#ifndef ADVPG_LOAD_H
+#define ADVPG_LOAD_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "tcop/dest.h"
+
+#include "pg/reader.h"
+#include "pg/rows.h"
+#include "pg/source.h"
+
+/* A column of the SELECT list: where it stands in the result (-1: nowhere) and how it is read. */
+typedef struct AdvpgLoadColumn
+{
+	const char *name;
+	int place;
+	AdvpgReader reader;
+} AdvpgLoadColumn;
+
+/* A feature, in addition: where its values lie in raw and stored rows, and the categories met so far. */
+typedef struct AdvpgFeature
+{
+	AdvpgLoadColumn column;
+	int length; /* array: elements, known from the first row on; image: bytes */
+	size_t raw_offset;
+	size_t stored_offset;
+	AdvpgDictionary categories;
+} AdvpgFeature;
+
+/* What one reading of rows is up to. */
+typedef struct AdvpgLoad
+{
+	DestReceiver receiver; /* first: the executor knows us by it */
+	const AdvpgRowsSpec *spec;
+	AdvpgRows *rows;
+	MemoryContext context;     /* of results */
+	MemoryContext row_context; /* reset for each row */
+	AdvpgSource *source;
+	AdvpgLoadColumn label;
+	AdvpgLoadColumn id;
+	AdvpgLoadColumn attribute;
+	Datum *label_values; /* (rows->labels.n) one datum of each label met */
+	Oid label_type;
+	Oid id_type;
+	int16 id_len;
+	bool id_byval;
+	int n_features;
+	AdvpgFeature *features;
+	AdvEncoder *encoder; /* NULL while it is still to be fitted */
+	size_t seen;         /* rows that arrived */
+	size_t max_rows;     /* allocated in the arrays of rows */
+
+	/* staged raw rows, while there is no encoder */
+	size_t raw_bytes; /* 0 before the first row */
+	size_t rows_per_block;
+	List *blocks;
+
+	/* the chunk being filled */
+	unsigned char *buffer;
+	size_t buffer_rows; /* that fit */
+	size_t buffered;
+} AdvpgLoad;
+
+/* rows.c: "row with person_id 17" or "row 17", for messages, and a core error about a row as an SQL error. */
+extern char *advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot);
+extern void advpg_load_raise(AdvpgLoad *load, TupleTableSlot *slot, const AdvError *err);
+
+/* columns.c: decide on all columns, and write the query that reads them. */
+extern char *advpg_load_choose_columns(AdvpgLoad *load);
+
+/* chunks.c: from now on rows can be encoded; memory for one more encoded row; what is left becomes shared memory. */
+extern void advpg_load_set_encoder(AdvpgLoad *load, AdvEncoder *encoder);
+extern unsigned char *advpg_load_next(AdvpgLoad *load);
+extern void advpg_load_flush(AdvpgLoad *load);
+
+/* staging.c: keep a row's raw values; the encoder of all that were kept; encode them, giving their memory back. */
+extern void advpg_stage_row(AdvpgLoad *load, TupleTableSlot *slot, const AdvValue *values);
+extern AdvEncoder *advpg_staged_fit(AdvpgLoad *load);
+extern void advpg_staged_encode(AdvpgLoad *load);
+
+/* order.c: classes in the order of their type; rows in canonical order, with distinct keys unless they shall be shared; rows held out. */
+extern void advpg_order_classes(AdvpgLoad *load);
+extern void advpg_order_rows(AdvpgRows *rows, bool shared_keys);
+extern void advpg_split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec);
+
+#endif

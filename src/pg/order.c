@@ -1,0 +1,191 @@
+/*
+ * order.c
+ *		Canonical order: by keys, not by arrival. Classes by their type, rows by key and content, draws by seed and key.
+ *
+ * The order in which rows arrive means nothing: a scan may start anywhere and run in parallel. What could depend on it goes by
+ * each row's key instead: the hash of its id, or of its content where there is none.
+ */
+#include "pg/load.h"
+
+#include "catalog/pg_collation.h"
+#include "common/cryptohash.h"
+#include "common/hashfn.h"
+#include "common/sha2.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+#include "core/rng.h"
+
+typedef struct LabelOrder
+{
+	TypeCacheEntry *type;
+	AdvpgDictionary *labels;
+	Datum *values;
+} LabelOrder;
+
+/*
+ * Classes are ordered by their type (text: bytes), not by their text: 2 comes before 10, enums in their own order. Texts of equal
+ * values (numeric 1.0 and 1.00) are classes of their own.
+ */
+static int
+compare_labels(const void *a, const void *b, void *arg)
+{
+	LabelOrder *order = arg;
+	int x = *(const int *) a;
+	int y = *(const int *) b;
+	int result = 0;
+
+	if (OidIsValid(order->type->cmp_proc_finfo.fn_oid))
+		result = DatumGetInt32(FunctionCall2Coll(&order->type->cmp_proc_finfo, C_COLLATION_OID,
+												 order->values[x], order->values[y]));
+	return result != 0 ? result : adv_text_compare(order->labels->texts[x], order->labels->texts[y]);
+}
+
+void
+advpg_order_classes(AdvpgLoad *load)
+{
+	AdvpgRows *rows = load->rows;
+	AdvpgDictionary *labels = &rows->labels;
+	LabelOrder order = {lookup_type_cache(load->label_type, TYPECACHE_CMP_PROC_FINFO), labels,
+						load->label_values};
+	int *place = palloc(sizeof(int) * (labels->n + 1));
+	int *code = palloc(sizeof(int) * (labels->n + 1));
+	AdvpgDictionary sorted;
+
+	if (labels->n < 2)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				rows->n == 0 ? errmsg("data \"%s\" has no rows", rows->source)
+							 : errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"",
+									  load->label.name, rows->source, advpg_text_cstring(labels->texts[0])),
+				rows->n == 0 && rows->dropped > 0
+					? errdetail("%zu rows were left out because a feature is NULL.", rows->dropped)
+					: 0);
+	for (int i = 0; i < labels->n; i++)
+		place[i] = i;
+	qsort_arg(place, labels->n, sizeof(int), compare_labels, &order);
+	advpg_dictionary_init(&sorted, load->context);
+	for (int i = 0; i < labels->n; i++)
+		code[place[i]] = advpg_dictionary_add(&sorted, labels->texts[place[i]], NULL);
+	for (size_t i = 0; i < rows->n; i++)
+		rows->label[i] = code[rows->label[i]];
+	*labels = sorted;
+	rows->n_classes = sorted.n;
+}
+
+static int
+compare_rows(const void *a, const void *b, void *arg)
+{
+	const AdvpgRows *rows = arg;
+	uint32_t x = *(const uint32_t *) a;
+	uint32_t y = *(const uint32_t *) b;
+
+	if (rows->key[x] != rows->key[y])
+		return rows->key[x] < rows->key[y] ? -1 : 1;
+	if (rows->content[x] != rows->content[y])
+		return rows->content[x] < rows->content[y] ? -1 : 1;
+	return 0;
+}
+
+/* Order rows by key, and make the keys of rows that share one distinct, unless they shall stay as they are. */
+void
+advpg_order_rows(AdvpgRows *rows, bool shared_keys)
+{
+	uint32_t *order = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
+	uint64_t previous = 0;
+	uint64_t copies = 0;
+
+	for (size_t i = 0; i < rows->n; i++)
+		order[i] = i;
+	qsort_arg(order, rows->n, sizeof(uint32_t), compare_rows, rows);
+	for (size_t i = 0; i < rows->n && !shared_keys; i++)
+	{
+		uint64_t *key = &rows->key[order[i]];
+
+		copies = i > 0 && *key == previous ? copies + 1 : 0;
+		previous = *key;
+		if (copies > 0)
+			*key = hash_combine64(*key, copies);
+	}
+	rows->canonical = order;
+}
+
+typedef struct Draw
+{
+	uint64_t value;
+	uint32_t row;
+} Draw;
+
+static int
+compare_draws(const void *a, const void *b)
+{
+	const Draw *x = a;
+	const Draw *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->row < y->row ? -1 : x->row > y->row;
+}
+
+uint32_t *
+advpg_rows_draw(const AdvpgRows *rows, const uint32_t *listed, size_t n, uint64 seed, AdvPurpose purpose)
+{
+	Draw *draws = palloc_extended(sizeof(Draw) * (n + 1), MCXT_ALLOC_HUGE);
+	uint32_t *drawn = palloc_extended(sizeof(uint32_t) * (n + 1), MCXT_ALLOC_HUGE);
+
+	for (size_t i = 0; i < n; i++)
+		draws[i] = (Draw){adv_random64(seed, purpose, rows->key[listed[i]], 0), listed[i]};
+	qsort(draws, n, sizeof(Draw), compare_draws);
+	for (size_t i = 0; i < n; i++)
+		drawn[i] = draws[i].row;
+	pfree(draws);
+	return drawn;
+}
+
+/* Hold out rows; each one's fate follows from its key alone. */
+void
+advpg_split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)
+{
+	rows->fitted = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
+	rows->held = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
+	for (size_t i = 0; i < rows->n; i++)
+	{
+		uint32_t row = rows->canonical[i];
+
+		if (spec->held_out > 0 &&
+			adv_uniform(spec->seed, ADV_FOR_VALIDATION, rows->key[row], 0) < spec->held_out)
+			rows->held[rows->n_held++] = row;
+		else
+			rows->fitted[rows->n_fitted++] = row;
+	}
+	if (spec->held_out > 0 && (rows->n_held == 0 || rows->n_fitted == 0))
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("validation fraction %g leaves %zu rows for training and %zu for validation",
+				   spec->held_out, rows->n_fitted, rows->n_held),
+			errhint(
+				"Choose another validation fraction, or give a relation or query of validation rows. Method "
+				"fast watches a fraction of 0.02 unless validation says otherwise."));
+}
+
+char *
+advpg_rows_digest(const AdvpgRows *rows)
+{
+	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+	uint8 digest[PG_SHA256_DIGEST_LENGTH];
+	char *text = palloc(2 * sizeof(digest) + 1);
+	bool ok = ctx && pg_cryptohash_init(ctx) >= 0;
+
+	for (size_t i = 0; ok && i < rows->n; i++)
+	{
+		uint32_t row = rows->canonical[i];
+		uint64_t pair[2] = {rows->key[row], rows->content[row]};
+
+		ok = pg_cryptohash_update(ctx, (const uint8 *) pair, sizeof(pair)) >= 0;
+	}
+	if (!ok || pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
+		elog(ERROR, "could not compute SHA-256");
+	pg_cryptohash_free(ctx);
+	text[hex_encode((const char *) digest, sizeof(digest), text)] = '\0';
+	return text;
+}
