@@ -40,6 +40,7 @@ typedef struct Key
 	double max;
 	bool open;
 	const Word *words;
+	unsigned has; /* of a table shared by several kinds of task: those that have the key */
 } Key;
 
 /* Keys with one struct to write to, and where in the task that struct begins. */
@@ -48,6 +49,7 @@ typedef struct KeyGroup
 	const Key *keys;
 	int n;
 	size_t base;
+	unsigned of; /* only keys that this kind has; 0: all */
 } KeyGroup;
 
 #define MAX_GROUPS 3
@@ -119,25 +121,34 @@ static const Key adv_train_keys[] = {
 };
 #undef AT
 
-/* How inputs are perturbed: the ball, the steps, and what only an attack on rows that are there can honour. */
+/* How inputs are perturbed, and what only an attack on rows that are there can honour. */
+enum
+{
+	OF_TRAINING = 1, /* adversarial */
+	OF_ATTACK = 2,
+	OF_SEARCH = 4,  /* least eps: eps is what it looks for, and the size of a step follows from it */
+	OF_CLASSES = 8, /* success in each class: eps is a list of its own */
+	OF_AUDIT = 16,  /* likewise; all models are attacked for themselves */
+	OF_ALL = OF_TRAINING | OF_ATTACK | OF_SEARCH | OF_CLASSES | OF_AUDIT
+};
+
 #define AT(member) offsetof(AdvpgAttackSettings, member)
 static const Key perturbation_keys[] = {
-	{"eps", KEY_SIZES, AT(eps), 0, MAX_EPS},
-	{"alpha", KEY_NUMBER, AT(alpha), 0, MAX_EPS, true},
-	{"steps", KEY_INTEGER, AT(steps), 1, 100000},
-	{"restarts", KEY_INTEGER, AT(restarts), 1, 10000},
-	{"norm", KEY_WORD, AT(norm), .words = norm_words},
-	{"random_start", KEY_BOOLEAN, AT(random_start)},
-	{"mutable", KEY_TEXTS, AT(mutable), 1},
-	{"feasible", KEY_BOOLEAN, AT(feasible)},
-	{"eps_unit", KEY_WORD, AT(eps_unit), .words = eps_unit_words},
-	{"clip_min", KEY_NUMBER, AT(clip_min), -MAX_EPS, MAX_EPS},
-	{"clip_max", KEY_NUMBER, AT(clip_max), -MAX_EPS, MAX_EPS},
-	{"early_stop", KEY_BOOLEAN, AT(early_stop)},
-	{"targeted", KEY_TEXT, AT(targeted)},
-	{"craft_on", KEY_TEXT, AT(craft_on)},
+	{"eps", KEY_SIZES, AT(eps), 0, MAX_EPS, .has = OF_TRAINING | OF_ATTACK},
+	{"alpha", KEY_NUMBER, AT(alpha), 0, MAX_EPS, true, .has = OF_ALL & ~OF_SEARCH},
+	{"steps", KEY_INTEGER, AT(steps), 1, 100000, .has = OF_ALL},
+	{"restarts", KEY_INTEGER, AT(restarts), 1, 10000, .has = OF_ALL},
+	{"norm", KEY_WORD, AT(norm), .words = norm_words, .has = OF_ALL},
+	{"random_start", KEY_BOOLEAN, AT(random_start), .has = OF_ALL},
+	{"mutable", KEY_TEXTS, AT(mutable), 1, .has = OF_ALL},
+	{"feasible", KEY_BOOLEAN, AT(feasible), .has = OF_ALL},
+	{"eps_unit", KEY_WORD, AT(eps_unit), .words = eps_unit_words, .has = OF_ALL},
+	{"clip_min", KEY_NUMBER, AT(clip_min), -MAX_EPS, MAX_EPS, .has = OF_ALL},
+	{"clip_max", KEY_NUMBER, AT(clip_max), -MAX_EPS, MAX_EPS, .has = OF_ALL},
+	{"early_stop", KEY_BOOLEAN, AT(early_stop), .has = OF_ATTACK | OF_SEARCH | OF_CLASSES},
+	{"targeted", KEY_TEXT, AT(targeted), .has = OF_ATTACK | OF_SEARCH | OF_CLASSES},
+	{"craft_on", KEY_TEXT, AT(craft_on), .has = OF_ATTACK | OF_SEARCH | OF_CLASSES},
 };
-#define N_TRAINING_PERTURBATION (lengthof(perturbation_keys) - 3) /* those before early_stop */
 #undef AT
 
 #define AT(member) offsetof(AdvpgAttackTask, member)
@@ -230,57 +241,46 @@ static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 	{                                                                                                        \
 		(keys), lengthof(keys), (base)                                                                       \
 	}
+#define PERTURBATION(base, of)                                                                               \
+	{                                                                                                        \
+		perturbation_keys, lengthof(perturbation_keys), (base), (of)                                         \
+	}
 static const AdvpgTaskKind train_kind = {
 	"train", sizeof(AdvpgTrainTask), &train_defaults, {GROUP(train_keys, 0)}};
-static const AdvpgTaskKind adv_train_kind = {
-	"adv_train",
-	sizeof(AdvpgTrainTask),
-	&adv_train_defaults,
-	{GROUP(train_keys, 0),
-	 GROUP(adv_train_keys, 0),
-	 {perturbation_keys, N_TRAINING_PERTURBATION, offsetof(AdvpgTrainTask, attack)}}};
+static const AdvpgTaskKind adv_train_kind = {"adv_train",
+											 sizeof(AdvpgTrainTask),
+											 &adv_train_defaults,
+											 {GROUP(train_keys, 0), GROUP(adv_train_keys, 0),
+											  PERTURBATION(offsetof(AdvpgTrainTask, attack), OF_TRAINING)}};
 const AdvpgTaskKind advpg_attack_kind = {"attack",
 										 sizeof(AdvpgAttackTask),
 										 &attack_defaults,
-										 {GROUP(attack_keys, 0), GROUP(perturbation_keys, SETTINGS)}};
-/* all of an attack but its eps and alpha, the first two of the perturbation's keys */
+										 {GROUP(attack_keys, 0), PERTURBATION(SETTINGS, OF_ATTACK)}};
 const AdvpgTaskKind advpg_least_eps_kind = {
 	"least_eps",
 	sizeof(AdvpgAttackTask),
 	&attack_defaults,
-	{GROUP(attack_keys, 0),
-	 GROUP(search_keys, 0),
-	 {perturbation_keys + 2, lengthof(perturbation_keys) - 2, SETTINGS}}};
-/* all but its eps, which is a list */
+	{GROUP(attack_keys, 0), GROUP(search_keys, 0), PERTURBATION(SETTINGS, OF_SEARCH)}};
 const AdvpgTaskKind advpg_class_robustness_kind = {
 	"class_robustness",
 	sizeof(AdvpgAttackTask),
 	&attack_defaults,
-	{GROUP(attack_keys, 0),
-	 GROUP(class_keys, 0),
-	 {perturbation_keys + 1, lengthof(perturbation_keys) - 1, SETTINGS}}};
-/* no targets and no transfer: those are the last three keys */
+	{GROUP(attack_keys, 0), GROUP(class_keys, 0), PERTURBATION(SETTINGS, OF_CLASSES)}};
 const AdvpgTaskKind advpg_audit_kind = {
 	"audit",
 	sizeof(AdvpgAuditTask),
 	&audit_defaults,
-	{GROUP(models_keys, 0),
-	 GROUP(audit_keys, 0),
-	 {perturbation_keys + 1, N_TRAINING_PERTURBATION - 1, AUDIT_SETTINGS}}};
+	{GROUP(models_keys, 0), GROUP(audit_keys, 0), PERTURBATION(AUDIT_SETTINGS, OF_AUDIT)}};
 const AdvpgTaskKind advpg_compare_kind = {
 	"compare",
 	sizeof(AdvpgAuditTask),
 	&audit_defaults,
-	{GROUP(pair_keys, 0),
-	 GROUP(audit_keys, 0),
-	 {perturbation_keys + 1, N_TRAINING_PERTURBATION - 1, AUDIT_SETTINGS}}};
-const AdvpgTaskKind advpg_retrain_kind = {
-	"retrain",
-	sizeof(AdvpgRetrainTask),
-	&retrain_defaults,
-	{GROUP(retrain_keys, 0),
-	 GROUP(audit_keys, RETRAIN_AUDIT),
-	 {perturbation_keys + 1, N_TRAINING_PERTURBATION - 1, RETRAIN_AUDIT + AUDIT_SETTINGS}}};
+	{GROUP(pair_keys, 0), GROUP(audit_keys, 0), PERTURBATION(AUDIT_SETTINGS, OF_AUDIT)}};
+const AdvpgTaskKind advpg_retrain_kind = {"retrain",
+										  sizeof(AdvpgRetrainTask),
+										  &retrain_defaults,
+										  {GROUP(retrain_keys, 0), GROUP(audit_keys, RETRAIN_AUDIT),
+										   PERTURBATION(RETRAIN_AUDIT + AUDIT_SETTINGS, OF_AUDIT)}};
 const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
 
 /* ---- reading ---- */
@@ -468,6 +468,12 @@ read_key(const Key *key, const JsonbValue *value, void *target)
 	}
 }
 
+static bool
+has_key(const KeyGroup *group, int i)
+{
+	return group->of == 0 || (group->keys[i].has & group->of) != 0;
+}
+
 /* The key of a name, and the struct it writes to. */
 static const Key *
 find_key(const AdvpgTaskKind *kind, const JsonbValue *name, void *task, void **base)
@@ -480,6 +486,8 @@ find_key(const AdvpgTaskKind *kind, const JsonbValue *name, void *task, void **b
 		{
 			const char *candidate = kind->groups[g].keys[i].name;
 
+			if (!has_key(&kind->groups[g], i))
+				continue;
 			*base = (char *) task + kind->groups[g].base;
 			if (strlen(candidate) == (size_t) name->val.string.len &&
 				memcmp(candidate, name->val.string.val, name->val.string.len) == 0)
@@ -680,7 +688,7 @@ advpg_train_task_write(const AdvpgTrainTask *task)
 			const Key *key = &kind->groups[g].keys[i];
 			const void *source = (const char *) task + kind->groups[g].base + key->offset;
 
-			if (is_absent(key, source))
+			if (!has_key(&kind->groups[g], i) || is_absent(key, source))
 				continue;
 			advpg_json_string(&state, WJB_KEY, key->name);
 			write_key(&state, key, source);
