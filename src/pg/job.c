@@ -40,6 +40,7 @@
 #include "pg/joblock.h"
 #include "pg/json.h"
 #include "pg/queue.h"
+#include "pg/transaction.h"
 
 #define SAFE_PATH      "pg_catalog, pg_temp"
 #define MAX_CANDIDATES "100"
@@ -88,8 +89,7 @@ take_rights(void)
 static void
 begin(void)
 {
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
+	advpg_transaction_begin();
 	if (advpg_in_job())
 		take_rights();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -172,8 +172,6 @@ set_up(void)
 {
 	static const char *const settings[][2] = {
 		{"search_path", SAFE_PATH},
-		{"default_transaction_read_only", "off"},
-		{"default_transaction_isolation", "read committed"},
 		{"row_security", "on"},
 		{"transaction_timeout", "0"}, /* of PostgreSQL 17 */
 	};

@@ -25,6 +25,7 @@
 #include "utils/wait_event.h"
 
 #include "pg/advpg.h"
+#include "pg/transaction.h"
 
 #define TABLE           "advfair_luf_part"
 #define LOOK_MS         200 /* how often a keeper looks for finished parts */
@@ -156,8 +157,6 @@ set_up(void)
 	static const char *const settings[][2] = {
 		{"lock_timeout", LOCK_TIMEOUT_MS},
 		{"statement_timeout", "0"},
-		{"default_transaction_read_only", "off"},
-		{"default_transaction_isolation", "read committed"},
 		{"synchronous_commit", "local"}, /* no standby shall hold up a cancellation */
 		{"row_security", "on"},
 	};
@@ -172,7 +171,7 @@ can_keep(const AdvpgKeeperRun *run)
 {
 	bool result;
 
-	StartTransactionCommand();
+	advpg_transaction_begin();
 	result = get_namespace_name(run->schema) != NULL && OidIsValid(get_relname_relid(TABLE, run->schema)) &&
 			 SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(run->role));
 	CommitTransactionCommand();
@@ -183,8 +182,7 @@ can_keep(const AdvpgKeeperRun *run)
 static void
 begin(Keeper *k)
 {
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
+	advpg_transaction_begin();
 	SetUserIdAndSecContext(k->run->role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());

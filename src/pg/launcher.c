@@ -34,6 +34,7 @@
 #include "utils/wait_event.h"
 
 #include "pg/advpg.h"
+#include "pg/transaction.h"
 
 #define MAX_DATABASES 256  /* with jobs at a time; with more, all databases are looked at now and then */
 #define RETRY_MS      1000 /* after a process could not be started, or did not leave its job in order */
@@ -261,7 +262,7 @@ look_at_all(void)
 	MemoryContext context = CurrentMemoryContext;
 
 	queue->overflow = false;
-	StartTransactionCommand();
+	advpg_transaction_begin();
 	(void) GetTransactionSnapshot();
 	relation = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(relation, 0, NULL);
@@ -286,7 +287,7 @@ database_exists(Oid database)
 	MemoryContext context = CurrentMemoryContext;
 	bool exists;
 
-	StartTransactionCommand();
+	advpg_transaction_begin();
 	exists = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);

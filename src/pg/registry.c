@@ -14,12 +14,16 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/uuid.h"
+
+#define NAMELOCK_KIND 0x6e61 /* of advisory locks, beside ADVPG_JOBLOCK_KIND */
 
 static const char *
 schema_name(Oid schema)
@@ -181,13 +185,30 @@ add_curve(Oid schema, Datum model_id, const AdvEpoch *epochs, int n)
 		elog(ERROR, "could not write advfair_curve");
 }
 
-/* Trainings of one name by one role number their versions one after the other, until the transaction ends. */
+/*
+ * Trainings of one name by one role number their versions one after the other, until the transaction ends. The lock is of a kind that no SQL
+ * function takes (see joblock.h), so that no other role can hold it.
+ */
 static void
 lock_name(const char *name)
 {
-	uint64 hash = hash_bytes_extended((const unsigned char *) name, strlen(name), GetUserId());
+	LOCKTAG tag;
 
-	DirectFunctionCall1(pg_advisory_xact_lock_int8, Int64GetDatum((int64) hash));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, GetUserId(),
+						 hash_bytes((const unsigned char *) name, strlen(name)), NAMELOCK_KIND);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Run one statement that sees what is committed by now; in a repeatable read transaction SPI's own snapshot would be an old one. */
+static void
+execute_now(const char *query, int n, Oid *types, Datum *values, int expected)
+{
+	SPIPlanPtr plan = SPI_prepare(query, n, types);
+
+	if (plan == NULL || SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, false,
+											 true, 0) != expected)
+		elog(ERROR, "could not write advfair_model");
+	SPI_freeplan(plan);
 }
 
 int
@@ -210,8 +231,8 @@ advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest
 	bool isnull;
 
 	lock_name(name);
-	if (SPI_execute_with_args(query, 6, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING ||
-		SPI_processed != 1)
+	execute_now(query, 6, types, values, SPI_OK_INSERT_RETURNING);
+	if (SPI_processed != 1)
 		elog(ERROR, "could not write advfair_model");
 	model_id =
 		datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, UUID_LEN);

@@ -29,6 +29,7 @@
 #include "pg/advpg.h"
 #include "pg/jobkind.h"
 #include "pg/queue.h"
+#include "pg/transaction.h"
 
 PG_FUNCTION_INFO_V1(advfair_submit);
 PG_FUNCTION_INFO_V1(advfair_cancel);
@@ -334,6 +335,14 @@ run_due(const char *schema, int most, Processes *p)
 	}
 }
 
+static void
+next_transaction(void)
+{
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	SPI_commit();
+	SPI_finish();
+}
+
 Datum
 advfair_run_jobs(PG_FUNCTION_ARGS)
 {
@@ -352,14 +361,14 @@ advfair_run_jobs(PG_FUNCTION_ARGS)
 				errmsg("at_once must be between 1 and %d", ADVPG_MOST_JOBS));
 	PreventCommandDuringRecovery("advfair_run_jobs()");
 
-	/* the snapshot of the call would hold back vacuum for as long as jobs run */
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	SPI_commit();
-	SPI_finish();
+	/* the snapshot of the call would hold back vacuum for as long as jobs run, and need not see what becomes of them */
+	next_transaction();
+	advpg_transaction_own();
 	PG_ENSURE_ERROR_CLEANUP(stop, PointerGetDatum(p));
 	{
 		run_due(schema, most, p);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(stop, PointerGetDatum(p));
+	next_transaction(); /* what follows in the caller's procedure is of the session's kind again */
 	PG_RETURN_VOID();
 }
