@@ -49,7 +49,7 @@ typedef struct AdvpgEvaluationSpec
 	bool want_order;              /* rows->canonical; keys of rows are the same with it and without */
 	int workers;                  /* 0: advfair.workers */
 	const AdvpgEntry *entry;      /* the model, if it is not in the registry (yet); else NULL */
-	const AdvpgHeldOut *held_out; /* only these rows (with want_order), or NULL */
+	const AdvpgHeldOut *held_out; /* only these rows, in canonical order, or NULL */
 } AdvpgEvaluationSpec;
 
 /* The first half: read the model, look up the classes, read the rows. Needs a connection to SPI. */

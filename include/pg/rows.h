@@ -29,7 +29,7 @@ typedef struct AdvpgRowsSpec
 	Oid id_type;           /* cast ids to this type; ANYELEMENTOID: leave them as they are */
 	bool want_order;       /* canonical order also with a fitted encoder */
 	bool shared_keys;      /* rows with equal ids, or equal contents without ids, keep equal keys */
-	bool split;            /* fitted and held out rows also with a fitted encoder (with want_order) */
+	bool split;            /* fitted and held out rows, in canonical order, also with a fitted encoder */
 
 	/* A fitted encoder and the classes it goes with, or what to fit one by. */
 	const AdvEncoder *encoder;

@@ -11,6 +11,7 @@
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
@@ -42,6 +43,34 @@ compare_labels(const void *a, const void *b, void *arg)
 	return result != 0 ? result : adv_text_compare(order->labels->texts[x], order->labels->texts[y]);
 }
 
+/* Classes are those of the rows that are fitted on: what was held out judges them and adds none. */
+static void
+check_classes(const AdvpgLoad *load)
+{
+	const AdvpgRows *rows = load->rows;
+	const AdvpgDictionary *labels = &rows->labels;
+	bool *fitted = palloc0(sizeof(bool) * (labels->n + 1));
+
+	if (labels->n < 2)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"", load->label.name,
+					   rows->source, advpg_text_cstring(labels->texts[0])));
+	for (size_t i = 0; i < rows->n_fitted; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		fitted[rows->label[rows->fitted[i]]] = true;
+	}
+	for (int i = 0; i < labels->n; i++)
+		if (!fitted[i])
+			ereport(
+				ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("class \"%s\" of label column \"%s\" occurs only in rows held out for validation",
+					   advpg_text_cstring(labels->texts[i]), load->label.name),
+				errhint("Choose another seed or validation fraction, leave rows of this class out, or give a "
+						"relation or query of validation rows."));
+	pfree(fitted);
+}
+
 void
 advpg_order_classes(AdvpgLoad *load)
 {
@@ -53,14 +82,7 @@ advpg_order_classes(AdvpgLoad *load)
 	int *code = palloc(sizeof(int) * (labels->n + 1));
 	AdvpgDictionary sorted;
 
-	if (labels->n < 2)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-				rows->n == 0 ? errmsg("data \"%s\" has no rows", rows->source)
-							 : errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"",
-									  load->label.name, rows->source, advpg_text_cstring(labels->texts[0])),
-				rows->n == 0 && rows->dropped > 0
-					? errdetail("%zu rows were left out because a feature is NULL.", rows->dropped)
-					: 0);
+	check_classes(load);
 	for (int i = 0; i < labels->n; i++)
 		place[i] = i;
 	qsort_arg(place, labels->n, sizeof(int), compare_labels, &order);
@@ -68,11 +90,15 @@ advpg_order_classes(AdvpgLoad *load)
 	for (int i = 0; i < labels->n; i++)
 		code[place[i]] = advpg_dictionary_add(&sorted, labels->texts[place[i]], NULL);
 	for (size_t i = 0; i < rows->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		rows->label[i] = code[rows->label[i]];
+	}
 	*labels = sorted;
 	rows->n_classes = sorted.n;
 }
 
+/* By key and content; rows that are alike in both may still differ in the attribute they are grouped by. */
 static int
 compare_rows(const void *a, const void *b, void *arg)
 {
@@ -84,7 +110,30 @@ compare_rows(const void *a, const void *b, void *arg)
 		return rows->key[x] < rows->key[y] ? -1 : 1;
 	if (rows->content[x] != rows->content[y])
 		return rows->content[x] < rows->content[y] ? -1 : 1;
-	return 0;
+	if (rows->attribute == NULL || rows->attribute[x] == rows->attribute[y])
+		return 0;
+	if (rows->attribute[x] < 0 || rows->attribute[y] < 0)
+		return rows->attribute[x] < 0 ? -1 : 1;
+	return adv_text_compare(rows->attributes.texts[rows->attribute[x]],
+							rows->attributes.texts[rows->attribute[y]]);
+}
+
+/* The key before, in canonical order, and how many rows with it there were before this one. */
+typedef struct Copies
+{
+	uint64_t key;
+	uint64_t n;
+} Copies;
+
+#define NO_COPIES ((Copies){0, UINT64_MAX})
+
+/* A row's key, told apart from those of earlier rows with the same one by counting. Keys that are distinct stay as they are. */
+static uint64_t
+distinct_key(Copies *copies, uint64_t key)
+{
+	copies->n = key == copies->key ? copies->n + 1 : 0;
+	copies->key = key;
+	return copies->n > 0 ? hash_combine64(key, copies->n) : key;
 }
 
 /* Order rows by key, and make the keys of rows that share one distinct, unless they shall stay as they are. */
@@ -92,20 +141,15 @@ void
 advpg_order_rows(AdvpgRows *rows, bool shared_keys)
 {
 	uint32_t *order = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
-	uint64_t previous = 0;
-	uint64_t copies = 0;
+	Copies copies = NO_COPIES;
 
 	for (size_t i = 0; i < rows->n; i++)
 		order[i] = i;
-	qsort_arg(order, rows->n, sizeof(uint32_t), compare_rows, rows);
+	qsort_interruptible(order, rows->n, sizeof(uint32_t), compare_rows, rows);
 	for (size_t i = 0; i < rows->n && !shared_keys; i++)
 	{
-		uint64_t *key = &rows->key[order[i]];
-
-		copies = i > 0 && *key == previous ? copies + 1 : 0;
-		previous = *key;
-		if (copies > 0)
-			*key = hash_combine64(*key, copies);
+		CHECK_FOR_INTERRUPTS();
+		rows->key[order[i]] = distinct_key(&copies, rows->key[order[i]]);
 	}
 	rows->canonical = order;
 }
@@ -117,7 +161,7 @@ typedef struct Draw
 } Draw;
 
 static int
-compare_draws(const void *a, const void *b)
+compare_draws(const void *a, const void *b, void *arg)
 {
 	const Draw *x = a;
 	const Draw *y = b;
@@ -134,26 +178,35 @@ advpg_rows_draw(const AdvpgRows *rows, const uint32_t *listed, size_t n, uint64 
 	uint32_t *drawn = palloc_extended(sizeof(uint32_t) * (n + 1), MCXT_ALLOC_HUGE);
 
 	for (size_t i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		draws[i] = (Draw){adv_random64(seed, purpose, rows->key[listed[i]], 0), listed[i]};
-	qsort(draws, n, sizeof(Draw), compare_draws);
+	}
+	qsort_interruptible(draws, n, sizeof(Draw), compare_draws, NULL);
 	for (size_t i = 0; i < n; i++)
 		drawn[i] = draws[i].row;
 	pfree(draws);
 	return drawn;
 }
 
-/* Hold out rows; each one's fate follows from its key alone. */
+/*
+ * Hold out rows; each one's fate follows from its key alone, made distinct: so it is the same whether or not rows that share a key
+ * keep it.
+ */
 void
 advpg_split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)
 {
+	Copies copies = NO_COPIES;
+
 	rows->fitted = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
 	rows->held = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
 	for (size_t i = 0; i < rows->n; i++)
 	{
 		uint32_t row = rows->canonical[i];
+		uint64_t key = distinct_key(&copies, rows->key[row]);
 
-		if (spec->held_out > 0 &&
-			adv_uniform(spec->seed, ADV_FOR_VALIDATION, rows->key[row], 0) < spec->held_out)
+		CHECK_FOR_INTERRUPTS();
+		if (spec->held_out > 0 && adv_uniform(spec->seed, ADV_FOR_VALIDATION, key, 0) < spec->held_out)
 			rows->held[rows->n_held++] = row;
 		else
 			rows->fitted[rows->n_fitted++] = row;
@@ -181,6 +234,7 @@ advpg_rows_digest(const AdvpgRows *rows)
 		uint32_t row = rows->canonical[i];
 		uint64_t pair[2] = {rows->key[row], rows->content[row]};
 
+		CHECK_FOR_INTERRUPTS();
 		ok = pg_cryptohash_update(ctx, (const uint8 *) pair, sizeof(pair)) >= 0;
 	}
 	if (!ok || pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)

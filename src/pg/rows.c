@@ -281,6 +281,40 @@ run_query(AdvpgLoad *load, const char *query)
 		elog(ERROR, "could not run data query: %s", SPI_result_code_string(result));
 }
 
+/* Nothing can be fitted to no rows, and none of them held out. */
+static void
+check_not_empty(const AdvpgRows *rows)
+{
+	if (rows->n == 0)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", rows->source),
+				rows->dropped > 0
+					? errdetail("%zu rows were left out because a feature is NULL.", rows->dropped)
+					: 0);
+}
+
+/* What is common to all rows, once they are there; what is fitted is fitted to the rows that are not held out. */
+static void
+arrange(AdvpgLoad *load)
+{
+	const AdvpgRowsSpec *spec = load->spec;
+	bool split = !spec->encoder || spec->split;
+
+	if (split)
+		check_not_empty(load->rows);
+	if (split || spec->want_order)
+		advpg_order_rows(load->rows, spec->shared_keys);
+	if (split)
+		advpg_split_rows(load->rows, spec);
+	if (!spec->encoder)
+		advpg_order_classes(load);
+	if (!load->encoder)
+	{
+		advpg_load_set_encoder(load, advpg_staged_fit(load));
+		advpg_staged_encode(load);
+	}
+	advpg_load_flush(load);
+}
+
 AdvpgRows *
 advpg_rows_read(const AdvpgRowsSpec *spec)
 {
@@ -308,18 +342,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	query = advpg_load_choose_columns(&load);
 	run_query(&load, query);
 
-	if (!spec->encoder)
-		advpg_order_classes(&load);
-	if (!spec->encoder || spec->want_order)
-		advpg_order_rows(rows, spec->shared_keys);
-	if (!spec->encoder || spec->split)
-		advpg_split_rows(rows, spec);
-	if (!load.encoder)
-	{
-		advpg_load_set_encoder(&load, advpg_staged_fit(&load));
-		advpg_staged_encode(&load);
-	}
-	advpg_load_flush(&load);
+	arrange(&load);
 	if (load.buffer)
 		pfree(load.buffer);
 	MemoryContextDelete(load.row_context);

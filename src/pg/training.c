@@ -104,8 +104,6 @@ read_training(AdvpgPlan *t)
 
 	use_source(t, &spec);
 	t->rows = advpg_rows_read(&spec);
-	if (t->rows->n == 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", t->rows->source));
 	if (t->rows->labels.n > t->rows->n_classes)
 		(void) advpg_find_class(&t->source, t->rows->labels.texts[t->rows->n_classes]);
 	t->task.data = t->rows->source;

@@ -57,7 +57,7 @@ SELECT isnt(trained('reloaded'), was, 'key: another label') FROM keyed;
 -- how sessions write values down is no part of them
 CREATE TABLE at AS SELECT timestamptz '2026-03-01 12:00 UTC' + person_id * interval '7 hours' AS at, p.* FROM people p;
 CREATE FUNCTION fit_at() RETURNS text LANGUAGE sql AS
-	$$ SELECT trained('at', 'at') || fit('SELECT (at AT TIME ZONE ''UTC'')::date AS income, age, hours, at FROM at WHERE age < 25', '{"id":"at"}') $$;
+	$$ SELECT trained('at', 'at') || fit('SELECT date_trunc(''month'', at AT TIME ZONE ''UTC'')::date AS income, age, hours, at FROM at WHERE age < 25', '{"id":"at"}') $$;
 ALTER TABLE at DROP COLUMN person_id;
 CREATE TEMP TABLE dated AS SELECT fit_at() AS was;
 SET LOCAL datestyle = 'German';
