@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/status.h"
+#include "pg/compat.h"
 
 #define ADVFAIR_VERSION "1.1" /* default_version of advfair.control */
 
@@ -27,7 +28,7 @@ extern void advpg_guc_init(void);
 extern int advpg_wanted_workers(int requested);
 
 /* errors.c: raise a core error as an SQL error; prefix, when not NULL, precedes the message (as in "row 7: "). */
-extern void advpg_raise(const AdvError *err, const char *prefix) pg_attribute_noreturn();
+pg_noreturn extern void advpg_raise(const AdvError *err, const char *prefix);
 
 /* errors.c: refuse an operation that would need more than advfair.max_memory; what says for what. */
 extern void advpg_check_memory(size_t bytes, const char *what);

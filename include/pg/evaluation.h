@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/model.h"
+#include "pg/compat.h"
 #include "pg/registry.h"
 #include "pg/rows.h"
 
@@ -62,7 +63,6 @@ extern void advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSp
 extern AdvpgEvaluation *advpg_evaluate(const AdvpgEvaluationSpec *spec);
 
 /* Report (22023) that the rows that count (those labelled given, unless NULL) have but one value of an attribute. */
-extern void advpg_fail_one_group(const char *attribute, AdvText value, const char *given)
-	pg_attribute_noreturn();
+pg_noreturn extern void advpg_fail_one_group(const char *attribute, AdvText value, const char *given);
 
 #endif

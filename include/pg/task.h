@@ -12,6 +12,7 @@
 
 #include "core/attack.h"
 #include "core/train.h"
+#include "pg/compat.h"
 
 typedef enum AdvpgMissing
 {
@@ -179,7 +180,7 @@ extern Jsonb *advpg_train_task_write(const AdvpgTrainTask *task);
 extern char *advpg_task_text(Jsonb *task, const char *key);
 
 /* Report a value of a key that no range can tell (22023): task key "key" format... */
-extern void advpg_task_invalid(const char *key, const char *format, ...) pg_attribute_printf(2, 3)
-	pg_attribute_noreturn();
+pg_noreturn extern void advpg_task_invalid(const char *key, const char *format, ...)
+	pg_attribute_printf(2, 3);
 
 #endif

@@ -264,7 +264,7 @@ advfair_weights(PG_FUNCTION_ARGS)
 
 /* ---- build ---- */
 
-static void invalid(const char *key, const char *what) pg_attribute_noreturn();
+pg_noreturn static void invalid(const char *key, const char *what);
 
 static void
 invalid(const char *key, const char *what)
