@@ -39,8 +39,9 @@ REGRESS      = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 EXTRA_CLEAN  = build results regression.diffs regression.out
 
-# PostgreSQL's own flags ask for C90-style declarations; this code is C11.
-WARNINGS = -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+# PostgreSQL's own flags ask for C90-style declarations; this code is C11. A function that is not declared, because its header is missing in
+# some version of PostgreSQL, would be taken for one of int.
+WARNINGS = -Werror=implicit-function-declaration -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
            -Wno-declaration-after-statement $(if $(filter 1,$(WERROR)),-Werror)
 OPTFLAGS ?=
 

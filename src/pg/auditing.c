@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "executor/spi.h"
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 #include "pg/advpg.h"
@@ -520,6 +521,22 @@ run(Auditing *a)
 		attribute_figures(a, &a->attributes[k]);
 }
 
+/* What is changed between setting a jump's target and an error may be lost: here there is nothing but a pointer. */
+static void
+run_in_sight(Auditing *a)
+{
+	advpg_progress_begin(a->task->model_a ? "compare" : "audit", linitial(a->task->models));
+	PG_TRY();
+	{
+		run(a);
+	}
+	PG_FINALLY();
+	{
+		advpg_progress_end();
+	}
+	PG_END_TRY();
+}
+
 AdvpgAudit *
 advpg_audit(Oid schema, const AdvpgAuditTask *task)
 {
@@ -542,16 +559,7 @@ advpg_audit_models(Oid schema, const AdvpgAuditTask *task, const AdvpgEntry **en
 	a.audit = palloc0(sizeof(AdvpgAudit));
 	SPI_connect();
 	MemoryContextSwitchTo(context);
-	advpg_progress_begin(task->model_a ? "compare" : "audit", linitial(task->models));
-	PG_TRY();
-	{
-		run(&a);
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
+	run_in_sight(&a);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return a.audit;

@@ -8,6 +8,7 @@
 
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 #include "pg/advpg.h"
