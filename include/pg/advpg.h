@@ -21,17 +21,15 @@ extern int advpg_nice;                /* advfair.nice: added to the nice value o
 extern int advpg_instruction_set;     /* advfair.instruction_set: an AdvIsa, the widest that may be used */
 extern int advpg_workers;             /* advfair.workers: 0 means one for each processor */
 extern int advpg_max_memory;          /* advfair.max_memory, in kB */
+extern int advpg_max_workers;         /* advfair.max_workers: 0 means no limit but max_worker_processes */
 extern bool advpg_verbose;            /* advfair.verbose */
 extern void advpg_guc_init(void);
 
-/* How many compute workers to ask for when the caller did not say (0) or did. */
+/* How many compute workers to ask for when the caller did not say (0) or did; at most advfair.max_workers. */
 extern int advpg_wanted_workers(int requested);
 
 /* errors.c: raise a core error as an SQL error; prefix, when not NULL, precedes the message (as in "row 7: "). */
 pg_noreturn extern void advpg_raise(const AdvError *err, const char *prefix);
-
-/* errors.c: refuse an operation that would need more than advfair.max_memory; what says for what. */
-extern void advpg_check_memory(size_t bytes, const char *what);
 
 /* errors.c: the core's allocator over a memory context. */
 extern AdvAllocator advpg_allocator(MemoryContext context);

@@ -141,7 +141,6 @@ enum
 typedef struct AdvpgRun
 {
 	shm_toc_estimator estimator;
-	size_t bytes; /* of the rows the run works on, for the limit on memory */
 	dsm_segment *segment;
 	shm_toc *toc;
 	AdvpgShared *shared;

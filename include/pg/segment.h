@@ -1,6 +1,6 @@
 /*
  * segment.h
- *		Dynamic shared memory with an error message that helps.
+ *		Dynamic shared memory: within advfair.max_memory, and with an error message that helps.
  */
 #ifndef ADVPG_SEGMENT_H
 #define ADVPG_SEGMENT_H
@@ -9,8 +9,14 @@
 
 #include "storage/dsm.h"
 
-/* dsm_create, with a hint where the operating system has no room (53200) or PostgreSQL no slot (53400). */
-extern dsm_segment *advpg_segment_create(size_t size);
+/*
+ * dsm_create, refused when this process would then hold more than advfair.max_memory (53400; what says for what), and with a hint where the
+ * operating system has no room (53200) or PostgreSQL no slot (53400).
+ */
+extern dsm_segment *advpg_segment_create(size_t size, const char *what);
+
+/* The same refusal before any of it is taken: for an operation that will need so many bytes beside those it holds. */
+extern void advpg_check_memory(size_t bytes, const char *what);
 
 /* Have all of a segment mapped at once, where the operating system can: a fault for each page costs more than copying it. */
 extern void advpg_segment_map(dsm_segment *segment, bool write);

@@ -10,7 +10,6 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-#include "pg/advpg.h"
 #include "pg/segment.h"
 
 #define CHUNK_BYTES (16 * 1024 * 1024) /* of shared memory, or the size of one row if that is more */
@@ -30,8 +29,7 @@ advpg_load_flush(AdvpgLoad *load)
 
 	if (load->buffered == 0)
 		return;
-	advpg_check_memory(rows->bytes + bytes, "the rows");
-	segment = advpg_segment_create(bytes);
+	segment = advpg_segment_create(bytes, "the rows");
 	memcpy(dsm_segment_address(segment), load->buffer, bytes);
 	rows->segments = rows->segments ? repalloc(rows->segments, sizeof(dsm_segment *) * (rows->n_chunks + 1))
 									: MemoryContextAlloc(load->context, sizeof(dsm_segment *));
@@ -97,6 +95,7 @@ advpg_rows_dataset(const AdvpgRows *rows)
 AdvpgRows *
 advpg_rows_floats(size_t n, AdvShape shape)
 {
+	const char *what = "the adversarial examples";
 	AdvpgRows *rows = palloc0(sizeof(AdvpgRows));
 	AdvField *field = palloc(sizeof(AdvField));
 
@@ -109,11 +108,11 @@ advpg_rows_floats(size_t n, AdvShape shape)
 	rows->layout.row_bytes = adv_layout_row_bytes(field, 1);
 	rows->rows_per_chunk = rows_per_chunk(rows->layout.row_bytes);
 	rows->bytes = mul_size(n, rows->layout.row_bytes);
-	advpg_check_memory(rows->bytes, "the adversarial examples");
+	advpg_check_memory(rows->bytes, what);
 	rows->segments = palloc(sizeof(dsm_segment *) * (n / rows->rows_per_chunk + 1));
 	for (size_t first = 0; first < n; first += rows->rows_per_chunk)
 		rows->segments[rows->n_chunks++] =
-			advpg_segment_create(Min(n - first, rows->rows_per_chunk) * rows->layout.row_bytes);
+			advpg_segment_create(Min(n - first, rows->rows_per_chunk) * rows->layout.row_bytes, what);
 	return rows;
 }
 
@@ -147,7 +146,8 @@ advpg_rows_keep_held(AdvpgRows *rows)
 		size_t place = i % rows->rows_per_chunk;
 
 		if (place == 0)
-			segments[n_segments++] = advpg_segment_create(Min(n - i, rows->rows_per_chunk) * row_bytes);
+			segments[n_segments++] =
+				advpg_segment_create(Min(n - i, rows->rows_per_chunk) * row_bytes, "the rows");
 		memcpy((char *) dsm_segment_address(segments[n_segments - 1]) + place * row_bytes,
 			   adv_dataset_row(&all, rows->held[i]), row_bytes);
 	}

@@ -44,7 +44,6 @@ advpg_run_estimate_rows(AdvpgRun *run, const AdvpgRows *rows)
 	advpg_run_estimate(run, rows->n_chunks, sizeof(dsm_handle));
 	if (rows->label)
 		advpg_run_estimate(run, rows->n, sizeof(int32_t));
-	run->bytes = add_size(run->bytes, rows->bytes);
 }
 
 /* When the leader lets go of the segment, for whatever reason, nobody waits for the workers any more. */
@@ -60,8 +59,7 @@ advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what)
 	size_t size = shm_toc_estimate(&run->estimator);
 	AdvpgShared *shared;
 
-	advpg_check_memory(add_size(size, run->bytes), what);
-	run->segment = advpg_segment_create(size);
+	run->segment = advpg_segment_create(size, what);
 	run->toc = shm_toc_create(ADVPG_SHARED_MAGIC, dsm_segment_address(run->segment), size);
 	run->shared = shared = advpg_run_put(run, ADVPG_KEY_SHARED, NULL, 1, sizeof(AdvpgShared));
 	shared->kind = kind;

@@ -1,6 +1,6 @@
 /*
  * errors.c
- *		Core outcomes as SQL errors, and the limit on memory.
+ *		Core outcomes as SQL errors, and memory for the core.
  */
 #include "pg/advpg.h"
 
@@ -38,16 +38,6 @@ advpg_raise(const AdvError *err, const char *prefix)
 			err->detail[0] ? errdetail_internal("%s", err->detail) : 0,
 			err->hint[0] ? errhint("%s", err->hint) : 0);
 	pg_unreachable();
-}
-
-void
-advpg_check_memory(size_t bytes, const char *what)
-{
-	if (bytes / 1024 > (size_t) advpg_max_memory)
-		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				errmsg("%s would need %zu MB of shared memory, more than advfair.max_memory (%d MB)", what,
-					   bytes / (1024 * 1024) + 1, advpg_max_memory / 1024),
-				errhint("Use fewer rows, features or a smaller network, or increase advfair.max_memory."));
 }
 
 static void *

@@ -20,6 +20,7 @@ int advpg_instruction_set = ADV_ISA_AMX;
 int advpg_max_jobs = 2;
 int advpg_nice = 0;
 int advpg_max_memory = DEFAULT_MEMORY_KB;
+int advpg_max_workers = 0;
 bool advpg_verbose = false;
 int advpg_workers = 0;
 
@@ -54,6 +55,9 @@ advpg_guc_init(void)
 							"Most shared memory one operation may use for rows, weights and results.", NULL,
 							&advpg_max_memory, DEFAULT_MEMORY_KB, MIN_MEMORY_KB, INT_MAX, PGC_SUSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("advfair.max_workers",
+							"Most compute workers one operation gets, whatever it asks for; 0 sets no limit.",
+							NULL, &advpg_max_workers, 0, 0, MAX_WORKERS, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.nice",
 							"Lowers the priority of compute workers, as nice does; 0 leaves it as it is.",
 							NULL, &advpg_nice, 0, 0, 19, PGC_SUSET, 0, NULL, NULL, NULL);
@@ -68,12 +72,10 @@ advpg_guc_init(void)
 int
 advpg_wanted_workers(int requested)
 {
-	long processors;
+	long wanted = requested > 0       ? requested
+				  : advpg_workers > 0 ? advpg_workers
+									  : sysconf(_SC_NPROCESSORS_ONLN);
+	int most = advpg_max_workers > 0 ? advpg_max_workers : MAX_WORKERS;
 
-	if (requested > 0)
-		return requested;
-	if (advpg_workers > 0)
-		return advpg_workers;
-	processors = sysconf(_SC_NPROCESSORS_ONLN);
-	return Max(1, Min(processors, MAX_WORKERS));
+	return Max(1, Min(wanted, most));
 }

@@ -26,6 +26,7 @@
 #include "pg/keeper.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
+#include "pg/segment.h"
 #include "pg/training.h"
 
 /* The models of a run: which row each leaves out, which seed it has. */

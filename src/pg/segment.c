@@ -1,12 +1,17 @@
 /*
  * segment.c
- *		Dynamic shared memory with an error message that helps.
+ *		Dynamic shared memory: within advfair.max_memory, and with an error message that helps.
  */
 #include "pg/segment.h"
 
 #include <sys/mman.h>
 
+#include "storage/shmem.h"
+
+#include "pg/advpg.h"
 #include "pg/job.h"
+
+static size_t held = 0; /* bytes of all segments this process has created and not let go of */
 
 void
 advpg_segment_map(dsm_segment *segment, bool write)
@@ -17,12 +22,36 @@ advpg_segment_map(dsm_segment *segment, bool write)
 #endif
 }
 
+void
+advpg_check_memory(size_t bytes, const char *what)
+{
+	size_t total = add_size(held, bytes);
+
+	if (total / 1024 > (size_t) advpg_max_memory)
+		ereport(
+			ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			errmsg("%s would need %zu MB of shared memory, more than advfair.max_memory (%d MB)", what,
+				   total / (1024 * 1024) + 1, advpg_max_memory / 1024),
+			held > 0 ? errdetail("This includes %zu MB that the operation holds already.",
+								 held / (1024 * 1024) + 1)
+					 : 0,
+			errhint(
+				"Use fewer rows, features or models, or a smaller network, or increase advfair.max_memory."));
+}
+
+static void
+let_go(dsm_segment *segment, Datum size)
+{
+	held -= DatumGetUInt64(size);
+}
+
 dsm_segment *
-advpg_segment_create(size_t size)
+advpg_segment_create(size_t size, const char *what)
 {
 	MemoryContext context = CurrentMemoryContext;
 	dsm_segment *volatile segment = NULL;
 
+	advpg_check_memory(size, what);
 	PG_TRY();
 	{
 		segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
@@ -45,6 +74,8 @@ advpg_segment_create(size_t size)
 		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				errmsg("no slot is free for %zu bytes of dynamic shared memory", size),
 				errhint("Slots grow with max_connections; run fewer operations at once."));
+	on_dsm_detach(segment, let_go, UInt64GetDatum(size));
+	held += size;
 	if (advpg_in_job())
 		dsm_pin_mapping(segment); /* it outlives the transaction that reads the rows */
 	advpg_segment_map(segment, true);

@@ -29,6 +29,7 @@
 #include "pg/json.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
+#include "pg/segment.h"
 
 #define TRADES_BETA     6      /* Zhang et al. 2019 */
 #define FAST_VALIDATION "0.02" /* method fast watches rows it does not train on */

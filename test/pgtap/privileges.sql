@@ -236,6 +236,7 @@ SELECT matches(pg_temp.trapped('SELECT 1 + 1'), 'trap: \+', 'the traps work');
 SELECT is(pg_temp.trapped('SELECT * FROM ' || call), NULL, name || ' falls into no trap') FROM honest;
 SELECT throws_ok('SET advfair.max_memory = 0', '42501', NULL, 'what protects the server is not for everybody to change');
 SELECT throws_ok('SET advfair.nice = 0', '42501', NULL, 'nor what protects others');
+SELECT throws_ok('SET advfair.max_workers = 0', '42501', NULL, 'by no means');
 RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;

@@ -49,6 +49,20 @@ sub limited
 	return $told;
 }
 
+# advfair.max_memory holds for all that an operation has at a time
+my $audit = q{"data": "crowd", "protected": ["sex"], "replicates": 10};
+$node->safe_psql('postgres', q{SELECT advfair_train('n', 'people', 'income', epochs => 1)});
+my $models = join ', ', ('"m"', '"n"') x 5;
+is($node->safe_psql('postgres', q{SET advfair.max_memory = '2MB'; SELECT count(*) > 0 FROM advfair_audit(array_fill('m'::text, '{10}'), 'crowd', protected => '{sex}', replicates => 10)}), 't',
+	'an audit of ten models has the rows of one at a time');
+$node->safe_psql('postgres', qq{SET advfair.max_memory = '2MB';
+	SELECT advfair_submit('{"kind": "audit", "models": [$models], $audit, "into": "audited"}', max_attempts => 1);
+	SELECT advfair_submit('{"kind": "audit", "models": ["m", "n"], $audit, "into": "audited"}', max_attempts => 1);
+	CALL advfair_run_jobs()});
+is($node->safe_psql('postgres', q{SELECT state, sqlstate, message ~ 'the rows would need 3 MB of shared memory, more than advfair.max_memory \\(2 MB\\)' FROM advfair_job ORDER BY job}),
+	"failed|53400|t\nsucceeded||", 'as a job it has those of all, within the same limit') or diag $node->safe_psql('postgres', 'SELECT state, message FROM advfair_job');
+$node->safe_psql('postgres', q{DELETE FROM advfair_model WHERE name = 'n'});
+
 SKIP:
 {
 	skip 'prlimit is not installed', 15 unless grep { -x "$_/prlimit" } split /:/, $ENV{PATH};

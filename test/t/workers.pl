@@ -54,6 +54,19 @@ for my $nice (0, 7)
 	$psql->finish;
 }
 
+# ---- an administrator's limit ----
+
+for my $asked ('SET advfair.workers = 4; ', '')
+{
+	my $stderr;
+	my $more = $asked ? '' : ', workers => 4';
+	my $psql = start_psql($node, "SET advfair.max_workers = 2; ${asked}SELECT advfair_train('capped', 'crowd', 'income', epochs => 100000$more)", \$stderr);
+	$node->poll_query_until('postgres', q{SELECT phase = 'computing' AND done > 0 FROM advfair_progress});
+	is(scalar(() = workers($node)), 2, 'with advfair.max_workers = 2 there are no more, asked for by ' . ($asked ? 'setting' : 'argument'));
+	$node->safe_psql('postgres', 'SELECT pg_cancel_backend(pid) FROM advfair_progress');
+	$psql->finish;
+}
+
 # ---- determinism ----
 
 my %task = (
