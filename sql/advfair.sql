@@ -1,32 +1,15 @@
+
 /*
  * advfair.sql
- *		What CREATE EXTENSION advfair makes, in the order a reader meets it: tables, training, models as values, prediction by row and
- *		by data set, scores, aggregates, and what tells about the running system. What came with 1.1 follows in files of its own.
+ *		What can be replaced as a whole, in the order a reader meets it: training, models as values, prediction by row and by data set,
+ *		scores, aggregates, and what tells about the running system. Retraining, jobs, charts and reports follow in files of their own;
+ *		the tables are made by steps/.
  *
  * SQL bodies are in the standard form (RETURN, BEGIN ATOMIC): names in them are resolved here, once, so that the
- * caller's search_path means nothing to them.
+ * caller's search_path means nothing to them. begin.sql sees to it that they mean what is written.
  */
 
--- complain if script is sourced in psql, rather than via CREATE EXTENSION
-\echo Use "CREATE EXTENSION advfair" to load this file. \quit
-
 -- Registry ----------------------------------------------------------------------------------------------------------
-
-CREATE TABLE advfair_model (
-	model_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-	name text NOT NULL CHECK (name <> '' AND position('@' IN name) = 0),
-	version int NOT NULL CHECK (version > 0),
-	owner name NOT NULL DEFAULT current_user,
-	created_at timestamptz NOT NULL DEFAULT now(),
-	task jsonb NOT NULL,
-	data_digest text NOT NULL,
-	metrics jsonb NOT NULL,
-	model bytea NOT NULL,
-	promoted_at timestamptz DEFAULT clock_timestamp(),
-	UNIQUE (owner, name, version)
-);
--- Weights do not compress, and a row that uses a model should not pay for trying.
-ALTER TABLE advfair_model ALTER COLUMN model SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE advfair_model IS 'trained models; training adds a version and never overwrites one';
 COMMENT ON COLUMN advfair_model.model_id IS 'identifier that is the same on every server the row is copied to';
@@ -40,17 +23,6 @@ COMMENT ON COLUMN advfair_model.metrics IS 'rows, examples, loss and accuracy of
 COMMENT ON COLUMN advfair_model.promoted_at IS 'when the plain name began to mean this version; NULL: never';
 COMMENT ON COLUMN advfair_model.model IS 'the model as a value: architecture, classes, encoder and weights';
 
-CREATE TABLE advfair_curve (
-	model_id uuid NOT NULL REFERENCES advfair_model ON DELETE CASCADE,
-	epoch int NOT NULL,
-	loss float8 NOT NULL,
-	accuracy float8 NOT NULL,
-	validation_loss float8,
-	validation_accuracy float8,
-	seconds float8 NOT NULL,
-	PRIMARY KEY (model_id, epoch)
-);
-
 COMMENT ON TABLE advfair_curve IS 'learning curves: one row for each epoch of each model';
 COMMENT ON COLUMN advfair_curve.model_id IS 'the model';
 COMMENT ON COLUMN advfair_curve.epoch IS 'counts from 1';
@@ -60,33 +32,28 @@ COMMENT ON COLUMN advfair_curve.validation_loss IS 'mean cross-entropy on the va
 COMMENT ON COLUMN advfair_curve.validation_accuracy IS 'accuracy on the validation rows after the epoch, NULL without any';
 COMMENT ON COLUMN advfair_curve.seconds IS 'wall time of the epoch';
 
-CREATE FUNCTION advfair_owns(owner name) RETURNS boolean
+CREATE OR REPLACE FUNCTION advfair_owns(owner name) RETURNS boolean
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	RETURN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = owner AND pg_catalog.pg_has_role(r.oid, 'USAGE'));
 COMMENT ON FUNCTION advfair_owns(name) IS 'whether the current role has the privileges of this role; false when there is none of the name';
 
-ALTER TABLE advfair_model ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS advfair_model_owner ON advfair_model;
 CREATE POLICY advfair_model_owner ON advfair_model USING (advfair_owns(owner)) WITH CHECK (advfair_owns(owner));
 COMMENT ON POLICY advfair_model_owner ON advfair_model IS 'a model is its owner''s and the owner''s members''';
-ALTER TABLE advfair_curve ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS advfair_curve_owner ON advfair_curve;
 CREATE POLICY advfair_curve_owner ON advfair_curve
 	USING (EXISTS (SELECT FROM advfair_model m WHERE m.model_id = advfair_curve.model_id));
 COMMENT ON POLICY advfair_curve_owner ON advfair_curve IS 'a curve is visible to whoever sees its model';
-GRANT SELECT, INSERT, UPDATE, DELETE ON advfair_model, advfair_curve TO PUBLIC;
-
-SELECT pg_catalog.pg_extension_config_dump('advfair_model', '');
-SELECT pg_catalog.pg_extension_config_dump('advfair_curve', '');
 
 -- Making models -----------------------------------------------------------------------------------------------------
 
-CREATE TYPE advfair_trained AS (model text, version int, epochs int, loss float8, accuracy float8, seconds float8);
 COMMENT ON TYPE advfair_trained IS 'what a training made: model and version, with loss and accuracy of the last epoch';
 
-CREATE FUNCTION advfair_run(task jsonb) RETURNS advfair_trained
+CREATE OR REPLACE FUNCTION advfair_run(task jsonb) RETURNS advfair_trained
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_run(jsonb) IS 'run a training task and store its model as a new version';
 
-CREATE FUNCTION advfair_train(model text, data text, label text, features text[] DEFAULT NULL, exclude text[] DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_train(model text, data text, label text, features text[] DEFAULT NULL, exclude text[] DEFAULT NULL,
 		id text DEFAULT NULL, arch text DEFAULT NULL, input_shape int[] DEFAULT NULL, encoding text DEFAULT NULL,
 		scale boolean DEFAULT NULL, oversample text DEFAULT NULL, missing text DEFAULT NULL, unseen text DEFAULT NULL,
 		optimizer text DEFAULT NULL, learning_rate float8 DEFAULT NULL, momentum float8 DEFAULT NULL,
@@ -102,7 +69,7 @@ COMMENT ON FUNCTION advfair_train(text, text, text, text[], text[], text, text, 
 	float8, float8, float8, text, int, int, text, bigint, int)
 	IS 'train a classifier on a relation or query and store it as a new version of a model';
 
-CREATE FUNCTION advfair_adv_train(model text, data text, label text, source text DEFAULT NULL, method text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_adv_train(model text, data text, label text, source text DEFAULT NULL, method text DEFAULT NULL,
 		norm text DEFAULT NULL, eps anycompatible DEFAULT NULL::float8, alpha float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL,
 		feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL,
@@ -118,53 +85,53 @@ COMMENT ON FUNCTION advfair_adv_train(text, text, text, text, text, text, anycom
 	float8, float8, float8, text, int, int, text, bigint, int)
 	IS 'train a robust classifier: method merged (the paper''s), pgd, trades or fast; store it as a new version of a model';
 
-CREATE FUNCTION advfair_fit(task jsonb) RETURNS bytea
+CREATE OR REPLACE FUNCTION advfair_fit(task jsonb) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_fit(jsonb) IS 'train as a task says and return the model itself, without the registry';
 
 -- Models as values --------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_get(model text) RETURNS bytea
+CREATE OR REPLACE FUNCTION advfair_get(model text) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION advfair_get(text) IS 'a model of the registry by name (the version promoted last) or name@version';
 
-CREATE FUNCTION advfair_describe(model bytea) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_describe(model bytea) RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION advfair_describe(bytea) IS 'what a model is: architecture, classes, encoder, sizes';
 
-CREATE FUNCTION advfair_weights(model bytea)
+CREATE OR REPLACE FUNCTION advfair_weights(model bytea)
 	RETURNS TABLE (layer int, parameter text, shape int[], weights real[])
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 10;
 COMMENT ON FUNCTION advfair_weights(bytea) IS 'a model''s parameters in network order; dense (out, in), conv (filters, channels, h, w), row-major';
 
-CREATE FUNCTION advfair_build(task jsonb, weights real[]) RETURNS bytea
+CREATE OR REPLACE FUNCTION advfair_build(task jsonb, weights real[]) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION advfair_build(jsonb, real[]) IS 'a model from a description (as advfair_describe gives it) and all its parameters in network order';
 
-CREATE FUNCTION advfair_decode(model bytea, x real[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_decode(model bytea, x real[]) RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION advfair_decode(bytea, real[])
 	IS 'an encoded input in terms of the model''s columns: numbers, texts, arrays; categories it lies between with their weights';
 
 -- Prediction, one row at a time ---------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_predict(model bytea, "row" record) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_predict(model bytea, "row" record) RETURNS text
 	AS 'MODULE_PATHNAME', 'advfair_predict_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
-CREATE FUNCTION advfair_predict(model bytea, x real[]) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_predict(model bytea, x real[]) RETURNS text
 	AS 'MODULE_PATHNAME', 'advfair_predict_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
-CREATE FUNCTION advfair_predict(model bytea, image bytea) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_predict(model bytea, image bytea) RETURNS text
 	AS 'MODULE_PATHNAME', 'advfair_predict_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
-CREATE FUNCTION advfair_proba(model bytea, "row" record) RETURNS real[]
+CREATE OR REPLACE FUNCTION advfair_proba(model bytea, "row" record) RETURNS real[]
 	AS 'MODULE_PATHNAME', 'advfair_proba_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
-CREATE FUNCTION advfair_proba(model bytea, x real[]) RETURNS real[]
+CREATE OR REPLACE FUNCTION advfair_proba(model bytea, x real[]) RETURNS real[]
 	AS 'MODULE_PATHNAME', 'advfair_proba_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
-CREATE FUNCTION advfair_proba(model bytea, image bytea) RETURNS real[]
+CREATE OR REPLACE FUNCTION advfair_proba(model bytea, image bytea) RETURNS real[]
 	AS 'MODULE_PATHNAME', 'advfair_proba_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
-CREATE FUNCTION advfair_confidence(model bytea, "row" record, class text) RETURNS float8
+CREATE OR REPLACE FUNCTION advfair_confidence(model bytea, "row" record, class text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'advfair_confidence_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
-CREATE FUNCTION advfair_confidence(model bytea, x real[], class text) RETURNS float8
+CREATE OR REPLACE FUNCTION advfair_confidence(model bytea, x real[], class text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'advfair_confidence_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
-CREATE FUNCTION advfair_confidence(model bytea, image bytea, class text) RETURNS float8
+CREATE OR REPLACE FUNCTION advfair_confidence(model bytea, image bytea, class text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'advfair_confidence_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 
 COMMENT ON FUNCTION advfair_predict(bytea, record) IS 'class of a row; columns are found by name';
@@ -183,10 +150,10 @@ COMMENT ON FUNCTION advfair_confidence(bytea, bytea, text) IS 'probability of on
  * Results carry the id of each row. Its type is bigint, or that of key, which is what allows joins without casts. These are two
  * functions because a result type cannot follow from an argument's default.
  */
-CREATE FUNCTION advfair_predict(model text, data text, workers int DEFAULT NULL)
+CREATE OR REPLACE FUNCTION advfair_predict(model text, data text, workers int DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, confidence real, probabilities real[])
 	AS 'MODULE_PATHNAME', 'advfair_predict_data' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 100000;
-CREATE FUNCTION advfair_predict(model text, data text, key anyelement, workers int DEFAULT NULL)
+CREATE OR REPLACE FUNCTION advfair_predict(model text, data text, key anyelement, workers int DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, prediction text, confidence real, probabilities real[])
 	AS 'MODULE_PATHNAME', 'advfair_predict_data_key' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 100000;
 COMMENT ON FUNCTION advfair_predict(text, text, int)
@@ -202,14 +169,14 @@ COMMENT ON FUNCTION advfair_predict(text, text, anyelement, int)
  * As with advfair_predict, each function comes without and with key. PostgreSQL finds the type of the ids by the place at which key
  * stands in a call, even where it is named, so key must be written right after the arguments that are required.
  */
-CREATE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean,
 		linf float8, l2 float8, loss float8, x real[])
 	AS 'MODULE_PATHNAME', 'advfair_pgd' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
-CREATE FUNCTION advfair_pgd(model text, data text, eps anycompatible, key anyelement, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_pgd(model text, data text, eps anycompatible, key anyelement, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
@@ -223,13 +190,13 @@ COMMENT ON FUNCTION advfair_pgd(text, text, anycompatible, anyelement, float8, i
 	float8, float8, boolean, bigint, int)
 	IS 'adversarial examples by projected gradient descent, one for each row, and what the model makes of them; id has the type of key';
 
-CREATE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean,
 		linf float8, l2 float8, loss float8, x real[])
 	AS 'MODULE_PATHNAME', 'advfair_fgsm' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
-CREATE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, key anyelement, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, key anyelement, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, prediction text, adversarial text, success boolean,
@@ -240,13 +207,13 @@ COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, text, text, text, te
 COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, anyelement, text, text, text, text[], boolean, text, float8, float8, int)
 	IS 'adversarial examples by one gradient step of size eps, one for each row, and what the model makes of them; id has the type of key';
 
-CREATE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, eps float8, censored boolean)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
-CREATE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, key anyelement, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, key anyelement, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
@@ -261,51 +228,39 @@ COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, anyelement, tex
 
 -- Scores ------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_class_accuracy(model text, data text, workers int DEFAULT NULL)
+CREATE OR REPLACE FUNCTION advfair_class_accuracy(model text, data text, workers int DEFAULT NULL)
 	RETURNS TABLE (class text, accuracy float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 100000;
 COMMENT ON FUNCTION advfair_class_accuracy(text, text, int)
 	IS 'accuracy of a model on each class of a data set, with its number of rows; NULL for a class without rows';
 
 /* With mode 'intervene' each group is all rows, predicted with the attribute set to the group's value; with 'subset', the rows that have it. */
-CREATE FUNCTION advfair_group_confidence(model text, data text, attribute text, class text, given text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_group_confidence(model text, data text, attribute text, class text, given text DEFAULT NULL,
 		mode text DEFAULT 'subset', workers int DEFAULT NULL)
 	RETURNS TABLE (grp text, confidence float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 100000;
 COMMENT ON FUNCTION advfair_group_confidence(text, text, text, text, text, text, int)
 	IS 'mean probability of a class for each value of an attribute, of the rows that have it or (mode ''intervene'') of all rows with it set, over all labels or those given';
 
-CREATE FUNCTION advfair_eou(model text, data text, attribute text, class text, given text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_eou(model text, data text, attribute text, class text, given text DEFAULT NULL,
 		mode text DEFAULT 'subset', workers int DEFAULT NULL) RETURNS float8
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION advfair_eou(text, text, text, text, text, text, int)
 	IS 'equalized-odds unfairness: largest difference between two values of an attribute in the mean probability of a class';
 
-/*
- * advfair_cau(model, data) and the aggregate advfair_cau(label, prediction) share a name and a number of arguments. What
- * tells them apart is the type of data: literals resolve to the function, columns (which are text, not advfair_data)
- * to the aggregate.
- */
-CREATE TYPE advfair_data;
-CREATE FUNCTION advfair_data_in(cstring) RETURNS advfair_data AS 'textin' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION advfair_data_out(advfair_data) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-CREATE TYPE advfair_data (INPUT = advfair_data_in, OUTPUT = advfair_data_out, LIKE = text, CATEGORY = 'S');
-CREATE CAST (text AS advfair_data) WITHOUT FUNCTION AS ASSIGNMENT;
-CREATE CAST (advfair_data AS text) WITHOUT FUNCTION AS ASSIGNMENT;
 COMMENT ON TYPE advfair_data IS 'a data set: the name of a relation, or a query';
 COMMENT ON FUNCTION advfair_data_in(cstring) IS 'I/O';
 COMMENT ON FUNCTION advfair_data_out(advfair_data) IS 'I/O';
 COMMENT ON CAST (text AS advfair_data) IS 'a relation''s name or a query as a data set';
 COMMENT ON CAST (advfair_data AS text) IS 'a data set as its relation''s name or query';
 
-CREATE FUNCTION advfair_cau(model text, data advfair_data, workers int DEFAULT NULL) RETURNS float8
+CREATE OR REPLACE FUNCTION advfair_cau(model text, data advfair_data, workers int DEFAULT NULL) RETURNS float8
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	RETURN (SELECT pg_catalog.max(a.accuracy) - pg_catalog.min(a.accuracy)
 		FROM advfair_class_accuracy(model, data::text, workers) a);
 COMMENT ON FUNCTION advfair_cau(text, advfair_data, int)
 	IS 'class-wise accuracy unfairness: largest difference between the accuracies of two classes';
 
-CREATE TYPE advfair_class_success AS (eps float8, class text, success_rate float8, accuracy float8, n bigint);
 COMMENT ON TYPE advfair_class_success IS 'what advfair_class_robustness returns';
 COMMENT ON COLUMN advfair_class_success.eps IS 'bound of the perturbation';
 COMMENT ON COLUMN advfair_class_success.class IS 'the class';
@@ -313,7 +268,7 @@ COMMENT ON COLUMN advfair_class_success.success_rate IS 'share of its rows on wh
 COMMENT ON COLUMN advfair_class_success.accuracy IS 'share of its rows classified correctly under attack';
 COMMENT ON COLUMN advfair_class_success.n IS 'its rows';
 
-CREATE FUNCTION advfair_class_robustness(model text, data text, eps float8[], denominator text DEFAULT NULL, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_class_robustness(model text, data text, eps float8[], denominator text DEFAULT NULL, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
@@ -323,7 +278,7 @@ COMMENT ON FUNCTION advfair_class_robustness(text, text, float8[], text, float8,
 	float8, float8, boolean, bigint, int)
 	IS 'success rate of an attack on each class at each eps, over all rows or, with denominator => ''correct'', those correct when clean';
 
-CREATE FUNCTION advfair_class_least_eps(model text, data text, eps_max anycompatible DEFAULT NULL::float8, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_class_least_eps(model text, data text, eps_max anycompatible DEFAULT NULL::float8, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
@@ -337,7 +292,7 @@ COMMENT ON FUNCTION advfair_class_least_eps(text, text, anycompatible, text, flo
  * With eps CRU_s at eps, without CRU_eps: eps_max, mode, step and tol are for the latter alone, denominator, alpha and craft_on for the
  * former.
  */
-CREATE FUNCTION advfair_cru(model text, data text, eps float8 DEFAULT NULL, eps_max float8 DEFAULT NULL, mode text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_cru(model text, data text, eps float8 DEFAULT NULL, eps_max float8 DEFAULT NULL, mode text DEFAULT NULL,
 		step float8 DEFAULT NULL, tol float8 DEFAULT NULL, denominator text DEFAULT NULL, alpha float8 DEFAULT NULL,
 		steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
@@ -356,7 +311,7 @@ COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8
  * more, over the rows whose label is given. Rows come model after model, metrics and eps in the order above and as listed, means
  * before their gap, classes in the model's order, values of attributes in the order of their bytes. alpha is for eps alone.
  */
-CREATE FUNCTION advfair_audit(models text[], data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_audit(models text[], data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
@@ -368,7 +323,7 @@ COMMENT ON FUNCTION advfair_audit(text[], text, float8[], text[], text, float8, 
 	float8, float8, bigint, int)
 	IS 'accuracy, robustness and fairness of models on a data set, by class and by group, with bootstrap intervals';
 
-CREATE FUNCTION advfair_compare(model_a text, model_b text, data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_compare(model_a text, model_b text, data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
@@ -382,31 +337,22 @@ COMMENT ON FUNCTION advfair_compare(text, text, text, float8[], text[], text, fl
 
 -- Leaving rows out -------------------------------------------------------------------------------------------------------
 
-/* Results of models that are trained while a run is not through yet. The run deletes them when it is. */
-CREATE TABLE advfair_luf_part (
-	digest text NOT NULL,
-	part bigint NOT NULL,
-	owner name NOT NULL DEFAULT current_user,
-	kept_at timestamptz NOT NULL DEFAULT now(),
-	change bytea NOT NULL,
-	PRIMARY KEY (digest, part, owner)
-);
 COMMENT ON TABLE advfair_luf_part IS 'what a leave-one-out run that was cancelled or failed has done; the same call again goes on from there';
 COMMENT ON COLUMN advfair_luf_part.digest IS 'SHA-256 of the training task and of all rows: the run';
 COMMENT ON COLUMN advfair_luf_part.part IS 'key of the row left out, or the seed';
 COMMENT ON COLUMN advfair_luf_part.owner IS 'role that ran it';
 COMMENT ON COLUMN advfair_luf_part.kept_at IS 'when the model was kept; old rows that nobody will go on from may be deleted';
 COMMENT ON COLUMN advfair_luf_part.change IS 'float32 for each evaluation row: largest change of a probability, negative if the prediction changed';
-ALTER TABLE advfair_luf_part ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS advfair_luf_part_owner ON advfair_luf_part;
 CREATE POLICY advfair_luf_part_owner ON advfair_luf_part USING (advfair_owns(owner)) WITH CHECK (advfair_owns(owner));
 COMMENT ON POLICY advfair_luf_part_owner ON advfair_luf_part IS 'a run is its owner''s and the owner''s members''';
-GRANT SELECT, INSERT, DELETE ON advfair_luf_part TO PUBLIC;
 
-CREATE FUNCTION advfair_luf_rows(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_luf_rows(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
 		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, luf float8, changed bigint, left_out bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
-CREATE FUNCTION advfair_luf_rows(model text, data text, key anyelement, leave_out int DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_luf_rows(model text, data text, key anyelement, leave_out int DEFAULT NULL,
 		leave_out_ids text[] DEFAULT NULL, vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL,
 		seed bigint DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, prediction text, luf float8, changed bigint, left_out bigint)
@@ -416,7 +362,7 @@ COMMENT ON FUNCTION advfair_luf_rows(text, text, int, text[], boolean, boolean, 
 COMMENT ON FUNCTION advfair_luf_rows(text, text, anyelement, int, text[], boolean, boolean, bigint, int)
 	IS 'for each row: largest change of a probability over models trained without one row each, and how many of them change the prediction; id has the type of key';
 
-CREATE FUNCTION advfair_luf(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_luf(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
 		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS float8
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -426,7 +372,7 @@ COMMENT ON FUNCTION advfair_luf(text, text, int, text[], boolean, boolean, bigin
 	IS 'leave-one-out unfairness: mean over rows of the largest change of a probability when one training row is left out; with vary_seed, when only the seed changes';
 
 /* LUF_t = mean over rows of changed; LUF_l = mean over rows left out of the predictions that change: LUF_l left_out = LUF_t n. */
-CREATE FUNCTION advfair_luf_summary(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_luf_summary(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
 		baseline boolean DEFAULT true, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
 	RETURNS TABLE (luf float8, luf_t float8, luf_l float8, seed_luf float8, seed_luf_t float8, seed_luf_l float8,
 		excess_luf float8, left_out bigint, n bigint)
@@ -447,24 +393,24 @@ COMMENT ON FUNCTION advfair_luf_summary(text, text, int, text[], boolean, boolea
 
 -- The same scores over any join -----------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_gap_add(state bytea, value float8, grp text) RETURNS bytea
+CREATE OR REPLACE FUNCTION advfair_gap_add(state bytea, value float8, grp text) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION advfair_cau_add(state bytea, label "any", prediction "any") RETURNS bytea
+CREATE OR REPLACE FUNCTION advfair_cau_add(state bytea, label "any", prediction "any") RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
-CREATE FUNCTION advfair_gap_combine(state bytea, other bytea) RETURNS bytea
+CREATE OR REPLACE FUNCTION advfair_gap_combine(state bytea, other bytea) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION advfair_gap_final(state bytea) RETURNS float8
+CREATE OR REPLACE FUNCTION advfair_gap_final(state bytea) RETURNS float8
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION advfair_gap_add(bytea, float8, text) IS 'transition function of advfair_gap and advfair_eou';
 COMMENT ON FUNCTION advfair_cau_add(bytea, "any", "any") IS 'transition function of advfair_cau';
 COMMENT ON FUNCTION advfair_gap_combine(bytea, bytea) IS 'combine function of advfair_gap, advfair_cau and advfair_eou';
 COMMENT ON FUNCTION advfair_gap_final(bytea) IS 'final function of advfair_gap, advfair_cau and advfair_eou';
 
-CREATE AGGREGATE advfair_gap(value float8, grp text) (
+CREATE OR REPLACE AGGREGATE advfair_gap(value float8, grp text) (
 	SFUNC = advfair_gap_add, STYPE = bytea, COMBINEFUNC = advfair_gap_combine, FINALFUNC = advfair_gap_final, PARALLEL = SAFE);
-CREATE AGGREGATE advfair_cau(label "any", prediction "any") (
+CREATE OR REPLACE AGGREGATE advfair_cau(label "any", prediction "any") (
 	SFUNC = advfair_cau_add, STYPE = bytea, COMBINEFUNC = advfair_gap_combine, FINALFUNC = advfair_gap_final, PARALLEL = SAFE);
-CREATE AGGREGATE advfair_eou(confidence float8, attribute text) (
+CREATE OR REPLACE AGGREGATE advfair_eou(confidence float8, attribute text) (
 	SFUNC = advfair_gap_add, STYPE = bytea, COMBINEFUNC = advfair_gap_combine, FINALFUNC = advfair_gap_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE advfair_gap(float8, text) IS 'largest minus smallest group mean; rows with a NULL take no part';
 COMMENT ON AGGREGATE advfair_cau("any", "any")
@@ -476,7 +422,7 @@ COMMENT ON AGGREGATE advfair_eou(float8, text)
  * A value and its interval need all rows at hand, so this takes arrays: SELECT i.* FROM (SELECT array_agg(value) AS v,
  * array_agg(grp) AS g FROM ...) a, advfair_gap_interval(v, g) i.
  */
-CREATE FUNCTION advfair_gap_interval(value float8[], grp text[], level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
+CREATE OR REPLACE FUNCTION advfair_gap_interval(value float8[], grp text[], level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		seed bigint DEFAULT 0)
 	RETURNS TABLE (gap float8, ci_low float8, ci_high float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1 COST 1000000;
@@ -485,15 +431,15 @@ COMMENT ON FUNCTION advfair_gap_interval(float8[], text[], float8, int, bigint)
 
 -- The running system ----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_version() RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_version() RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_version() IS 'version of advfair, and the BLAS library, kernel and CPU features its compute workers use';
 
-CREATE FUNCTION advfair_progress_rows(OUT pid int, OUT task text, OUT model text, OUT phase text, OUT done bigint,
+CREATE OR REPLACE FUNCTION advfair_progress_rows(OUT pid int, OUT task text, OUT model text, OUT phase text, OUT done bigint,
 		OUT total bigint, OUT loss float8, OUT rate float8, OUT eta interval) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION advfair_progress_rows() IS 'rows of advfair_progress';
-CREATE VIEW advfair_progress AS SELECT * FROM advfair_progress_rows();
+CREATE OR REPLACE VIEW advfair_progress AS SELECT * FROM advfair_progress_rows();
 GRANT SELECT ON advfair_progress TO PUBLIC;
 COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other roles'' operations are NULL unless one may read all statistics';
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
@@ -508,7 +454,7 @@ COMMENT ON COLUMN advfair_progress.eta IS 'time left in this phase at that rate'
 
 -- Made-up data -----------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_make_census(n int, seed bigint DEFAULT 0)
+CREATE OR REPLACE FUNCTION advfair_make_census(n int, seed bigint DEFAULT 0)
 	RETURNS TABLE (person_id bigint, age int, education text, hours int, occupation text, sex text, race text, income text)
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 10000;
 COMMENT ON FUNCTION advfair_make_census(int, bigint)

@@ -1,15 +1,16 @@
+
 -- Charts --------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_model_id(model text) RETURNS uuid
+CREATE OR REPLACE FUNCTION advfair_model_id(model text) RETURNS uuid
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advfair_model_id(text) IS 'which row of advfair_model a name, or name@version, means now';
 
 -- Raises an error unless value is one of the choices.
-CREATE FUNCTION advfair_one_of(argument text, value text, VARIADIC choices text[]) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_one_of(argument text, value text, VARIADIC choices text[]) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION advfair_one_of(text, text, text[]) IS 'value, which must be one of the choices: for advfair_chart';
 
-CREATE FUNCTION advfair_given(argument text, value anyelement) RETURNS anyelement
+CREATE OR REPLACE FUNCTION advfair_given(argument text, value anyelement) RETURNS anyelement
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION advfair_given(text, anyelement) IS 'value, which must not be NULL: for advfair_chart';
 
@@ -18,18 +19,18 @@ COMMENT ON FUNCTION advfair_given(text, anyelement) IS 'value, which must not be
  * a style of their own, so that a page may colour them as its text. A chart of several panels says so in usermeta, for a page to fit
  * them to its width.
  */
-CREATE FUNCTION advfair_chart_colors() RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_colors() RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#A6761D", "#332288", "#44AA99"]'::jsonb;
 COMMENT ON FUNCTION advfair_chart_colors() IS 'colours of charts, told apart also by the colour-blind';
 
-CREATE FUNCTION advfair_chart_field(field text, type text, title text, more jsonb DEFAULT '{}') RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_field(field text, type text, title text, more jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN jsonb_build_object('field', field, 'type', type, 'title', title) || more;
 COMMENT ON FUNCTION advfair_chart_field(text, text, text, jsonb) IS 'encoding of a field of a chart';
 
 -- Colours of what a legend names, none for a single one.
-CREATE FUNCTION advfair_chart_color(field text, names text[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_color(field text, names text[]) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN advfair_chart_field(field, 'nominal', NULL, jsonb_build_object('sort', to_jsonb(names),
 		'scale', jsonb_build_object('domain', to_jsonb(names), 'range', advfair_chart_colors()),
@@ -37,7 +38,7 @@ CREATE FUNCTION advfair_chart_color(field text, names text[]) RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_color(text, text[]) IS 'encoding of a field as colour';
 
 -- Bars with intervals, models side by side. Rows: label, model, value, ci_low, ci_high, n.
-CREATE FUNCTION advfair_chart_bars(data jsonb, labels text[], models text[], title text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_bars(data jsonb, labels text[], models text[], title text) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN jsonb_build_object('data', jsonb_build_object('values', data),
 		'height', jsonb_build_object('step', greatest(10, 20 / greatest(cardinality(models), 1)), 'for', 'offset'),
@@ -58,7 +59,7 @@ CREATE FUNCTION advfair_chart_bars(data jsonb, labels text[], models text[], tit
 COMMENT ON FUNCTION advfair_chart_bars(jsonb, text[], text[], text) IS 'bars of models side by side, with intervals';
 
 -- Lines over x with intervals. Rows: x, value, ci_low, ci_high, n, and what color says.
-CREATE FUNCTION advfair_chart_lines(x jsonb, y jsonb, color jsonb, more jsonb DEFAULT '{}') RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_lines(x jsonb, y jsonb, color jsonb, more jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN jsonb_build_object('height', 260, 'encoding', jsonb_build_object('x', x, 'color', color) || more,
 		'layer', jsonb_build_array(
@@ -73,7 +74,7 @@ CREATE FUNCTION advfair_chart_lines(x jsonb, y jsonb, color jsonb, more jsonb DE
 COMMENT ON FUNCTION advfair_chart_lines(jsonb, jsonb, jsonb, jsonb) IS 'lines with intervals';
 
 -- A chart once for each value of a field, in columns.
-CREATE FUNCTION advfair_chart_panels(chart jsonb, field text, names text[], columns int DEFAULT 2) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_panels(chart jsonb, field text, names text[], columns int DEFAULT 2) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE WHEN cardinality(names) < 2 THEN chart
 		ELSE jsonb_build_object('data', chart -> 'data', 'columns', columns, 'usermeta', '{"panels": true}'::jsonb,
@@ -81,7 +82,7 @@ CREATE FUNCTION advfair_chart_panels(chart jsonb, field text, names text[], colu
 			'spec', jsonb_build_object('width', 300) || (chart - 'data')) END;
 COMMENT ON FUNCTION advfair_chart_panels(jsonb, text, text[], int) IS 'a chart for each value of a field';
 
-CREATE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, title text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, title text) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.class || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || ')' AS label
@@ -94,7 +95,7 @@ CREATE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, title text) RE
 	END;
 COMMENT ON FUNCTION advfair_chart_of_classes(jsonb, text, text) IS 'a score of each class, from rows of advfair_audit';
 
-CREATE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, a.eps, a.class, a.value, a.ci_low, a.ci_high, a.n
@@ -109,7 +110,7 @@ CREATE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
 	END;
 COMMENT ON FUNCTION advfair_chart_of_class_robustness(jsonb) IS 'success of an attack over eps for each class, from rows of advfair_audit';
 
-CREATE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, COALESCE(a.eps, 0) AS eps, a.value, a.ci_low, a.ci_high, a.n
@@ -124,7 +125,7 @@ CREATE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_of_robust_accuracy(jsonb) IS 'accuracy under attack over eps, from rows of advfair_audit';
 
 -- From rows of advfair_least_eps, and the model's name: the share that is broken by each eps.
-CREATE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH a AS (SELECT COALESCE(a.model, '') AS model, COALESCE(a.label, '') AS class, a.eps, a.censored
@@ -144,7 +145,7 @@ CREATE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_of_least_eps(jsonb) IS 'share of rows broken by each eps, from rows of advfair_least_eps';
 
 -- Of many classes those with the largest gaps.
-CREATE FUNCTION advfair_chart_of_group_confidence(rows jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_group_confidence(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH every_row AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.attribute || ': confidence in ' || a.class AS panel,
@@ -162,7 +163,7 @@ CREATE FUNCTION advfair_chart_of_group_confidence(rows jsonb) RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_of_group_confidence(jsonb) IS 'mean confidence of groups, from rows of advfair_audit';
 
 -- From rows of advfair_luf_rows, and the model's name.
-CREATE FUNCTION advfair_chart_of_luf(rows jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_luf(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH a AS (SELECT COALESCE(a.model, '') AS model, a.luf FROM jsonb_to_recordset(rows) AS a (model text, luf float8)),
@@ -185,7 +186,7 @@ CREATE FUNCTION advfair_chart_of_luf(rows jsonb) RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_of_luf(jsonb) IS 'distribution of leave-one-out unfairness, from rows of advfair_luf_rows';
 
 -- From rows of advfair_curve, and the model's name.
-CREATE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT a.model, a.epoch, m.measure, m.rows, m.value
@@ -206,7 +207,7 @@ CREATE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_of_curve(jsonb) IS 'learning curves, from rows of advfair_curve';
 
 -- From rows of advfair_metric_log: scores of whole models, not of their classes and groups.
-CREATE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH a AS (SELECT a.* FROM jsonb_to_recordset(rows) AS a (model text, version int, at timestamptz, metric text, value float8)),
@@ -226,7 +227,7 @@ CREATE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 	END;
 COMMENT ON FUNCTION advfair_chart_of_metric_log(jsonb) IS 'scores of versions over time, from rows of advfair_metric_log';
 
-CREATE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text DEFAULT NULL) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT CASE WHEN jsonb_typeof(rows) = 'array' THEN rows ELSE '[]' END AS rows)
@@ -252,7 +253,7 @@ COMMENT ON FUNCTION advfair_chart_rows(text, jsonb, text) IS 'a Vega-Lite specif
  * What a kind needs: class_accuracy models and data; robust_accuracy and class_robustness eps, too; group_confidence protected; least_eps
  * eps_max, as class_least_eps does; luf leave_out; curve and metric_log models alone.
  */
-CREATE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, leave_out int DEFAULT NULL, title text DEFAULT NULL, level float8 DEFAULT 0.95,
 		replicates int DEFAULT 1000, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,

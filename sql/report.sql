@@ -1,23 +1,23 @@
 
 -- Reports -----------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION advfair_report_file(name text) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_report_file(name text) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION advfair_report_file(text) IS 'a file that advfair has installed for its reports, NULL when it was not: report.css, report.js, vega.js';
 
-CREATE FUNCTION advfair_html(value text) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_html(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN replace(replace(replace(replace(replace(COALESCE(value, ''), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
 COMMENT ON FUNCTION advfair_html(text) IS 'a text as HTML shows it';
 
-CREATE FUNCTION advfair_html_number(value float8) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_html_number(value float8) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE WHEN value IS NULL THEN '&ndash;' WHEN abs(value) >= 0.0005 AND abs(value) < 1e6 OR value = 0 THEN round(value::numeric, 4)::text
 		ELSE to_char(value, '9.99EEEE') END;
 COMMENT ON FUNCTION advfair_html_number(float8) IS 'a score as HTML shows it';
 
 -- JSON inside of a script element ends where the element does: no < may be in it.
-CREATE FUNCTION advfair_html_chart(chart jsonb, heading text, explanation text) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_html_chart(chart jsonb, heading text, explanation text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE WHEN jsonb_array_length(chart #> '{data,values}') > 0 THEN
 		'<figure><figcaption><h3>' || advfair_html(heading) || '</h3><p>' || advfair_html(explanation)
@@ -26,7 +26,7 @@ CREATE FUNCTION advfair_html_chart(chart jsonb, heading text, explanation text) 
 COMMENT ON FUNCTION advfair_html_chart(jsonb, text, text) IS 'a chart of a report';
 
 -- How to call the report again, in words for psql.
-CREATE FUNCTION advfair_report_call(arguments jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_report_call(arguments jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		SELECT E'SELECT advfair_report(\n    ' || string_agg(key || ' => ' || CASE jsonb_typeof(value)
@@ -37,7 +37,7 @@ CREATE FUNCTION advfair_report_call(arguments jsonb) RETURNS text
 	END;
 COMMENT ON FUNCTION advfair_report_call(jsonb) IS 'the call that makes a report';
 
-CREATE FUNCTION advfair_report_metric(metric text) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_report_metric(metric text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE metric WHEN 'accuracy' THEN 'accuracy' WHEN 'cau' THEN 'CAU: gap of accuracy between classes' WHEN 'class_accuracy' THEN 'accuracy of a class'
 		WHEN 'robust_accuracy' THEN 'accuracy under attack' WHEN 'success_rate' THEN 'success of the attack in a class'
@@ -49,7 +49,7 @@ COMMENT ON FUNCTION advfair_report_metric(text) IS 'a score in words';
 /*
  * Everything is computed once: the audit, and what it leaves out. A page without the chart library has all but the charts, and says so.
  */
-CREATE FUNCTION advfair_report(models text[], data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL, given text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL, given text DEFAULT NULL,
 		eps_max float8 DEFAULT NULL, leave_out int DEFAULT NULL, title text DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,

@@ -1,16 +1,6 @@
 
 -- Retraining --------------------------------------------------------------------------------------------------------------
 
-CREATE TABLE advfair_metric_log (
-	model text NOT NULL,
-	version int NOT NULL,
-	at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	metric text NOT NULL,
-	value float8,
-	note text,
-	owner name NOT NULL DEFAULT current_user
-);
-CREATE INDEX advfair_metric_log_model ON advfair_metric_log (model, metric, at);
 COMMENT ON TABLE advfair_metric_log IS 'what retrained models scored, and whether they were promoted';
 COMMENT ON COLUMN advfair_metric_log.model IS 'name of the model';
 COMMENT ON COLUMN advfair_metric_log.version IS 'its version';
@@ -19,14 +9,11 @@ COMMENT ON COLUMN advfair_metric_log.metric IS 'name of the metric, as condition
 COMMENT ON COLUMN advfair_metric_log.value IS 'its value, NULL without rows; promoted: 1 or 0';
 COMMENT ON COLUMN advfair_metric_log.note IS 'promoted: why not';
 COMMENT ON COLUMN advfair_metric_log.owner IS 'role that retrained';
-ALTER TABLE advfair_metric_log ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS advfair_metric_log_owner ON advfair_metric_log;
 CREATE POLICY advfair_metric_log_owner ON advfair_metric_log USING (advfair_owns(owner)) WITH CHECK (advfair_owns(owner));
 COMMENT ON POLICY advfair_metric_log_owner ON advfair_metric_log IS 'an entry is its owner''s and the owner''s members''';
-GRANT SELECT, INSERT, UPDATE, DELETE ON advfair_metric_log TO PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('advfair_metric_log', '');
 
-CREATE TYPE advfair_retrained AS (model text, version int, epochs int, loss float8, accuracy float8, seconds float8,
-	promoted boolean, reason text);
 COMMENT ON TYPE advfair_retrained IS 'what a retraining made, whether it was promoted, and if not, why';
 
 /*
@@ -34,7 +21,7 @@ COMMENT ON TYPE advfair_retrained IS 'what a retraining made, whether it was pro
  * robust_accuracy, cru_s, success_rate_CLASS; with eps_max cru_eps, least_eps_CLASS. Plain names are the new version's, old.name is the
  * metric of the version the plain name means so far.
  */
-CREATE FUNCTION advfair_retrain(model text, promote_if text DEFAULT NULL, data text DEFAULT NULL, eps float8 DEFAULT NULL,
+CREATE OR REPLACE FUNCTION advfair_retrain(model text, promote_if text DEFAULT NULL, data text DEFAULT NULL, eps float8 DEFAULT NULL,
 		protected text[] DEFAULT NULL, given text DEFAULT NULL, eps_max float8 DEFAULT NULL, alpha float8 DEFAULT NULL,
 		steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
@@ -44,6 +31,6 @@ COMMENT ON FUNCTION advfair_retrain(text, text, text, float8, text[], text, floa
 	float8, float8, bigint, int)
 	IS 'run a model''s task again on the rows of today, as a new version; with promote_if it takes the old one''s place only if that holds';
 
-CREATE FUNCTION advfair_promote(model text, version int) RETURNS text
+CREATE OR REPLACE FUNCTION advfair_promote(model text, version int) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_promote(text, int) IS 'let the plain name of a model mean this version, be it newer or older, until another one is promoted';

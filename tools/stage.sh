@@ -25,4 +25,6 @@ done
 jobs=-j$(nproc)
 [[ ${MAKEFLAGS:-} != *jobserver* ]] || jobs=
 flock "$top/tools" make -s -C "$top" --no-print-directory $jobs install DESTDIR="$stage" PG_CONFIG="$PG_CONFIG" >&2
+# Scripts of earlier versions are for tests of updates alone.
+cp "$top"/test/upgrade/*.sql "$stage$share/extension/"
 chmod -R a+rX "$stage"

@@ -10,7 +10,7 @@
 #include "core/status.h"
 #include "pg/compat.h"
 
-#define ADVFAIR_VERSION "1.1" /* default_version of advfair.control */
+#define ADVFAIR_VERSION "1.2" /* default_version of advfair.control */
 
 #define ADVPG_MOST_JOBS 64 /* that a launcher runs at a time */
 

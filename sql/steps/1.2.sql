@@ -1,0 +1,5 @@
+
+/*
+ * steps/1.2.sql
+ *		No tables so far.
+ */

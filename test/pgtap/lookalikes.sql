@@ -1,0 +1,133 @@
+-- Who may make objects in the schema that advfair is created in gets nothing run by those who use it: whatever functions and operators lie
+-- there, and however well they fit, advfair uses those of pg_catalog and its own.
+BEGIN;
+CREATE EXTENSION IF NOT EXISTS pgtap;
+SET LOCAL client_min_messages = warning;
+SET LOCAL check_function_bodies = off;
+SELECT plan(18);
+
+CREATE ROLE advfair_eve;
+DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO advfair_eve', current_database()); END $$;
+
+-- Operators of all usual names between all types, and functions of these names, that tell that they were called. Without names there are none
+-- for two of the same type: these would have constants read as that type, and who is caught would notice.
+CREATE FUNCTION pg_temp.plant(target name, names text[] DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	body text := quote_literal('BEGIN PERFORM pg_catalog.set_config(''looks.alike'', ''called'', false); RETURN NULL; END');
+	types text[] := '{boolean,integer,bigint,double precision,numeric,text,name,"char",jsonb,timestamptz,interval,text[],double precision[]}';
+	operator text;
+	result text;
+	a text;
+	b text;
+	called text;
+BEGIN
+	EXECUTE format('CREATE SCHEMA %I AUTHORIZATION advfair_eve', target);
+	SET LOCAL ROLE advfair_eve;
+	FOREACH a IN ARRAY types LOOP
+		FOREACH b IN ARRAY types LOOP
+			CONTINUE WHEN a = b AND names = '{}';
+			FOREACH operator IN ARRAY '{=,<>,<,>,<=,>=,+,-,*,/,%,^,||,->,->>,#>,#>>,?,@>,~,!~,~~,&,>>}'::text[] LOOP
+				result := CASE WHEN operator ~ '^[-+*/%^&]$|^>>$' THEN CASE WHEN 'double precision' IN (a, b) THEN 'double precision' ELSE a END
+					WHEN operator = '||' THEN CASE WHEN 'text' IN (a, b) THEN 'text' ELSE a END
+					WHEN operator IN ('->', '#>') THEN 'jsonb' WHEN operator IN ('->>', '#>>') THEN 'text' ELSE 'boolean' END;
+				EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s, %s) RETURNS %s LANGUAGE plpgsql AS %s', target, 'evil ' || result, a, b, result, body);
+				EXECUTE format('CREATE OPERATOR %I.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %I.%I)', target, operator, a, b, target, 'evil ' || result);
+			END LOOP;
+			FOREACH called IN ARRAY names LOOP
+				EXECUTE format('CREATE FUNCTION %I.%I(%s, %s) RETURNS %s LANGUAGE plpgsql AS %s', target, called, a, b, a, body);
+			END LOOP;
+		END LOOP;
+		FOREACH called IN ARRAY names LOOP
+			EXECUTE format('CREATE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql AS %s', target, called, a, a, body);
+			EXECUTE format('CREATE FUNCTION %I.%I(text, text, %s) RETURNS text LANGUAGE plpgsql AS %s', target, called, a, body);
+			EXECUTE format('CREATE FUNCTION %I.%I(text, text, text, %s) RETURNS text LANGUAGE plpgsql AS %s', target, called, a, body);
+			EXECUTE format('CREATE FUNCTION %I.%I(text, %s, text, text, text, text) RETURNS text LANGUAGE plpgsql AS %s', target, called, a, body);
+		END LOOP;
+	END LOOP;
+	RESET ROLE;
+END $$;
+
+-- what advfair depends on that is neither PostgreSQL's nor its own
+CREATE FUNCTION pg_temp.strangers() RETURNS SETOF text LANGUAGE sql AS $$
+	WITH RECURSIVE member AS (
+		SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+			WHERE e.extname = 'advfair' AND d.deptype = 'e'
+		UNION SELECT d.classid, d.objid FROM member m JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid WHERE d.deptype IN ('a', 'i'))
+	SELECT pg_describe_object(m.classid, m.objid, 0) || ' uses ' || pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
+		FROM member m JOIN pg_depend d ON d.classid = m.classid AND d.objid = m.objid
+		WHERE d.refclassid NOT IN ('pg_extension'::regclass, 'pg_namespace'::regclass) AND d.refobjid >= 16384
+			AND NOT EXISTS (SELECT FROM member o WHERE o.classid = d.refclassid AND o.objid = d.refobjid)
+$$;
+
+-- what a superuser may run to look after things
+CREATE FUNCTION pg_temp.look(target name) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('SET LOCAL search_path = %I, pg_temp', target);
+	PERFORM set_config('looks.alike', 'not called', false);
+	PERFORM job, owner, kind, state, attempt, pid, phase, progress, eta, message FROM advfair_jobs;
+	PERFORM advfair_jobs_due(), advfair_job_pid(1::bigint), advfair_job_settings(), advfair_prune_jobs('7 days'::interval);
+	PERFORM advfair_chart_rows('class_accuracy'::text, '[]'::jsonb, ''::text), advfair_html_number(0.5::float8), advfair_report_metric('cau'::text), advfair_report_call('[{"a": [1]}]'::jsonb);
+	PERFORM advfair_chart('metric_log'::text, '{m}'::text[]);
+	PERFORM FROM advfair_model WHERE advfair_owns(owner);
+	SET LOCAL search_path = public, pg_temp;
+END $$;
+
+-- an earlier version is what they catch; updating mends it
+SELECT pg_temp.plant('evil_a');
+CREATE FUNCTION pg_temp.caught(version text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL ROLE advfair_eve;
+	EXECUTE format('CREATE EXTENSION advfair SCHEMA evil_a VERSION %L', version);
+	RESET ROLE;
+	RETURN (SELECT count(*) FROM pg_temp.strangers());
+END $$;
+SELECT cmp_ok(pg_temp.caught('1.1'), '>', 20::bigint, 'look-alikes fit calls of 1.1');
+UPDATE pg_extension SET extrelocatable = false WHERE extname = 'advfair'; -- as it was
+INSERT INTO evil_a.advfair_job (task) VALUES ('{"kind": "train"}');
+SET LOCAL ROLE advfair_eve;
+ALTER EXTENSION advfair UPDATE;
+RESET ROLE;
+SELECT is_empty('SELECT * FROM pg_temp.strangers()', 'and no longer any after an update');
+SELECT lives_ok($$ SELECT pg_temp.look('evil_a') $$, 'which works');
+SELECT is(current_setting('looks.alike'), 'not called', 'without them');
+SELECT is((SELECT count(*) FROM evil_a.advfair_jobs), 1::bigint, 'jobs are kept');
+DROP EXTENSION advfair;
+SELECT cmp_ok(pg_temp.caught('1.0'), '>', 0::bigint, 'look-alikes fit calls of 1.0');
+ALTER EXTENSION advfair UPDATE;
+SELECT is_empty('SELECT * FROM pg_temp.strangers()', 'and no longer any after an update');
+SELECT lives_ok($$ SELECT pg_temp.look('evil_a') $$, 'which works');
+SELECT is(current_setting('looks.alike'), 'not called', 'without them');
+DROP EXTENSION advfair;
+
+-- functions, too: all that the scripts call, with other arguments
+CREATE EXTENSION advfair;
+CREATE TEMP TABLE own AS SELECT proname, oidvectortypes(proargtypes) AS types FROM pg_proc p
+	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_extension e ON e.oid = d.refobjid WHERE extname = 'advfair';
+DROP EXTENSION advfair;
+SELECT pg_temp.plant('evil_b', array_agg(name)) FROM (
+	SELECT DISTINCT m[1] AS name FROM pg_config() c, pg_read_file(c.setting || '/extension/advfair--1.2.sql') text, regexp_matches(text, '(\w+)\s?\(', 'g') m
+	WHERE c.name = 'SHAREDIR' AND (m[1] ~ '^advfair_(chart_.*|given|html.*|job_.*|model_id|one_of|owns|report.*|cau|luf.*|class_accuracy|least_eps)$'
+		OR EXISTS (SELECT FROM pg_proc WHERE proname = m[1] AND pronamespace = 'pg_catalog'::regnamespace))) n;
+SELECT throws_like($$ SET LOCAL ROLE advfair_eve; CREATE EXTENSION advfair SCHEMA evil_b $$, '% already exists in schema "evil_b"', 'what has the very arguments stands in the way');
+RESET ROLE;
+DO $$
+DECLARE
+	f regprocedure;
+BEGIN
+	FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'evil_b'::regnamespace AND (proname, oidvectortypes(proargtypes)) IN (SELECT proname, types FROM own) LOOP
+		EXECUTE 'DROP FUNCTION ' || f;
+	END LOOP;
+END $$;
+SELECT lives_ok($$ SET LOCAL ROLE advfair_eve; CREATE EXTENSION advfair SCHEMA evil_b $$, 'among all of them a new one is made');
+RESET ROLE;
+SELECT is_empty('SELECT * FROM pg_temp.strangers()', 'and uses none');
+SELECT lives_ok($$ SELECT pg_temp.look('evil_b') $$, 'it works');
+SELECT is(current_setting('looks.alike'), 'not called', 'without them');
+CREATE TABLE people AS SELECT * FROM evil_b.advfair_make_census(60, 0);
+SELECT evil_b.advfair_train(model => 'm', data => 'people', label => 'income', epochs => 1);
+SELECT lives_ok($$ SELECT * FROM evil_b.advfair_luf_summary('m', 'people', leave_out => 1) $$, 'so do scores written in SQL');
+SELECT lives_ok($$ SELECT evil_b.advfair_report('{m}'::text[], 'people'::text, leave_out => 1, eps_max => 0.1) $$, 'and reports');
+SELECT is(current_setting('looks.alike'), 'not called', 'without them');
+SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'advfair_eve'), false, 'who made them has no more rights than before');
+SELECT * FROM finish();
+ROLLBACK;
