@@ -14,7 +14,7 @@
 
 /*
  * An object with kind, unless that is NULL, and a member for each named input argument of this call that is not NULL. key is left
- * out; its value must be NULL, because only its type counts. Numbers, booleans, texts and one-dimensional arrays of them are
+ * out, because only its type counts. Numbers, booleans, texts and one-dimensional arrays of them are
  * taken as they are; a text for an argument of polymorphic type must be JSON. Errors (22023) name the argument: NaN, infinity.
  */
 extern Jsonb *advpg_call_task(FunctionCallInfo fcinfo, const char *kind);

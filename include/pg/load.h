@@ -11,6 +11,7 @@
 #include "executor/tuptable.h"
 #include "tcop/dest.h"
 
+#include "pg/idcast.h"
 #include "pg/reader.h"
 #include "pg/rows.h"
 #include "pg/source.h"
@@ -47,7 +48,8 @@ typedef struct AdvpgLoad
 	AdvpgLoadColumn attribute;
 	Datum *label_values; /* (rows->labels.n) one datum of each label met */
 	Oid label_type;
-	Oid id_type;
+	AdvpgIdCast id_cast; /* to the type that was asked for */
+	Oid id_type;         /* of ids that are kept */
 	int16 id_len;
 	bool id_byval;
 	int n_features;
@@ -66,6 +68,9 @@ typedef struct AdvpgLoad
 	size_t buffer_rows; /* that fit */
 	size_t buffered;
 } AdvpgLoad;
+
+/* For rows that have no id. */
+#define ADVPG_NAME_ID_HINT "Name the column that tells rows apart by id => 'column', or give the table a primary key."
 
 /* rows.c: "row with person_id 17" or "row 17", for messages, and a core error about a row as an SQL error. */
 extern char *advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot);

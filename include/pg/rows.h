@@ -20,13 +20,12 @@ typedef struct AdvpgRowsSpec
 	const char *data;
 	const char *label;   /* column name */
 	bool label_required; /* else data may lack the column */
-	const char
-		*id; /* column name; NULL, or not there when the encoder is given: the primary key, if it is one
-								 * column */
+	const char *id;      /* column name; NULL, or not there unless required: the primary key, if it is one column */
+	bool id_required;    /* else data may lack the column */
 	bool drop_missing;     /* leave out rows with a NULL feature */
 	const char *attribute; /* a further column to group rows by, or NULL */
 	bool want_ids;         /* keep the id of each row */
-	Oid id_type;           /* cast ids to this type; ANYELEMENTOID: leave them as they are */
+	Oid id_type;           /* cast ids to this type, one to one; ANYELEMENTOID: leave them as they are */
 	bool want_order;       /* canonical order also with a fitted encoder */
 	bool shared_keys;      /* rows with equal ids, or equal contents without ids, keep equal keys */
 	bool split;            /* fitted and held out rows, in canonical order, also with a fitted encoder */

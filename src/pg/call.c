@@ -172,13 +172,8 @@ advpg_call_task(FunctionCallInfo fcinfo, const char *kind)
 	{
 		bool polymorphic = IsPolymorphicType(types[i]);
 
-		if (PG_ARGISNULL(i))
+		if (PG_ARGISNULL(i) || strcmp(names[i], KEY_ARGUMENT) == 0)
 			continue;
-		if (strcmp(names[i], KEY_ARGUMENT) == 0)
-			ereport(
-				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("argument \"key\" must be NULL, because only its type counts"),
-				errhint("Write key => NULL::uuid, and other arguments by name too, as in alpha => 0.01."));
 		advpg_json_string(&state, WJB_KEY, names[i]);
 		push_argument(&state, PG_GETARG_DATUM(i),
 					  polymorphic ? get_fn_expr_argtype(fcinfo->flinfo, i) : types[i], polymorphic, names[i]);

@@ -6,7 +6,6 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -172,54 +171,42 @@ image_encoder(AdvpgLoad *load)
 	return encoder;
 }
 
-/* Have the ids cast to the type that was asked for. */
-static void
-cast_id(AdvpgLoad *load, const char *name, StringInfo select)
+/* The column ids come from: the one asked for, or the data's primary key; NULL: there is none. */
+static const char *
+id_column(AdvpgLoad *load)
 {
 	const AdvpgRowsSpec *spec = load->spec;
 
-	if (!can_coerce_type(1, &load->id_type, &spec->id_type, COERCION_ASSIGNMENT))
-		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-				errmsg("id column \"%s\" has type %s, which cannot be returned as %s", name,
-					   format_type_be(load->id_type), format_type_be(spec->id_type)),
-				errhint("Pass key => NULL::%s.", format_type_be(load->id_type)));
-	if (load->id_type != spec->id_type)
-	{
-		/* not format_type_be: its "character" would be of length 1 */
-		appendStringInfo(
-			select, "::%s",
-			format_type_extended(spec->id_type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
-		load->id_type = spec->id_type;
-		advpg_reader_init(&load->id.reader, load->id_type);
-	}
+	if (spec->id && (spec->id_required || advpg_find_column(load->source->desc, spec->id) > 0))
+		return spec->id;
+	return load->source->primary_key;
 }
 
 static void
 choose_id(AdvpgLoad *load, StringInfo select, int *place)
 {
 	const AdvpgRowsSpec *spec = load->spec;
-	const char *name = spec->id;
-	bool own_type = spec->id_type == ANYELEMENTOID;
+	const char *name = id_column(load);
 
-	/* with a fitted encoder the name comes from the model: other data may have another id, or none */
-	if (name == NULL || (spec->encoder && advpg_find_column(load->source->desc, name) == 0))
-		name = load->source->primary_key;
 	load->id_type = INT8OID;
 	if (name == NULL)
 	{
-		if (spec->want_ids && spec->id_type != INT8OID && !own_type)
+		if (spec->want_ids && spec->id_type != INT8OID && spec->id_type != ANYELEMENTOID)
 			ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("ids of data \"%s\" are row numbers of type bigint, not %s", load->source->name,
 						   format_type_be(spec->id_type)),
-					errhint("Only a relation with a primary key of one column has ids of its own."));
+					errhint(ADVPG_NAME_ID_HINT));
 		return;
 	}
 	load->id_type = choose(load, &load->id, name, select, place);
 	load->rows->id_name = load->id.name;
 	if (!spec->want_ids)
 		return;
-	if (!own_type)
-		cast_id(load, name, select);
+	if (spec->id_type != ANYELEMENTOID)
+	{
+		advpg_idcast_init(&load->id_cast, name, &load->id.reader, load->id_type, spec->id_type);
+		load->id_type = spec->id_type;
+	}
 	get_typlenbyval(load->id_type, &load->id_len, &load->id_byval);
 }
 

@@ -202,9 +202,10 @@ read_id(AdvpgLoad *load, TupleTableSlot *slot, uint64 content)
 	rows->key[rows->n] = hash_bytes_extended((const unsigned char *) text.data, text.len, 0);
 	if (load->spec->want_ids)
 	{
+		Datum id = advpg_idcast(&load->id_cast, datum);
 		MemoryContext old = MemoryContextSwitchTo(load->context);
 
-		rows->id[rows->n] = datumCopy(datum, load->id_byval, load->id_len);
+		rows->id[rows->n] = datumCopy(id, load->id_byval, load->id_len);
 		MemoryContextSwitchTo(old);
 	}
 }
@@ -350,5 +351,10 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 		ereport(NOTICE, errmsg_plural("left out %zu row of data \"%s\" in which a feature is NULL",
 									  "left out %zu rows of data \"%s\" in which a feature is NULL",
 									  rows->dropped, rows->dropped, rows->source));
+	if (spec->want_ids && rows->id_name == NULL && rows->n > 0)
+		ereport(
+			NOTICE,
+			errmsg("ids of data \"%s\" are row numbers, in the order in which rows arrived", rows->source),
+			errhint(ADVPG_NAME_ID_HINT));
 	return rows;
 }

@@ -69,6 +69,7 @@ training_spec(const AdvpgTrainTask *task)
 	spec.label = task->label;
 	spec.label_required = true;
 	spec.id = task->id;
+	spec.id_required = true;
 	spec.drop_missing = task->missing == ADVPG_MISSING_DROP;
 	spec.features = task->features;
 	spec.exclude = task->exclude;
@@ -121,6 +122,7 @@ read_validation(AdvpgPlan *t)
 	if (t->task.validation == NULL || spec.held_out > 0)
 		return;
 	spec.data = t->task.validation;
+	spec.id_required = false;
 	spec.encoder = t->rows->encoder;
 	spec.classes = t->rows->labels.texts;
 	spec.n_classes = t->rows->n_classes;
