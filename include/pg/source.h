@@ -14,7 +14,7 @@ typedef struct AdvpgSource
 	char *name;        /* schema-qualified relation, or the query as given */
 	char *from;        /* what stands behind FROM: the relation, or the query in parentheses, as data */
 	TupleDesc desc;    /* its columns */
-	char *primary_key; /* the primary key's column when it is a single one, else NULL */
+	char *primary_key; /* column that is the primary key of the one table all rows come from, else NULL */
 } AdvpgSource;
 
 /*

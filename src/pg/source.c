@@ -4,11 +4,8 @@
  */
 #include "pg/source.h"
 
-#include "access/genam.h"
 #include "access/relation.h"
-#include "catalog/index.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_index.h"
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
@@ -17,8 +14,9 @@
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/varlena.h"
+
+#include "pg/origin.h"
 
 int
 advpg_find_column(TupleDesc desc, const char *name)
@@ -90,22 +88,14 @@ check_query(const char *data)
 					statement->stmt_len ? statement->stmt_len : strlen(data + statement->stmt_location));
 }
 
+/* Find out which columns there are, and which of them is the key. */
 static void
-open_query(AdvpgSource *source, const char *data)
+describe(AdvpgSource *source)
 {
-	char *query = check_query(data);
-	SPIPlanPtr plan;
-	CachedPlanSource *planned;
-	StringInfoData wrapped;
 	MemoryContext context = CurrentMemoryContext;
+	SPIPlanPtr plan = SPI_prepare(psprintf("SELECT * FROM %s", source->from), 0, NULL);
+	CachedPlanSource *planned;
 
-	/* the line break ends a comment the query may end with */
-	source->from = psprintf("(%s\n) AS data", query);
-	source->name = pstrdup(data);
-
-	initStringInfo(&wrapped);
-	appendStringInfo(&wrapped, "SELECT * FROM %s", source->from);
-	plan = SPI_prepare(wrapped.data, 0, NULL);
 	MemoryContextSwitchTo(context); /* SPI leaves its own */
 	if (plan == NULL)
 		elog(ERROR, "could not prepare data query: %s", SPI_result_code_string(SPI_result));
@@ -113,29 +103,16 @@ open_query(AdvpgSource *source, const char *data)
 	if (planned->resultDesc == NULL)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("data query returns no columns"));
 	source->desc = CreateTupleDescCopy(planned->resultDesc);
+	source->primary_key = advpg_origin_key(linitial_node(Query, planned->query_list));
 	SPI_freeplan(plan);
 }
 
-static char *
-single_primary_key(Relation rel)
+static void
+open_query(AdvpgSource *source, const char *data)
 {
-	char *name = NULL;
-	Oid index;
-
-	if (!rel->rd_rel->relhasindex)
-		return NULL;
-	/* the list of indexes is what fills in rd_pkindex */
-	list_free(RelationGetIndexList(rel));
-	index = rel->rd_pkindex;
-	if (OidIsValid(index))
-	{
-		Relation indexrel = index_open(index, AccessShareLock);
-
-		if (indexrel->rd_index->indnkeyatts == 1)
-			name = get_attname(RelationGetRelid(rel), indexrel->rd_index->indkey.values[0], false);
-		index_close(indexrel, AccessShareLock);
-	}
-	return name;
+	/* the line break ends a comment the query may end with */
+	source->from = psprintf("(%s\n) AS data", check_query(data));
+	source->name = pstrdup(data);
 }
 
 static void
@@ -168,8 +145,6 @@ open_relation(AdvpgSource *source, const char *data)
 	source->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 											  RelationGetRelationName(rel));
 	source->from = psprintf("%s AS data", source->name);
-	source->desc = CreateTupleDescCopy(RelationGetDescr(rel));
-	source->primary_key = single_primary_key(rel);
 	relation_close(rel, NoLock); /* the lock stays until the transaction ends, as a query's would */
 }
 
@@ -182,5 +157,6 @@ advpg_source_open(const char *data)
 		open_query(source, data);
 	else
 		open_relation(source, data);
+	describe(source);
 	return source;
 }

@@ -7,11 +7,13 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "pg/advpg.h"
 
 #define BLOCK_BYTES (1024 * 1024) /* of staged raw values */
+#define MANY_ROWS   100           /* of fewer, no two may be alike by chance */
 
 /* The first row tells how long arrays are, and so how long a staged row is. */
 static void
@@ -176,6 +178,45 @@ fit_categories(AdvpgFeature *f, AdvColumn *column)
 	qsort(column->values, column->n_values, sizeof(AdvText), compare_texts);
 }
 
+/* Whether a feature is a category or a whole number that no two rows share. */
+static bool
+tells_rows_apart(AdvpgLoad *load, const AdvpgFeature *f)
+{
+	HASHCTL control = {.keysize = sizeof(double), .entrysize = sizeof(double), .hcxt = load->context};
+	HTAB *met;
+	bool differs = true;
+
+	if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
+		return f->categories.n == load->rows->n;
+	if (f->column.reader.kind != ADV_COLUMN_NUMBER)
+		return false;
+	met = hash_create("advfair values", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (size_t i = 0; i < load->rows->n && differs; i++)
+	{
+		double x = raw_number(load, i, f, 0);
+		bool found;
+
+		CHECK_FOR_INTERRUPTS();
+		(void) hash_search(met, &x, HASH_ENTER, &found);
+		differs = !found && x == floor(x);
+	}
+	hash_destroy(met);
+	return differs;
+}
+
+/* A feature that nobody listed and that tells rows apart is most likely a key: from it a model learns who is who, and nothing else. */
+static void
+point_out_keys(AdvpgLoad *load)
+{
+	for (int i = 0; i < load->n_features; i++)
+		if (load->spec->features == NIL && load->rows->n >= MANY_ROWS &&
+			tells_rows_apart(load, &load->features[i]))
+			ereport(NOTICE,
+					errmsg("feature \"%s\" has another value in each of the %zu rows of data \"%s\"",
+						   load->features[i].column.name, load->rows->n, load->rows->source),
+					errhint("If it is a key, name it by id, or leave it out by exclude."));
+}
+
 /* The encoder of the staged rows. */
 AdvEncoder *
 advpg_staged_fit(AdvpgLoad *load)
@@ -183,6 +224,7 @@ advpg_staged_fit(AdvpgLoad *load)
 	AdvEncoder *encoder = palloc0(sizeof(AdvEncoder));
 	size_t inputs;
 
+	point_out_keys(load);
 	encoder->encoding = load->spec->encoding;
 	encoder->unseen = load->spec->unseen;
 	encoder->n_columns = load->n_features;

@@ -9,7 +9,7 @@ CREATE TABLE wide (
 );
 ALTER TABLE wide DROP COLUMN gone;
 INSERT INTO wide
-SELECT i, i % 7, i, i * 1000000000::bigint, i / 3.0, sqrt(i), i / 7.0, i % 2 = 0, i % 100, 't' || i % 3, 'v' || i % 2, 'c' || i % 2,
+SELECT i, i % 7, i + (i = 298)::int, (i + (i = 298)::int) * 1000000000::bigint, i / 3.0, sqrt(i), i / 7.0, i % 2 = 0, i % 100, 't' || i % 3, 'v' || i % 2, 'c' || i % 2,
 	   (ARRAY['sad', 'ok', 'happy'])[1 + i % 3]::mood, 'd' || i % 4, ARRAY[i, 1], ARRAY[i, 2.5], ARRAY[i % 5, i % 3, 7],
 	   CASE WHEN i % 3 = 2 THEN 'happy' WHEN i % 3 = 1 THEN 'sad' ELSE 'ok' END::mood
 FROM generate_series(1, 300) i;
@@ -88,7 +88,7 @@ SELECT count(*) FROM advfair_predict('holes', 'SELECT 1 AS i4, ''never seen'' AS
 SELECT advfair_predict(advfair_get('holes'), h) IS NOT NULL AS predicted FROM (SELECT 1 AS i4, 'never seen' AS t) h;
 
 -- oversampling: examples are counted exactly
-CREATE TABLE rare AS SELECT i AS id, i AS x, CASE WHEN i % 10 = 0 THEN 'rare' WHEN i % 10 < 4 THEN 'some' ELSE 'most' END AS y FROM generate_series(1, 100) i;
+CREATE TABLE rare AS SELECT i AS id, i / 2 AS x, CASE WHEN i % 10 = 0 THEN 'rare' WHEN i % 10 < 4 THEN 'some' ELSE 'most' END AS y FROM generate_series(1, 100) i;
 SELECT t.model, t.version FROM unnest(ARRAY['no', 'balance', 'x2']) o,
 	advfair_train('rare ' || o, 'rare', 'y', id => 'id', epochs => 1, oversample => NULLIF(o, 'no')) t;
 SELECT name, metrics -> 'rows' AS rows, metrics -> 'examples' AS examples FROM advfair_model WHERE name LIKE 'rare%' ORDER BY 1;

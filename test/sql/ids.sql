@@ -11,5 +11,11 @@ SELECT id FROM advfair_predict('people', 'SELECT age, education, hours, occupati
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 SELECT version FROM advfair_train('keyed', 'people', 'income', epochs => 1);
 SELECT id FROM advfair_predict('keyed', 'SELECT * FROM people WHERE person_id = 9');
+-- a feature that tells rows apart is pointed out, unless it was listed; so are rows without an id where ids are returned
+SELECT version FROM advfair_train('joined', 'SELECT p.*, ''no. '' || person_id AS name FROM people p JOIN people q USING (person_id)', 'income',
+								  exclude => '{occupation}', epochs => 1);
+SELECT version FROM advfair_train('listed', 'SELECT p.* FROM people p JOIN people q USING (person_id)', 'income', features => '{person_id,age}', epochs => 1);
+SELECT count(*) FROM advfair_pgd('keyed', 'SELECT age, education, hours, occupation, sex, race, income FROM people', 0.1);
+SELECT count(*) FROM advfair_class_robustness('keyed', 'SELECT age, education, hours, occupation, sex, race, income FROM people', '{0.1}');
 DROP TABLE people;
-DELETE FROM advfair_model WHERE name IN ('people', 'keyed');
+DELETE FROM advfair_model WHERE name IN ('people', 'keyed', 'joined', 'listed');

@@ -35,7 +35,7 @@ SELECT * FROM advfair_predict('a', 'VALUES (1)');
 INSERT INTO advfair_model (name, version, owner, task, data_digest, metrics, model) VALUES ('x', 1, 'advfair_alice', '{}', '', '{}', '');
 -- versions count for each owner
 CREATE TEMP TABLE mine AS SELECT * FROM advfair_make_census(100, 1);
-SELECT version FROM advfair_train('a', 'mine', 'income', epochs => 1);
+SELECT version FROM advfair_train('a', 'mine', 'income', id => 'person_id', epochs => 1);
 -- until a group that both belong to owns it
 SET ROLE advfair_alice;
 UPDATE advfair_model SET owner = 'postgres';
