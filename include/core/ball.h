@@ -41,9 +41,17 @@ extern void adv_ball_random(const AdvBall *ball, size_t n, const float *x0, doub
 							const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);
 
 /*
+ * x = a random point near x0, drawn likewise: x0 + 0.001 N(0, 1) in units, as TRADES starts (Zhang et al. 2019), then brought into the
+ * ball. Where eps is more than a unit it is 0.001 eps, and each input moves by one float at least: at x0 itself there is no slope.
+ */
+extern void adv_ball_nearby(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
+							const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);
+
+/*
  * One ascent step of size alpha (units) along gradient (n), then projection and clipping, in place (Madry et al. 2018).
- * L-infinity: x + alpha unit sign(g), sign(0) = 0. L2: in units, x + alpha g / (|g|_2 + 1e-12), scaled back onto the ball.
- * Descent: a negative alpha.
+ * L-infinity: x + alpha unit sign(g), sign(0) = 0. L2: in units, x + alpha g / |g|_2 for any g but 0, scaled back onto the ball.
+ * Descent: a negative alpha. A step that is too small for single precision is not lost: L-infinity: each input moves by one float at
+ * least; L2: one input does.
  */
 extern void adv_ball_step(const AdvBall *ball, size_t n, const float *x0, double eps, double alpha,
 						  const float *low, const float *high, const float *gradient, float *x);

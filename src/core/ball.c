@@ -10,6 +10,8 @@
 #include "core/rng.h"
 #include "dispatch.h"
 
+#define NEARBY 0.001 /* where adv_ball_nearby goes, in units, or of eps where that is larger */
+
 static float
 unit_of(const AdvBall *ball, size_t i)
 {
@@ -30,12 +32,18 @@ neighbour(float x, int32_t step)
 	return x;
 }
 
+/* The finite float32 nearest to y. */
+ADV_LOOP float
+nearest_float(double y)
+{
+	return (float) (y > FLT_MAX ? FLT_MAX : y < -FLT_MAX ? -FLT_MAX : y);
+}
+
 /* The float32 nearest to y that is not farther from x than y is. */
 ADV_LOOP float
 round_towards(float x, double y)
 {
-	double finite = y > FLT_MAX ? FLT_MAX : y < -FLT_MAX ? -FLT_MAX : y;
-	float rounded = (float) finite;
+	float rounded = nearest_float(y);
 	int32_t down = (y >= x) & ((double) rounded > y);
 	int32_t up = (y < x) & ((double) rounded < y);
 
@@ -68,45 +76,91 @@ clamp(float x, float low, float high)
 	return x <= low ? low : x >= high ? high : x;
 }
 
-/* d / unit, 0 for an input that does not move. */
-static double
-in_units(const AdvBall *ball, size_t i, double d)
-{
-	float unit = unit_of(ball, i);
+/* Sums are formed in lanes: so they can be vectorised, in the same order everywhere. */
+#define LANES 8
+typedef double Lanes __attribute__((vector_size(LANES * sizeof(double))));
 
-	return unit > 0 ? d / unit : 0;
+ADV_LOOP double
+sum_of(const Lanes *sums)
+{
+	double sum = 0;
+
+	for (int l = 0; l < LANES; l++)
+		sum += (*sums)[l];
+	return sum;
 }
 
-/* |x - x0|_2 in units, over the inputs that may move. */
-static double
-l2_distance(const AdvBall *ball, size_t n, const float *x0, const float *x)
+/* How far input i is from x0 in units, 0 for one that does not move. */
+ADV_LOOP double
+moved_by(size_t i, const float *unit, const float *x0, const float *x)
 {
-	double squares = 0;
+	double d = (double) x[i] - x0[i];
 
-	for (size_t i = 0; i < n; i++)
+	return unit ? (unit[i] > 0 ? d / unit[i] : 0) : d;
+}
+
+/*
+ * *squares = |x - x0|_2 squared, in units. Squares of floats over floats are far from what a double overflows or underflows by, here and
+ * below.
+ */
+ADV_LOOP void
+l2_squares_loop(size_t n, const float *unit, const float *x0, const float *x, double *squares)
+{
+	Lanes sums = {0};
+	double rest = 0;
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES)
 	{
-		double u = in_units(ball, i, (double) x[i] - x0[i]);
+		Lanes u;
 
-		squares += u * u;
+		for (int l = 0; l < LANES; l++)
+			u[l] = moved_by(i + (size_t) l, unit, x0, x);
+		sums += u * u;
 	}
-	return sqrt(squares);
+	for (; i < n; i++)
+	{
+		double u = moved_by(i, unit, x0, x);
+
+		rest += u * u;
+	}
+	*squares = sum_of(&sums) + rest;
 }
+ADV_DISPATCH(static, l2_squares,
+			 (size_t n, const float *unit, const float *x0, const float *x, double *squares),
+			 (n, unit, x0, x, squares))
+
+/* x = x0 + shrink (x - x0), rounded towards x0. */
+ADV_LOOP void
+shrink_loop(size_t n, double shrink, const float *restrict x0, float *restrict x)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = round_towards(x0[i], x0[i] + shrink * ((double) x[i] - x0[i]));
+}
+ADV_DISPATCH(static, shrink, (size_t n, double shrink, const float *x0, float *x), (n, shrink, x0, x))
 
 void
 adv_ball_project(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
 				 const float *high, float *x)
 {
-	double distance = ball->norm == ADV_NORM_L2 ? l2_distance(ball, n, x0, x) : 0;
+	double distance = 0;
 
-	if (distance > eps)
+	if (ball->norm == ADV_NORM_L2)
 	{
-		double shrink = eps / distance;
-
-		for (size_t i = 0; i < n; i++)
-			x[i] = round_towards(x0[i], x0[i] + shrink * ((double) x[i] - x0[i]));
+		l2_squares(n, ball->unit, x0, x, &distance);
+		distance = sqrt(distance);
 	}
+	if (distance > eps)
+		shrink(n, eps / distance, x0, x);
 	for (size_t i = 0; i < n; i++)
 		x[i] = clamp(x[i], low[i], high[i]);
+}
+
+/* A standard normal number for an input that can move, 0 for another. */
+static double
+normal_of(const AdvBall *ball, size_t i, uint64_t seed, uint64_t key, uint64_t index)
+{
+	return unit_of(ball, i) > 0 ? adv_normal(seed, ADV_FOR_ATTACK, key, index) : 0;
 }
 
 void
@@ -131,29 +185,50 @@ adv_ball_random(const AdvBall *ball, size_t n, const float *x0, double eps, cons
 	/* a direction from independent normal numbers, a radius whose n-th power is uniform */
 	for (size_t i = 0; i < n; i++)
 	{
-		double u = unit_of(ball, i) > 0 ? adv_normal(seed, ADV_FOR_ATTACK, key, first + i) : 0;
+		double u = normal_of(ball, i, seed, key, first + i);
 
 		squares += u * u;
 	}
 	radius = eps * pow(adv_uniform(seed, ADV_FOR_ATTACK, key, first + n), 1.0 / (double) n);
 	for (size_t i = 0; i < n; i++)
 	{
-		double u = unit_of(ball, i) > 0 ? adv_normal(seed, ADV_FOR_ATTACK, key, first + i) : 0;
+		double u = normal_of(ball, i, seed, key, first + i);
 
 		x[i] = (float) (x0[i] + (squares > 0 ? radius * u / sqrt(squares) : 0) * unit_of(ball, i));
 	}
 	adv_ball_project(ball, n, x0, eps, low, high, x);
 }
 
+void
+adv_ball_nearby(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
+				const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x)
+{
+	uint64_t first = restart * ((uint64_t) n + 1);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double z = adv_normal(seed, ADV_FOR_ATTACK, key, first + i);
+		float near = nearest_float(x0[i] + NEARBY * fmax(eps, 1) * unit_of(ball, i) * z);
+
+		x[i] = neighbour(near, near == x0[i] ? (z > 0) - (z < 0) : 0);
+	}
+	adv_ball_project(ball, n, x0, eps, low, high, x);
+}
+
+/* A step smaller than what separates floats here moves by one float: it must not be lost where x is large. */
 ADV_LOOP void
 linf_step_loop(size_t n, float step, const float *restrict unit, const float *restrict low,
 			   const float *restrict high, const float *restrict gradient, float *restrict x)
 {
+	int32_t ascent = signbit(step) ? -1 : 1;
+
 	for (size_t i = 0; i < n; i++)
 	{
 		float size = unit ? step * unit[i] : step;
-		float moved = x[i] + (gradient[i] > 0 ? size : gradient[i] < 0 ? -size : 0);
+		int32_t sign = (gradient[i] > 0) - (gradient[i] < 0);
+		float moved = x[i] + (float) sign * size;
 
+		moved = neighbour(moved, moved == x[i] ? sign * ascent : 0);
 		x[i] = clamp(moved, low[i], high[i]);
 	}
 }
@@ -161,20 +236,6 @@ ADV_DISPATCH(static, linf_step,
 			 (size_t n, float step, const float *unit, const float *low, const float *high,
 			  const float *gradient, float *x),
 			 (n, step, unit, low, high, gradient, x))
-
-/* Sums are formed in lanes: so they can be vectorised, in the same order everywhere. */
-#define LANES 8
-typedef double Lanes __attribute__((vector_size(LANES * sizeof(double))));
-
-ADV_LOOP double
-sum_of(const Lanes *sums)
-{
-	double sum = 0;
-
-	for (int l = 0; l < LANES; l++)
-		sum += (*sums)[l];
-	return sum;
-}
 
 /* *squares = |unit g|_2 squared: in units, the gradient is unit * g. */
 ADV_LOOP void
@@ -203,76 +264,62 @@ l2_gradient_loop(size_t n, const float *unit, const float *gradient, double *squ
 ADV_DISPATCH(static, l2_gradient, (size_t n, const float *unit, const float *gradient, double *squares),
 			 (n, unit, gradient, squares))
 
-/* How far input i is from x0 after a step of the given size, in units. */
-ADV_LOOP double
-l2_moved(size_t i, double size, const float *unit, const float *x0, const float *gradient, const float *x)
-{
-	double d = (double) x[i] - x0[i];
-	double u = unit ? unit[i] : 1;
-
-	return (unit ? (u > 0 ? d / u : 0) : d) + size * gradient[i] * u;
-}
-
-/* *squares = the squared distance after the step. */
+/* x = x + size unit^2 g, and whether that moved anything. */
 ADV_LOOP void
-l2_distance_after_loop(size_t n, double size, const float *unit, const float *x0, const float *gradient,
-					   const float *x, double *squares)
+l2_move_loop(size_t n, double size, const float *unit, const float *restrict gradient, float *restrict x,
+			 int32_t *moved)
 {
-	Lanes sums = {0};
-	double rest = 0;
-	size_t i = 0;
+	int32_t any = 0;
 
-	for (; i + LANES <= n; i += LANES)
-	{
-		Lanes u;
-
-		for (int l = 0; l < LANES; l++)
-			u[l] = l2_moved(i + (size_t) l, size, unit, x0, gradient, x);
-		sums += u * u;
-	}
-	for (; i < n; i++)
-	{
-		double u = l2_moved(i, size, unit, x0, gradient, x);
-
-		rest += u * u;
-	}
-	*squares = sum_of(&sums) + rest;
-}
-ADV_DISPATCH(static, l2_distance_after,
-			 (size_t n, double size, const float *unit, const float *x0, const float *gradient,
-			  const float *x, double *squares),
-			 (n, size, unit, x0, gradient, x, squares))
-
-/* The step itself, shrunk onto the ball and rounded towards x0. */
-ADV_LOOP void
-l2_apply_loop(size_t n, double size, double shrink, const float *unit, const float *restrict x0,
-			  const float *restrict low, const float *restrict high, const float *restrict gradient,
-			  float *restrict x)
-{
 	for (size_t i = 0; i < n; i++)
 	{
 		double u = unit ? unit[i] : 1;
-		double d = (double) x[i] - x0[i] + size * gradient[i] * u * u;
+		float to = nearest_float((double) x[i] + size * gradient[i] * u * u);
 
-		x[i] = clamp(round_towards(x0[i], x0[i] + shrink * d), low[i], high[i]);
+		any |= to != x[i];
+		x[i] = to;
 	}
+	*moved = any;
 }
-ADV_DISPATCH(static, l2_apply,
-			 (size_t n, double size, double shrink, const float *unit, const float *x0, const float *low,
-			  const float *high, const float *gradient, float *x),
-			 (n, size, shrink, unit, x0, low, high, gradient, x))
+ADV_DISPATCH(static, l2_move,
+			 (size_t n, double size, const float *unit, const float *gradient, float *x, int32_t *moved),
+			 (n, size, unit, gradient, x, moved))
+
+/* A step that is lost between floats moves the input that it would move most, by one float. */
+static void
+l2_nudge(const AdvBall *ball, size_t n, double alpha, const float *gradient, float *x)
+{
+	double most = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double u = unit_of(ball, i);
+		double size = fabs(gradient[i] * u * u);
+
+		if (size > most)
+		{
+			most = size;
+			at = i;
+		}
+	}
+	x[at] = neighbour(x[at], most == 0 ? 0 : (gradient[at] > 0) == (alpha > 0) ? 1 : -1);
+}
 
 static void
 l2_step(const AdvBall *ball, size_t n, const float *x0, double eps, double alpha, const float *low,
 		const float *high, const float *gradient, float *x)
 {
-	double squares, size, distance;
+	double squares;
+	int32_t moved;
 
 	l2_gradient(n, ball->unit, gradient, &squares);
-	size = alpha / (sqrt(squares) + 1e-12);
-	l2_distance_after(n, size, ball->unit, x0, gradient, x, &squares);
-	distance = sqrt(squares);
-	l2_apply(n, size, distance > eps ? eps / distance : 1, ball->unit, x0, low, high, gradient, x);
+	if (squares == 0)
+		return;
+	l2_move(n, alpha / sqrt(squares), ball->unit, gradient, x, &moved);
+	if (!moved)
+		l2_nudge(ball, n, alpha, gradient, x);
+	adv_ball_project(ball, n, x0, eps, low, high, x);
 }
 
 void
@@ -289,14 +336,14 @@ double
 adv_ball_distance(const AdvBall *ball, size_t n, const float *x0, const float *x)
 {
 	double largest = 0;
+	double squares;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		double d = fabs((double) x[i] - x0[i]);
-
-		if (unit_of(ball, i) == 0 && d > 0)
+		if (unit_of(ball, i) == 0 && x[i] != x0[i])
 			return INFINITY;
-		largest = fmax(largest, in_units(ball, i, d));
+		largest = fmax(largest, fabs(moved_by(i, ball->unit, x0, x)));
 	}
-	return ball->norm == ADV_NORM_LINF ? largest : l2_distance(ball, n, x0, x);
+	l2_squares(n, ball->unit, x0, x, &squares);
+	return ball->norm == ADV_NORM_LINF ? largest : sqrt(squares);
 }

@@ -10,10 +10,6 @@
 #include "carve.h"
 #include "core/craft.h"
 #include "core/loss.h"
-#include "core/rng.h"
-
-/* Where trades starts: standard normal numbers times this, in units. */
-#define TRADES_START 0.001
 
 static size_t
 carve_craft(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory)
@@ -42,25 +38,6 @@ adv_craft_init(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory)
 	carve_craft(c, net, max_rows, memory);
 }
 
-/* x = x0 + TRADES_START unit N(0, 1), brought into the ball. Indices as in adv_ball_random. */
-static void
-start_nearby(const AdvCraft *c, size_t n, size_t at, uint64_t key, uint64_t restart, float *x)
-{
-	const AdvBall *ball = &c->how.ball;
-	const float *x0 = c->x0 + at;
-	uint64_t first = restart * ((uint64_t) n + 1);
-
-	for (size_t i = 0; i < n; i++)
-	{
-		double unit = ball->unit ? ball->unit[i] : 1;
-
-		if (unit > 0)
-			x[i] =
-				(float) (x0[i] + TRADES_START * unit * adv_normal(c->seed, ADV_FOR_ATTACK, key, first + i));
-	}
-	adv_ball_project(ball, n, x0, c->how.eps, c->low + at, c->high + at, x);
-}
-
 /* Keep the rows, compute their bounds, and put each at its start. */
 static void
 start(AdvCraft *c, int rows, const uint64_t *key, uint64_t restart)
@@ -76,7 +53,8 @@ start(AdvCraft *c, int rows, const uint64_t *key, uint64_t restart)
 
 		adv_ball_bounds(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at);
 		if (c->how.method == ADV_METHOD_TRADES)
-			start_nearby(c, n, at, key[r], restart, x + at);
+			adv_ball_nearby(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at, c->seed, key[r],
+							restart, x + at);
 		else if (c->how.random_start)
 			adv_ball_random(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at, c->seed, key[r],
 							restart, x + at);

@@ -278,6 +278,61 @@ test_steps(void)
 	ok(adv_ball_distance(&ball, 3, x0, (float[]){0, 1e-30f, 0}) == INFINITY, "unit 0: no distance allows it");
 }
 
+/* L2: the length of a step is alpha whatever the gradient's is, down to denormal numbers. */
+static void
+test_gradient_sizes(void)
+{
+	const float sizes[] = {1e-45f, 1e-40f, 1e-30f, 1e-12f, 1, 1e12f, 1e30f, 1e38f};
+	AdvBall ball = {ADV_NORM_L2, NULL, -INFINITY, INFINITY};
+	float tiny_unit[N], gradient[N];
+	double worst = 0, worst_in_units = 0;
+
+	for (int i = 0; i < N; i++)
+		tiny_unit[i] = 1e-20f * (float) (1 + i % 3);
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(float); k++)
+		for (size_t n = 1; n <= N; n *= 2)
+		{
+			float x0[N] = {0}, low[N], high[N], x[N] = {0};
+
+			for (size_t i = 0; i < n; i++)
+				gradient[i] = (i % 2 ? -3 : 2) * sizes[k];
+			ball.unit = NULL;
+			adv_ball_bounds(&ball, n, x0, 1, low, high);
+			adv_ball_step(&ball, n, x0, 1, 0.25, low, high, gradient, x);
+			worst = fmax(worst, fabs(adv_ball_distance(&ball, n, x0, x) - 0.25));
+			ball.unit = tiny_unit;
+			memset(x, 0, sizeof(x));
+			adv_ball_step(&ball, n, x0, 1, 0.25, low, high, gradient, x);
+			worst_in_units = fmax(worst_in_units, fabs(adv_ball_distance(&ball, n, x0, x) - 0.25));
+		}
+	okf(worst < 1e-6 && worst_in_units < 1e-6, "L2: the gradient's size does not matter: %g, %g", worst,
+		worst_in_units);
+}
+
+/* Steps of an eighth of eps where floats are a quarter of eps apart, or half: the attack gets to the end of the ball. */
+static void
+test_lost_steps(void)
+{
+	const double eps[] = {512, 300, 150};
+
+	for (int norm = ADV_NORM_LINF; norm <= ADV_NORM_L2; norm++)
+		for (int k = 0; k < 3; k++)
+		{
+			AdvBall ball = {norm, NULL, -INFINITY, INFINITY};
+			float x0[] = {1764000000, 3}, low[2], high[2], x[] = {1764000000, 3}; /* floats are 128 apart */
+			float reached = (float) (x0[0] + 128 * floor(eps[k] / 128));
+
+			adv_ball_bounds(&ball, 2, x0, eps[k], low, high);
+			for (int step = 0; step < 20; step++)
+				adv_ball_step(&ball, 2, x0, eps[k], eps[k] / 8, low, high, (float[]){1e-9f, 0}, x);
+			okf(x[0] == reached && x[1] == 3, "%s: steps between floats are not lost at eps %g",
+				norm == ADV_NORM_L2 ? "L2" : "L-infinity", eps[k]);
+			for (int step = 0; step < 20; step++)
+				adv_ball_step(&ball, 2, x0, eps[k], -eps[k] / 8, low, high, (float[]){1e-9f, 0}, x);
+			ok(x[0] == 2 * x0[0] - reached, "nor those back");
+		}
+}
+
 /* Uniform in the box and in the L2 ball, as far as moments tell. */
 static void
 test_random(void)
@@ -490,6 +545,8 @@ main(void)
 	test_ball(&(AdvBall){ADV_NORM_L2, NULL, 0, 1}, 0, "sphere of 0");
 	test_bounds();
 	test_steps();
+	test_gradient_sizes();
+	test_lost_steps();
 	test_random();
 	test_whole();
 	test_bytes();

@@ -238,7 +238,7 @@ test_crafting(AdvMethod method, AdvNorm norm, double low, double high, const cha
 	training_free(&t);
 }
 
-/* The start of TRADES is normal with a thousandth of a unit, whatever eps is, but within the ball. */
+/* The start of TRADES is normal with a thousandth of a unit, or of eps where that is larger, but within the ball. */
 static void
 test_trades_start(void)
 {
@@ -261,8 +261,50 @@ test_trades_start(void)
 	for (int i = 0; i < n; i++)
 		largest = fmax(largest, fabs(ws.act[0][i] - (double) t.x[i]));
 	ok(largest <= 0.0005 && largest > 0.00049, "but never outside of the ball");
+	memcpy(ws.act[0], t.x, sizeof(float) * (size_t) n);
+	c.how.eps = 1000;
+	squares = 0;
+	adv_craft(&c, CRAFT_ROWS, NULL, t.key, 0);
+	for (int i = 0; i < n; i++)
+		squares += pow(ws.act[0][i] - t.x[i], 2);
+	ok(fabs(sqrt(squares / n) - 1) < 0.1, "or of eps, where a thousandth of a unit may be nothing");
 	craft_close(&c, ws.act[0]);
 	training_free(&t);
+}
+
+/* Divergence has no slope where the examples are the rows themselves, which they must not be rounded to where rows are large. */
+static void
+test_trades_on_large_numbers(void)
+{
+	const float params[] = {1e5f, 0.01f, 1, -1, 0, 0}; /* shift and factor of a scaling layer, then weights */
+	const double eps[] = {300, 40, 1, 0.02};
+
+	for (int k = 0; k < 4; k++)
+	{
+		Training t;
+		AdvWorkspace ws;
+		AdvCraft c;
+		AdvError err;
+		AdvRobust how = robust(ADV_METHOD_TRADES, eps[k]);
+		int farthest = 0;
+
+		training_make(&t, "", (AdvShape){1, 1, 1}, 2, CRAFT_ROWS);
+		adv_network_parse(&t.net, "", t.net.input, 2, true, &err);
+		free(t.params);
+		t.params = memcpy(zeros(sizeof(params)), params, sizeof(params));
+		for (int i = 0; i < CRAFT_ROWS; i++)
+			t.x[i] = 1e5f + (float) i; /* floats are 1/128 apart */
+		how.alpha = eps[k] / 4;
+		how.steps = 10;
+		craft_open(&c, &ws, &t, how);
+		adv_craft(&c, CRAFT_ROWS, NULL, t.key, 0);
+		for (int i = 0; i < CRAFT_ROWS; i++)
+			farthest += fabs(ws.act[0][i] - (double) t.x[i]) > eps[k] - 0.008;
+		okf(farthest == CRAFT_ROWS, "TRADES climbs from large numbers, at eps %g (%d of %d)", eps[k], farthest,
+			CRAFT_ROWS);
+		craft_close(&c, ws.act[0]);
+		training_free(&t);
+	}
 }
 
 /* ---- teams ---- */
@@ -820,6 +862,7 @@ main(void)
 		test_crafting(method, ADV_NORM_LINF, -0.8, 0.9, IMAGE, (AdvShape){2, 6, 5});
 	}
 	test_trades_start();
+	test_trades_on_large_numbers();
 	test_all_team_sizes();
 	for (AdvMethod method = ADV_METHOD_PGD; method <= ADV_METHOD_FAST; method++)
 	{
