@@ -35,7 +35,8 @@ extern void adv_ball_bounds(const AdvBall *ball, size_t n, const float *x0, doub
 
 /*
  * x = a random point of the ball around x0, drawn from (seed, ADV_FOR_ATTACK, key, restart): L-infinity: uniform in the box; L2:
- * uniform in the ball, then clipped. low and high as adv_ball_bounds gives them for this eps.
+ * uniform in the ball of those inputs that can move (unit > 0 and low < high), an ellipsoid where their units differ; then clipped.
+ * low and high as adv_ball_bounds gives them for this eps.
  */
 extern void adv_ball_random(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
 							const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);

@@ -158,9 +158,10 @@ adv_ball_project(const AdvBall *ball, size_t n, const float *x0, double eps, con
 
 /* A standard normal number for an input that can move, 0 for another. */
 static double
-normal_of(const AdvBall *ball, size_t i, uint64_t seed, uint64_t key, uint64_t index)
+normal_of(const AdvBall *ball, size_t i, const float *low, const float *high, uint64_t seed, uint64_t key,
+		  uint64_t index)
 {
-	return unit_of(ball, i) > 0 ? adv_normal(seed, ADV_FOR_ATTACK, key, index) : 0;
+	return unit_of(ball, i) > 0 && low[i] < high[i] ? adv_normal(seed, ADV_FOR_ATTACK, key, index) : 0;
 }
 
 void
@@ -168,6 +169,7 @@ adv_ball_random(const AdvBall *ball, size_t n, const float *x0, double eps, cons
 				const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x)
 {
 	uint64_t first = restart * ((uint64_t) n + 1);
+	size_t moving = 0;
 	double squares = 0;
 	double radius;
 
@@ -182,17 +184,18 @@ adv_ball_random(const AdvBall *ball, size_t n, const float *x0, double eps, cons
 		return;
 	}
 
-	/* a direction from independent normal numbers, a radius whose n-th power is uniform */
+	/* a direction from independent normal numbers, and a radius: its power is uniform, by the number of inputs that can move */
 	for (size_t i = 0; i < n; i++)
 	{
-		double u = normal_of(ball, i, seed, key, first + i);
+		double u = normal_of(ball, i, low, high, seed, key, first + i);
 
 		squares += u * u;
+		moving += unit_of(ball, i) > 0 && low[i] < high[i];
 	}
-	radius = eps * pow(adv_uniform(seed, ADV_FOR_ATTACK, key, first + n), 1.0 / (double) n);
+	radius = eps * pow(adv_uniform(seed, ADV_FOR_ATTACK, key, first + n), 1 / fmax((double) moving, 1));
 	for (size_t i = 0; i < n; i++)
 	{
-		double u = normal_of(ball, i, seed, key, first + i);
+		double u = normal_of(ball, i, low, high, seed, key, first + i);
 
 		x[i] = (float) (x0[i] + (squares > 0 ? radius * u / sqrt(squares) : 0) * unit_of(ball, i));
 	}

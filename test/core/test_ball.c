@@ -363,6 +363,56 @@ test_random(void)
 	   "an eighth of them lies within half of the radius");
 }
 
+/* The mean radius of points that are uniform in a ball of n dimensions is n / (n + 1), whatever else there is that does not move. */
+static void
+test_radius(void)
+{
+	enum
+	{
+		points = 4000
+	};
+	const struct
+	{
+		const char *name;
+		size_t moving;
+		float unit[12];
+		float x0;
+		double clip; /* the clip range is this alone for x0 */
+	} cases[] = {{"1 of 12", 1, {0, 0, 0, 0, 0, 2}, 1, NAN},
+				 {"4 of 12", 4, {0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0}, 1, NAN},
+				 {"4 of 12, unequal units", 4, {0, 1e-3f, 0, 1, 0, 0, 50, 0, 0, 0, 7e5f, 0}, 0, NAN},
+				 {"12 of 12", 12, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 1, NAN},
+				 {"none that may leave its clip range", 0, {1, 1, 1}, 0.5f, 0.5}};
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++)
+	{
+		AdvBall ball = {ADV_NORM_L2, cases[k].unit, -INFINITY, INFINITY};
+		float x0[12], low[12], high[12], x[12];
+		double mean = 0, axis[12] = {0}, right = (double) cases[k].moving / (double) (cases[k].moving + 1);
+		bool round = true;
+
+		for (int i = 0; i < 12; i++)
+			x0[i] = cases[k].x0;
+		if (!isnan(cases[k].clip))
+			ball.low = ball.high = cases[k].clip;
+		adv_ball_bounds(&ball, 12, x0, 2, low, high);
+		for (uint64_t key = 0; key < points; key++)
+		{
+			adv_ball_random(&ball, 12, x0, 2, low, high, 1, key, 0, x);
+			mean += adv_ball_distance(&ball, 12, x0, x) / 2 / points;
+			for (int i = 0; i < 12; i++)
+				if (cases[k].unit[i] > 0)
+					axis[i] += pow(((double) x[i] - x0[i]) / cases[k].unit[i] / 2, 2) / points;
+		}
+		/* the variance along each axis, in units of eps: 1 / (n + 2) */
+		for (int i = 0; i < 12 && cases[k].moving > 0; i++)
+			round = round && (cases[k].unit[i] == 0 ||
+							  fabs(axis[i] * (double) (cases[k].moving + 2) - 1) < 0.1);
+		okf(fabs(mean - right) < 0.015 && round, "L2: a random start of %s is uniform: mean radius %.3f, %.3f",
+			cases[k].name, mean, right);
+	}
+}
+
 /* ---- grids ---- */
 
 static const AdvBall linf = {ADV_NORM_LINF, NULL, -INFINITY, INFINITY};
@@ -548,6 +598,7 @@ main(void)
 	test_gradient_sizes();
 	test_lost_steps();
 	test_random();
+	test_radius();
 	test_whole();
 	test_bytes();
 	test_onehot();
