@@ -22,6 +22,7 @@
 #include "core/encoder.h"
 #include "pg/compat.h"
 #include "pg/reader.h"
+#include "pg/version.h"
 
 #define STATE_MAGIC 0x67617031
 #define FIRST_SIZE  1024
@@ -192,10 +193,10 @@ unchanged(FunctionCallInfo fcinfo)
 	return PG_GETARG_DATUM(0);
 }
 
-PG_FUNCTION_INFO_V1(advfair_gap_add);
-PG_FUNCTION_INFO_V1(advfair_cau_add);
-PG_FUNCTION_INFO_V1(advfair_gap_combine);
-PG_FUNCTION_INFO_V1(advfair_gap_final);
+ADVPG_FUNCTION(advfair_gap_add);
+ADVPG_FUNCTION(advfair_cau_add);
+ADVPG_FUNCTION(advfair_gap_combine);
+ADVPG_FUNCTION(advfair_gap_final);
 
 Datum
 advfair_gap_add(PG_FUNCTION_ARGS)

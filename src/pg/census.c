@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "core/rng.h"
+#include "pg/version.h"
 
 enum
 {
@@ -81,7 +82,7 @@ make_person(uint64_t seed, int64 person, Datum *values)
 	values[7] = CStringGetTextDatum(high ? ">50K" : "<=50K");
 }
 
-PG_FUNCTION_INFO_V1(advfair_make_census);
+ADVPG_FUNCTION(advfair_make_census);
 
 Datum
 advfair_make_census(PG_FUNCTION_ARGS)

@@ -13,6 +13,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -41,12 +42,14 @@
 #include "pg/json.h"
 #include "pg/queue.h"
 #include "pg/transaction.h"
+#include "pg/version.h"
 
 #define SAFE_PATH      "pg_catalog, pg_temp"
 #define MAX_CANDIDATES "100"
 #define FIRST_DELAY_S  1 /* before the second attempt; doubles from attempt to attempt */
 #define MOST_DELAY_S   600
 #define HELD_MS        1000 /* before looking again at a job that another process holds */
+#define OUTDATED_MS    60000 /* before looking again whether the extension was updated */
 
 PGDLLEXPORT void advfair_job_main(Datum arg);
 
@@ -392,8 +395,17 @@ look(const AdvpgJobOrder *order)
 	SPI_connect();
 	if (find_extension())
 	{
-		found = take_next(order->role);
-		due = next_due();
+		if (advpg_version_agrees())
+		{
+			found = take_next(order->role);
+			due = next_due();
+		}
+		else
+		{
+			ereport(LOG, errmsg("jobs in database \"%s\" wait for ALTER EXTENSION advfair UPDATE",
+								get_database_name(MyDatabaseId)));
+			due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), OUTDATED_MS);
+		}
 	}
 	SPI_finish();
 	commit();

@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/advpg.h"
+#include "pg/version.h"
 
 #define SLOTS 64
 
@@ -137,7 +138,7 @@ advpg_progress_update(uint64 done, double loss)
 	SpinLockRelease(&mine->mutex);
 }
 
-PG_FUNCTION_INFO_V1(advfair_progress_rows);
+ADVPG_FUNCTION(advfair_progress_rows);
 
 Datum
 advfair_progress_rows(PG_FUNCTION_ARGS)

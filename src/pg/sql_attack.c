@@ -18,13 +18,14 @@
 #include "pg/dictionary.h"
 #include "pg/produce.h"
 #include "pg/robustness.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_pgd);
-PG_FUNCTION_INFO_V1(advfair_fgsm);
-PG_FUNCTION_INFO_V1(advfair_least_eps);
-PG_FUNCTION_INFO_V1(advfair_class_robustness);
-PG_FUNCTION_INFO_V1(advfair_class_least_eps);
-PG_FUNCTION_INFO_V1(advfair_cru);
+ADVPG_FUNCTION(advfair_pgd);
+ADVPG_FUNCTION(advfair_fgsm);
+ADVPG_FUNCTION(advfair_least_eps);
+ADVPG_FUNCTION(advfair_class_robustness);
+ADVPG_FUNCTION(advfair_class_least_eps);
+ADVPG_FUNCTION(advfair_cru);
 
 #define CRU_EPS 2 /* advfair_cru's argument eps */
 

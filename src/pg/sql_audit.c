@@ -12,9 +12,10 @@
 
 #include "pg/auditing.h"
 #include "pg/produce.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_audit);
-PG_FUNCTION_INFO_V1(advfair_compare);
+ADVPG_FUNCTION(advfair_audit);
+ADVPG_FUNCTION(advfair_compare);
 
 #define MAX_VALUES 11
 

@@ -18,12 +18,13 @@
 #include "pg/callsite.h"
 #include "pg/dictionary.h"
 #include "pg/evaluation.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_predict_data);
-PG_FUNCTION_INFO_V1(advfair_predict_data_key);
-PG_FUNCTION_INFO_V1(advfair_class_accuracy);
-PG_FUNCTION_INFO_V1(advfair_group_confidence);
-PG_FUNCTION_INFO_V1(advfair_eou);
+ADVPG_FUNCTION(advfair_predict_data);
+ADVPG_FUNCTION(advfair_predict_data_key);
+ADVPG_FUNCTION(advfair_class_accuracy);
+ADVPG_FUNCTION(advfair_group_confidence);
+ADVPG_FUNCTION(advfair_eou);
 
 /* Text argument; NULL is an error unless it may be left out. */
 static char *

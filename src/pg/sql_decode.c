@@ -13,8 +13,9 @@
 #include "pg/advpg.h"
 #include "pg/callsite.h"
 #include "pg/json.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_decode);
+ADVPG_FUNCTION(advfair_decode);
 
 static void
 put_number(JsonbParseState **state, JsonbIteratorToken token, const AdvEncoder *encoder, int column,

@@ -20,8 +20,9 @@
 #include "pg/advpg.h"
 #include "pg/compat.h"
 #include "pg/dictionary.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_gap_interval);
+ADVPG_FUNCTION(advfair_gap_interval);
 
 /* ---- the core's bootstrap in a backend ---- */
 

@@ -30,12 +30,13 @@
 #include "pg/jobkind.h"
 #include "pg/queue.h"
 #include "pg/transaction.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_submit);
-PG_FUNCTION_INFO_V1(advfair_cancel);
-PG_FUNCTION_INFO_V1(advfair_wait);
-PG_FUNCTION_INFO_V1(advfair_run_jobs);
-PG_FUNCTION_INFO_V1(advfair_job_changed);
+ADVPG_FUNCTION(advfair_submit);
+ADVPG_FUNCTION(advfair_cancel);
+ADVPG_FUNCTION(advfair_wait);
+ADVPG_FUNCTION(advfair_run_jobs);
+ADVPG_FUNCTION(advfair_job_changed);
 
 #define LOOK_MS     50  /* how often a waiting session looks at a job */
 #define RUN_LOOK_MS 200 /* how often one that runs jobs looks for more */

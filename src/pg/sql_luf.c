@@ -11,8 +11,9 @@
 #include "pg/dictionary.h"
 #include "pg/leaving.h"
 #include "pg/produce.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_luf_rows);
+ADVPG_FUNCTION(advfair_luf_rows);
 
 void
 advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output)

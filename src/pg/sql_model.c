@@ -25,11 +25,12 @@
 #include "pg/dictionary.h"
 #include "pg/json.h"
 #include "pg/registry.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_get);
-PG_FUNCTION_INFO_V1(advfair_describe);
-PG_FUNCTION_INFO_V1(advfair_weights);
-PG_FUNCTION_INFO_V1(advfair_build);
+ADVPG_FUNCTION(advfair_get);
+ADVPG_FUNCTION(advfair_describe);
+ADVPG_FUNCTION(advfair_weights);
+ADVPG_FUNCTION(advfair_build);
 
 static const char *const kind_names[] = {NULL, "number", "category", "array", "image"};
 static const char *const unseen_names[] = {NULL, "error", "ignore"};

@@ -19,11 +19,12 @@
 #include "utils/uuid.h"
 
 #include "pg/registry.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_model_id);
-PG_FUNCTION_INFO_V1(advfair_one_of);
-PG_FUNCTION_INFO_V1(advfair_given);
-PG_FUNCTION_INFO_V1(advfair_report_file);
+ADVPG_FUNCTION(advfair_model_id);
+ADVPG_FUNCTION(advfair_one_of);
+ADVPG_FUNCTION(advfair_given);
+ADVPG_FUNCTION(advfair_report_file);
 
 Datum
 advfair_model_id(PG_FUNCTION_ARGS)

@@ -16,9 +16,10 @@
 #include "pg/call.h"
 #include "pg/registry.h"
 #include "pg/retraining.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_retrain);
-PG_FUNCTION_INFO_V1(advfair_promote);
+ADVPG_FUNCTION(advfair_retrain);
+ADVPG_FUNCTION(advfair_promote);
 
 /* The first six columns are all that version 1.0 of the function returns. */
 Datum

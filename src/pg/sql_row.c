@@ -13,6 +13,7 @@
 #include "pg/callsite.h"
 #include "pg/compat.h"
 #include "pg/dictionary.h"
+#include "pg/version.h"
 
 static Datum
 predict(FunctionCallInfo fcinfo, AdvpgInput input)
@@ -48,7 +49,7 @@ confidence(FunctionCallInfo fcinfo, AdvpgInput input)
 }
 
 #define ROW_FUNCTION(what, form, input)                                                                      \
-	PG_FUNCTION_INFO_V1(advfair_##what##_##form);                                                            \
+	ADVPG_FUNCTION(advfair_##what##_##form);                                                                 \
 	Datum advfair_##what##_##form(PG_FUNCTION_ARGS)                                                          \
 	{                                                                                                        \
 		return what(fcinfo, input);                                                                          \

@@ -19,10 +19,11 @@
 #include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/training.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_run);
-PG_FUNCTION_INFO_V1(advfair_adv_train);
-PG_FUNCTION_INFO_V1(advfair_fit);
+ADVPG_FUNCTION(advfair_run);
+ADVPG_FUNCTION(advfair_adv_train);
+ADVPG_FUNCTION(advfair_fit);
 
 /* Run a task, store its model, and return the row that tells about it. */
 static Datum

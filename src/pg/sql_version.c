@@ -10,8 +10,9 @@
 #include "core/model.h"
 #include "pg/compute.h"
 #include "pg/json.h"
+#include "pg/version.h"
 
-PG_FUNCTION_INFO_V1(advfair_version);
+ADVPG_FUNCTION(advfair_version);
 
 /*
  * What compute workers run on. Only a worker can tell: loading the library here would leave it in the backend, and tiles

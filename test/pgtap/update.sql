@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(14);
+SELECT plan(18);
 
 -- everything that belongs to the extension, as text
 CREATE FUNCTION pg_temp.contents() RETURNS TABLE (what text, how text) LANGUAGE sql AS $$
@@ -69,11 +69,19 @@ DROP TABLE updated;
 
 CREATE EXTENSION advfair VERSION '1.1';
 SELECT pg_temp.fill();
+PREPARE outdated AS SELECT md5(advfair_get('m'));
+SELECT throws_ok('outdated', '55000', 'advfair''s objects are of version 1.1, but its library is ' || (SELECT default_version FROM pg_available_extensions WHERE name = 'advfair'),
+				 'before the update nothing is done by another version''s functions');
+SELECT throws_ok($$ SELECT advfair_train('n', 'people', 'income') $$, '55000', NULL, 'neither by those written in SQL');
+SELECT throws_ok($$ SELECT * FROM advfair_jobs $$, '55000', NULL, 'nor by views');
+SET LOCAL session_replication_role = replica; -- the trigger is such a function, too
 UPDATE advfair_model SET promoted_at = CASE version WHEN 2 THEN now() END;
 INSERT INTO advfair_metric_log (model, version, metric, value) SELECT 'm', v, 'cau', 0.1 FROM generate_series(1, 3) v;
 INSERT INTO advfair_job (task, state) VALUES ('{"kind": "train"}', 'succeeded'), ('{"kind": "train"}', 'queued');
+RESET session_replication_role;
 ALTER EXTENSION advfair UPDATE;
 CREATE TEMP TABLE updated AS SELECT * FROM pg_temp.contents();
+SELECT lives_ok('outdated', 'the same session can call them as soon as it is done');
 SELECT is((SELECT array_agg(version ORDER BY version) FROM advfair_model WHERE promoted_at IS NOT NULL), '{2}', 'what was promoted remains so');
 SELECT is((SELECT count(*) FROM advfair_metric_log), 3::bigint, 'scores are kept');
 SELECT is((SELECT array_agg(state ORDER BY job) FROM advfair_job), '{succeeded,queued}', 'jobs are kept');

@@ -26,6 +26,9 @@ $old->safe_psql('postgres', q{
 	CREATE TABLE kept AS SELECT advfair_get('m') AS model;
 	SELECT advfair_submit('{"kind": "train", "model": "later", "data": "people", "label": "income", "epochs": 1}');
 });
+# a database whose objects are of an earlier version than the library
+$old->safe_psql('postgres', 'CREATE DATABASE earlier');
+$old->safe_psql('earlier', q{CREATE EXTENSION advfair VERSION '1.1'});
 my @same = (
 	'SELECT name, version, owner, promoted_at, md5(model), task, metrics FROM advfair_model ORDER BY 1, 2',
 	'SELECT md5(model) FROM kept',
@@ -45,6 +48,9 @@ is($new->safe_psql('postgres', $same[$_]), $before[$_], "the same: $same[$_]") f
 is($new->safe_psql('postgres', q{SELECT version FROM advfair_retrain('m')}), 3, 'versions go on');
 $new->safe_psql('postgres', 'CALL advfair_run_jobs()');
 is($new->safe_psql('postgres', q{SELECT state FROM advfair_job}), 'succeeded', 'a job that was waiting runs');
+like(($new->psql('earlier', 'SELECT advfair_version()'))[2], qr/objects are of version 1\.1.*HINT:  Run "ALTER EXTENSION advfair UPDATE"/s,
+	'a database that needs an update says so');
+is($new->safe_psql('earlier', q{ALTER EXTENSION advfair UPDATE; SELECT count(*) FROM advfair_jobs}), 0, 'and gets it');
 $new->stop;
 chdir '/';
 done_testing();
