@@ -19,7 +19,10 @@ typedef enum AdvStatus
 	ADV_ABORTED   /* the host asked to stop */
 } AdvStatus;
 
-/* Messages follow PostgreSQL's style: message is a lower-case phrase, detail and hint are sentences or empty. */
+/*
+ * Messages follow PostgreSQL's style: message is a lower-case phrase, detail and hint are sentences or empty. Names and values in them are as
+ * they came, in an encoding that the core does not know; one that is too long is cut after some byte, which the host has to mend.
+ */
 typedef struct AdvError
 {
 	AdvStatus status;

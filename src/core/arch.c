@@ -68,7 +68,7 @@ is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Bytes from s to the next comma, less the blanks before it, for a message; never ends within a UTF-8 character. */
+/* Bytes from s to the next comma, less the blanks before it, for a message. */
 static int
 shown_length(const char *s)
 {
@@ -76,10 +76,7 @@ shown_length(const char *s)
 
 	while (len > 0 && skip_blanks(s + len - 1) >= s + len)
 		len--;
-	if (len > WORD_SHOWN)
-		for (len = WORD_SHOWN; len > 0 && ((unsigned char) s[len] & 0xc0) == 0x80; len--)
-			;
-	return len;
+	return len < WORD_SHOWN ? len : WORD_SHOWN;
 }
 
 static AdvStatus

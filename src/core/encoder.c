@@ -16,20 +16,9 @@
 #define SHOWN_BYTES 100 /* of a name or value in a message */
 
 /* A text cut for a message; used as three arguments of "%.*s%s". */
-#define SHOWN(t) shown_length(t), (t).data ? (t).data : "", (t).len > SHOWN_BYTES ? "..." : ""
-
-/* Bytes of a text to show. In UTF-8 a character is not cut in two (in other encodings this may show less). */
-static int
-shown_length(AdvText text)
-{
-	int n = SHOWN_BYTES;
-
-	if (text.len <= SHOWN_BYTES)
-		return (int) text.len;
-	while (n > SHOWN_BYTES - 3 && ((unsigned char) text.data[n] & 0xC0) == 0x80)
-		n--;
-	return n;
-}
+#define SHOWN(t)                                                                                             \
+	(int) ((t).len > SHOWN_BYTES ? SHOWN_BYTES : (t).len), (t).data ? (t).data : "",                         \
+		(t).len > SHOWN_BYTES ? "..." : ""
 
 static bool
 is_one_hot(const AdvEncoder *enc, const AdvColumn *col)

@@ -7,6 +7,8 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "pg/characters.h"
+
 static int
 status_sqlstate(AdvStatus status)
 {
@@ -33,10 +35,14 @@ status_sqlstate(AdvStatus status)
 void
 advpg_raise(const AdvError *err, const char *prefix)
 {
+	/* texts the core has cut, or a compute worker, which knows no encoding, has made */
+	char *message = advpg_mend_text(pstrdup(err->message));
+	char *detail = advpg_mend_text(pstrdup(err->detail));
+	char *hint = advpg_mend_text(pstrdup(err->hint));
+
 	ereport(ERROR, errcode(status_sqlstate(err->status)),
-			errmsg_internal("%s%s", prefix ? prefix : "", err->message),
-			err->detail[0] ? errdetail_internal("%s", err->detail) : 0,
-			err->hint[0] ? errhint("%s", err->hint) : 0);
+			errmsg_internal("%s%s", prefix ? prefix : "", message),
+			detail[0] ? errdetail_internal("%s", detail) : 0, hint[0] ? errhint("%s", hint) : 0);
 	pg_unreachable();
 }
 

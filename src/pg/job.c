@@ -36,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/advpg.h"
+#include "pg/characters.h"
 #include "pg/checkpoint.h"
 #include "pg/jobkind.h"
 #include "pg/joblock.h"
@@ -498,7 +499,7 @@ static void
 succeed(Jsonb *result)
 {
 	Oid types[] = {JSONBOID, TEXTOID};
-	Datum values[] = {JsonbPGetDatum(result), CStringGetTextDatum(job.warnings.data)};
+	Datum values[] = {JsonbPGetDatum(result), CStringGetTextDatum(advpg_mend_text(job.warnings.data))};
 	AdvpgIdentity identity;
 	Oid number_type[] = {INT8OID};
 	Datum number[] = {Int64GetDatum(job.number)};
@@ -584,9 +585,11 @@ static void
 fail(const ErrorData *error)
 {
 	Oid types[] = {TEXTOID, TEXTOID, TEXTOID, FLOAT8OID};
-	Datum values[] = {CStringGetTextDatum(unpack_sql_state(error->sqlerrcode)),
-					  CStringGetTextDatum(error->message ? error->message : ""),
-					  CStringGetTextDatum(error->hint ? error->hint : ""), Float8GetDatum(delay_seconds())};
+	/* whoever made these, they become values of the table */
+	char *message = advpg_mend_text(pstrdup(error->message ? error->message : ""));
+	char *hint = advpg_mend_text(pstrdup(error->hint ? error->hint : ""));
+	Datum values[] = {CStringGetTextDatum(unpack_sql_state(error->sqlerrcode)), CStringGetTextDatum(message),
+					  CStringGetTextDatum(hint), Float8GetDatum(delay_seconds())};
 	char nulls[] = "      ";
 
 	if (error->hint == NULL)

@@ -24,7 +24,6 @@
 #include "storage/pmsignal.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
-#include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -63,7 +62,8 @@ typedef struct Slot
 
 typedef struct Queue
 {
-	slock_t mutex;
+	int tranche; /* of the lock */
+	LWLock lock;
 	Latch *launcher; /* NULL: not running */
 	bool overflow;   /* a database did not fit */
 	Entry entries[MAX_DATABASES];
@@ -106,9 +106,9 @@ wake_launcher(void)
 {
 	Latch *latch;
 
-	SpinLockAcquire(&queue->mutex);
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 	latch = queue->launcher;
-	SpinLockRelease(&queue->mutex);
+	LWLockRelease(&queue->lock);
 	if (latch)
 		SetLatch(latch);
 }
@@ -116,9 +116,9 @@ wake_launcher(void)
 static void
 look_at(Oid database, TimestampTz due)
 {
-	SpinLockAcquire(&queue->mutex);
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 	set_due(database, due);
-	SpinLockRelease(&queue->mutex);
+	LWLockRelease(&queue->lock);
 	wake_launcher();
 }
 
@@ -162,9 +162,9 @@ advpg_queue_finished(int slot)
 {
 	if (slot < 0 || queue == NULL)
 		return;
-	SpinLockAcquire(&queue->mutex);
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 	queue->slots[slot].state = SLOT_FINISHED;
-	SpinLockRelease(&queue->mutex);
+	LWLockRelease(&queue->lock);
 }
 
 BackgroundWorkerHandle *
@@ -208,9 +208,11 @@ make_queue(void)
 	if (!found)
 	{
 		memset(queue, 0, sizeof(Queue));
-		SpinLockInit(&queue->mutex);
+		queue->tranche = LWLockNewTrancheId();
+		LWLockInitialize(&queue->lock, queue->tranche);
 	}
 	LWLockRelease(AddinShmemInitLock);
+	LWLockRegisterTranche(queue->tranche, "advfair queue");
 }
 
 void
@@ -244,9 +246,9 @@ static List *unseen = NIL; /* databases that have yet to be looked at, whatever 
 static void
 leave(int code, Datum arg)
 {
-	SpinLockAcquire(&queue->mutex);
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 	queue->launcher = NULL;
-	SpinLockRelease(&queue->mutex);
+	LWLockRelease(&queue->lock);
 	for (int i = 0; i < ADVPG_MOST_JOBS; i++)
 		if (handles[i])
 			TerminateBackgroundWorker(handles[i]);
@@ -308,11 +310,11 @@ reap(void)
 			continue;
 		pfree(handles[i]);
 		handles[i] = NULL;
-		SpinLockAcquire(&queue->mutex);
+		LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 		in_order = queue->slots[i].state == SLOT_FINISHED;
 		database = queue->slots[i].database;
 		queue->slots[i].state = SLOT_FREE;
-		SpinLockRelease(&queue->mutex);
+		LWLockRelease(&queue->lock);
 		/* a process cannot even start in a database that was dropped */
 		if (!in_order && database_exists(database))
 			look_at(database, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
@@ -341,7 +343,7 @@ take_due(void)
 	Entry *first = NULL;
 	Oid database = InvalidOid;
 
-	SpinLockAcquire(&queue->mutex);
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < MAX_DATABASES; i++)
 		if (queue->entries[i].database != InvalidOid && (first == NULL || queue->entries[i].due < first->due))
 			first = &queue->entries[i];
@@ -350,7 +352,7 @@ take_due(void)
 		database = first->database;
 		first->database = InvalidOid;
 	}
-	SpinLockRelease(&queue->mutex);
+	LWLockRelease(&queue->lock);
 	if (!OidIsValid(database) && unseen != NIL)
 	{
 		database = linitial_oid(unseen);
@@ -368,9 +370,9 @@ start_due(void)
 
 	while ((slot = find_slot()) >= 0 && OidIsValid(database = take_due()))
 	{
-		SpinLockAcquire(&queue->mutex);
+		LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 		queue->slots[slot] = (Slot){SLOT_STARTED, database};
-		SpinLockRelease(&queue->mutex);
+		LWLockRelease(&queue->lock);
 		handles[slot] = advpg_queue_start(database, (AdvpgJobOrder){slot, InvalidOid});
 		if (handles[slot])
 			continue;
@@ -390,11 +392,11 @@ until_next(void)
 		return 60000; /* an ending process wakes us */
 	if (unseen != NIL)
 		return RETRY_MS;
-	SpinLockAcquire(&queue->mutex);
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < MAX_DATABASES; i++)
 		if (queue->entries[i].database != InvalidOid)
 			next = Min(next, queue->entries[i].due);
-	SpinLockRelease(&queue->mutex);
+	LWLockRelease(&queue->lock);
 	if (next == DT_NOEND)
 		return 60000;
 	return Min(60000, TimestampDifferenceMilliseconds(now, next) + 1);
@@ -410,9 +412,9 @@ advfair_launcher_main(Datum arg)
 	CurrentMemoryContext =
 		AllocSetContextCreate(TopMemoryContext, "advfair launcher", ALLOCSET_DEFAULT_SIZES);
 	before_shmem_exit(leave, 0);
-	SpinLockAcquire(&queue->mutex);
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 	queue->launcher = MyLatch;
-	SpinLockRelease(&queue->mutex);
+	LWLockRelease(&queue->lock);
 	look_at_all();
 	while (!ShutdownRequestPending)
 	{

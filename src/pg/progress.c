@@ -3,7 +3,8 @@
  *		What runs now, for the view advfair_progress.
  *
  * The slots are made on first use, out of the spare room every server keeps, so nothing has to be preloaded. A slot has one
- * writer, its session; a spinlock keeps readers from seeing half a change.
+ * writer, its session; a lock keeps readers from seeing half a change. Sessions of all databases share them, so texts are in the
+ * encoding of the writer's.
  */
 #include "pg/progress.h"
 
@@ -12,26 +13,27 @@
 #include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "storage/spin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "pg/advpg.h"
+#include "pg/characters.h"
 #include "pg/version.h"
 
 #define SLOTS 64
 
 typedef struct Slot
 {
-	slock_t mutex;
 	int pid; /* 0: free */
 	Oid role;
-	char task[16];
+	int encoding; /* of model */
+	char task[32];
 	char model[NAMEDATALEN];
 	char phase[32];
 	TimestampTz since; /* start of the phase */
@@ -40,26 +42,34 @@ typedef struct Slot
 	double loss;
 } Slot;
 
-static Slot *slots = NULL;
+typedef struct Progress
+{
+	int tranche; /* of the lock */
+	LWLock lock;
+	Slot slots[SLOTS];
+} Progress;
+
+static Progress *progress = NULL;
 static Slot *mine = NULL;
 static int depth = 0;
 
 static void
-attach_slots(void)
+attach(void)
 {
 	bool found;
 
-	if (slots)
+	if (progress)
 		return;
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	slots = ShmemInitStruct("advfair progress", sizeof(Slot) * SLOTS, &found);
+	progress = ShmemInitStruct("advfair progress", sizeof(Progress), &found);
 	if (!found)
-		for (int i = 0; i < SLOTS; i++)
-		{
-			memset(&slots[i], 0, sizeof(Slot));
-			SpinLockInit(&slots[i].mutex);
-		}
+	{
+		memset(progress, 0, sizeof(Progress));
+		progress->tranche = LWLockNewTrancheId();
+		LWLockInitialize(&progress->lock, progress->tranche);
+	}
 	LWLockRelease(AddinShmemInitLock);
+	LWLockRegisterTranche(progress->tranche, "advfair progress");
 }
 
 static void
@@ -67,9 +77,9 @@ free_slot(int code, Datum arg)
 {
 	if (mine)
 	{
-		SpinLockAcquire(&mine->mutex);
+		LWLockAcquire(&progress->lock, LW_EXCLUSIVE);
 		mine->pid = 0;
-		SpinLockRelease(&mine->mutex);
+		LWLockRelease(&progress->lock);
 		mine = NULL;
 	}
 }
@@ -81,28 +91,27 @@ advpg_progress_begin(const char *task, const char *model)
 
 	if (depth++ > 0)
 		return;
-	attach_slots();
+	attach();
 	if (!registered)
 	{
 		before_shmem_exit(free_slot, 0);
 		registered = true;
 	}
+	LWLockAcquire(&progress->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < SLOTS && !mine; i++)
+		if (progress->slots[i].pid == 0)
+			mine = &progress->slots[i];
+	if (mine)
 	{
-		SpinLockAcquire(&slots[i].mutex);
-		if (slots[i].pid == 0)
-		{
-			mine = &slots[i];
-			mine->pid = MyProcPid;
-			mine->role = GetUserId();
-			strlcpy(mine->task, task, sizeof(mine->task));
-			strlcpy(mine->model, model ? model : "", sizeof(mine->model));
-			mine->phase[0] = '\0';
-			mine->done = mine->total = 0;
-			mine->loss = NAN;
-		}
-		SpinLockRelease(&slots[i].mutex);
+		memset(mine, 0, sizeof(Slot));
+		mine->pid = MyProcPid;
+		mine->role = GetUserId();
+		mine->encoding = GetDatabaseEncoding();
+		mine->loss = NAN;
+		advpg_cut_text(mine->task, task, sizeof(mine->task));
+		advpg_cut_text(mine->model, model ? model : "", sizeof(mine->model));
 	}
+	LWLockRelease(&progress->lock);
 }
 
 void
@@ -119,12 +128,12 @@ advpg_progress_phase(const char *phase, uint64 total)
 		ereport(NOTICE, errmsg("advfair: %s", phase));
 	if (!mine || depth > 1)
 		return;
-	SpinLockAcquire(&mine->mutex);
-	strlcpy(mine->phase, phase, sizeof(mine->phase));
+	LWLockAcquire(&progress->lock, LW_EXCLUSIVE);
+	advpg_cut_text(mine->phase, phase, sizeof(mine->phase));
 	mine->since = GetCurrentTimestamp();
 	mine->done = 0;
 	mine->total = total;
-	SpinLockRelease(&mine->mutex);
+	LWLockRelease(&progress->lock);
 }
 
 void
@@ -132,10 +141,10 @@ advpg_progress_update(uint64 done, double loss)
 {
 	if (!mine || depth > 1)
 		return;
-	SpinLockAcquire(&mine->mutex);
+	LWLockAcquire(&progress->lock, LW_EXCLUSIVE);
 	mine->done = done;
 	mine->loss = loss;
-	SpinLockRelease(&mine->mutex);
+	LWLockRelease(&progress->lock);
 }
 
 ADVPG_FUNCTION(advfair_progress_rows);
@@ -147,7 +156,7 @@ advfair_progress_rows(PG_FUNCTION_ARGS)
 	TimestampTz now = GetCurrentTimestamp();
 
 	InitMaterializedSRF(fcinfo, 0);
-	attach_slots();
+	attach();
 	for (int i = 0; i < SLOTS; i++)
 	{
 		Slot slot;
@@ -155,9 +164,9 @@ advfair_progress_rows(PG_FUNCTION_ARGS)
 		bool nulls[9];
 		double elapsed;
 
-		SpinLockAcquire(&slots[i].mutex);
-		slot = slots[i];
-		SpinLockRelease(&slots[i].mutex);
+		LWLockAcquire(&progress->lock, LW_SHARED);
+		slot = progress->slots[i];
+		LWLockRelease(&progress->lock);
 		if (slot.pid == 0)
 			continue;
 		memset(nulls, true, sizeof(nulls));
@@ -167,7 +176,7 @@ advfair_progress_rows(PG_FUNCTION_ARGS)
 			has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
 		{
 			values[1] = CStringGetTextDatum(slot.task);
-			values[2] = CStringGetTextDatum(slot.model);
+			values[2] = CStringGetTextDatum(advpg_foreign_text(slot.model, slot.encoding));
 			values[3] = CStringGetTextDatum(slot.phase);
 			values[4] = Int64GetDatum(slot.done);
 			values[5] = Int64GetDatum(slot.total);

@@ -24,6 +24,8 @@
 #include "pg/priority.h"
 #include "pg/segment.h"
 
+#define JOIN_LOOK_MS 1 /* how often a worker looks whether its team is complete */
+
 PGDLLEXPORT void advfair_worker_main(Datum arg);
 
 /* AdvTeam.poll: turn what the server tells us into an abort of the run. */
@@ -299,7 +301,9 @@ join(AdvpgShared *shared, AdvTeam *team)
 	{
 		if (adv_team_should_stop(team))
 			return false;
-		pg_usleep(100);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, JOIN_LOOK_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
 	}
 	return true;
 }

@@ -47,10 +47,7 @@ extern void fuzz_free(FuzzHost *host);
 extern unsigned char *fuzz_sealed(FuzzHost *host, const unsigned char *bytes, size_t size);
 extern unsigned char *fuzz_repaired(FuzzHost *host, const unsigned char *bytes, size_t *size);
 
-/* Is it text in UTF-8? Messages must be, if what they cite is. */
-extern bool fuzz_is_utf8(const char *text, size_t size);
-
-/* NULL if err says what a failure with this status must say, with texts that are UTF-8 if cited is true. */
-extern const char *fuzz_check_error(AdvStatus status, const AdvError *err, bool cited);
+/* NULL if err says what a failure with this status must say. */
+extern const char *fuzz_check_error(AdvStatus status, const AdvError *err);
 
 #endif

@@ -186,7 +186,7 @@ check(const unsigned char *bytes, size_t size)
 	else if (status != ADV_CORRUPT && status != ADV_LIMIT)
 		wrong = "bytes that are no model have an unexpected status";
 	else
-		wrong = fuzz_check_error(status, &err, true);
+		wrong = fuzz_check_error(status, &err);
 	fuzz_free(&host);
 	return wrong;
 }
