@@ -72,6 +72,16 @@ grow_arrays(AdvpgLoad *load)
 	load->max_rows = max;
 }
 
+/*
+ * A copy of a value that needs nothing of the database any more: what lies out of line may be gone when a job, which has no snapshot while it
+ * computes, comes to use it.
+ */
+static Datum
+own_copy(Datum value, bool byval, int16 len)
+{
+	return len == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(value)) : datumCopy(value, byval, len);
+}
+
 /* Class code of a row's label, -1 for NULL where no label is needed; new labels get codes after the known ones. */
 static int32_t
 read_label(AdvpgLoad *load, TupleTableSlot *slot, uint64 *hash)
@@ -110,7 +120,7 @@ read_label(AdvpgLoad *load, TupleTableSlot *slot, uint64 *hash)
 		if (code % 64 == 0)
 			load->label_values =
 				code ? repalloc(load->label_values, sizeof(Datum) * (code + 64)) : palloc(sizeof(Datum) * 64);
-		load->label_values[code] = datumCopy(datum, byval, len);
+		load->label_values[code] = own_copy(datum, byval, len);
 		MemoryContextSwitchTo(old);
 	}
 	return code;
@@ -205,7 +215,7 @@ read_id(AdvpgLoad *load, TupleTableSlot *slot, uint64 content)
 		Datum id = advpg_idcast(&load->id_cast, datum);
 		MemoryContext old = MemoryContextSwitchTo(load->context);
 
-		rows->id[rows->n] = datumCopy(id, load->id_byval, load->id_len);
+		rows->id[rows->n] = own_copy(id, load->id_byval, load->id_len);
 		MemoryContextSwitchTo(old);
 	}
 }

@@ -281,6 +281,21 @@ $node->safe_psql('postgres', 'TRUNCATE judged');
 is($node->safe_psql('postgres', "SELECT advfair_wait($judging, '3 min')"), 'succeeded', 'rows that go meanwhile') or diag row($node, $judging, 'message');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM judgement'), 2000, 'were read before');
 
+# and so are ids that lie out of line
+$node->safe_psql('postgres', q{
+	CREATE TABLE lengthy AS SELECT (SELECT string_agg(md5(i || ' ' || k), '') FROM generate_series(1, 100) k) AS name, i % 2 AS a, i % 3 AS y FROM generate_series(1, 500) i;
+	ALTER TABLE lengthy ALTER COLUMN name SET STORAGE EXTERNAL;
+	UPDATE lengthy SET name = name || '!';
+	SELECT advfair_train('lengthy', 'lengthy', 'y', id => 'name', arch => 'dense 16', epochs => 1);
+});
+my $naming = submit($node, '{"kind": "attack", "model": "lengthy", "data": "lengthy", "eps": 0.1, "steps": 10000, "early_stop": false, "into": "named_attack"}');
+ok($node->poll_query_until('postgres', "SELECT phase = 'attacking' FROM advfair_jobs WHERE job = $naming"), 'a job has read long ids');
+$node->safe_psql('postgres', 'CREATE TABLE names AS SELECT name FROM lengthy; DELETE FROM lengthy');
+$node->safe_psql('postgres', 'VACUUM lengthy');
+is(row($node, $naming), 'running', 'they go while it computes');
+is($node->safe_psql('postgres', "SELECT advfair_wait($naming, '3 min')"), 'succeeded', 'and are its own') or diag row($node, $naming, 'message');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM named_attack JOIN names ON id = name'), 500, 'to the last');
+
 # databases and extensions that go
 my $going = submit($node, '{"kind": "train", "model": "long", "data": "crowd", "label": "income", "epochs": 100000}');
 $node->poll_query_until('postgres', "SELECT phase = 'computing' FROM advfair_jobs WHERE job = $going");
