@@ -1,7 +1,7 @@
 # advfair: build, install and test through PGXS.
 #
 #   make                 the extension
-#   make install         into the PostgreSQL that pg_config describes
+#   make install         into the PostgreSQL that pg_config describes; both also from another folder: make -f /where/it/is/Makefile
 #   make installcheck    regression tests against a running, installed server
 #   make check-core      plain-C unit tests under sanitizers, no PostgreSQL needed
 #   make check-valgrind  some of them under valgrind
@@ -19,18 +19,26 @@
 #
 # Settings: FUZZ_SECONDS for each of FUZZ_TARGETS, PG_CONFIG (which PostgreSQL), OPTFLAGS (e.g. -march=native, for this machine only), WERROR=1.
 
+# Where this file is. What is made lies under the same name in the folder that make runs in, which may be another.
+this   := $(firstword $(MAKEFILE_LIST))
+top    := $(dir $(this))
+source  = $(patsubst $(top)%,%,$(sort $(wildcard $(addprefix $(top),$(1)))))
+
 EXTENSION  = advfair
-EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" advfair.control)
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(top)advfair.control)
 MODULE_big = $(EXTENSION)
 
-CORE_SRC = $(sort $(wildcard src/core/*.c))
-HEADERS  = $(wildcard include/*.h include/*/*.h src/*/*.h)
-OBJS     = $(patsubst %.c,%.o,$(CORE_SRC) $(sort $(wildcard src/pg/*.c)))
+# Not HEADERS, which PGXS would install.
+CORE_SRC    = $(call source,src/core/*.c)
+PG_SRC      = $(call source,src/pg/*.c)
+OUR_HEADERS = $(wildcard $(addprefix $(top),include/*.h include/*/*.h src/*/*.h))
+OBJS        = $(patsubst %.c,%.o,$(CORE_SRC) $(PG_SRC))
 
 # What makes a new database, and what updates one, differ in the steps they begin with (sql/begin.sql).
-SQL        = sql/advfair.sql sql/retraining.sql sql/jobs.sql sql/charts.sql sql/report.sql
+scripts    = $(patsubst %,$(top)sql/%.sql,$(1))
+SQL        = $(call scripts,advfair retraining jobs charts report)
 DATA_built = $(patsubst %,sql/$(EXTENSION)--%.sql,$(EXTVERSION) 1.0--$(EXTVERSION) 1.1--$(EXTVERSION))
-DATA       = report/advfair-report.css report/advfair-report.js $(wildcard build/report/advfair-vega.js)
+DATA       = report/advfair-report.css report/advfair-report.js $(call source,build/report/advfair-vega.js)
 
 REGRESS      = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
@@ -42,7 +50,7 @@ WARNINGS = -Werror=implicit-function-declaration -Wall -Wextra -Wvla -Wno-unused
            -Wno-declaration-after-statement $(if $(filter 1,$(WERROR)),-Werror)
 OPTFLAGS ?=
 
-PG_CPPFLAGS = -I$(srcdir)/include
+PG_CPPFLAGS = -I$(top)include
 PG_CFLAGS   = -std=gnu11 $(WARNINGS) $(OPTFLAGS)
 SHLIB_LINK += -ldl -lm
 
@@ -70,8 +78,15 @@ clean:
 	rm -rf $(OBJS) $(DATA_built) $(EXTRA_CLEAN)
 endif
 
+# Only sources are looked for elsewhere: PGXS would also take objects that were once made there for ours.
+srcdir := $(top)
+override VPATH :=
+vpath %.c $(top)
+vpath %.control $(top)
+$(shell mkdir -p $(sort $(dir $(OBJS) $(DATA_built))))
+
 # Distributions build with dependency tracking off, so every object depends on every header.
-$(OBJS): $(HEADERS) Makefile
+$(OBJS): $(OUR_HEADERS) $(this)
 
 # The core is where the time goes. No -ffast-math: results must stay reproducible and NaN must stay visible.
 $(CORE_SRC:.c=.o): override CFLAGS += -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast \
@@ -79,9 +94,9 @@ $(CORE_SRC:.c=.o): override CFLAGS += -O3 -fno-math-errno -fno-trapping-math -ff
 # Intervals are the same on every processor: those with fused instructions must not use them here.
 src/core/metrics.o: override CFLAGS += -ffp-contract=off
 
-sql/$(EXTENSION)--$(EXTVERSION).sql: sql/begin.sql $(patsubst %,sql/steps/%.sql,1.0 1.1 1.2) $(SQL) sql/end.sql
-sql/$(EXTENSION)--1.0--$(EXTVERSION).sql: sql/begin.sql $(patsubst %,sql/steps/%.sql,1.1 1.2) $(SQL) sql/end.sql
-sql/$(EXTENSION)--1.1--$(EXTVERSION).sql: sql/begin.sql sql/steps/1.2.sql $(SQL) sql/end.sql
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(call scripts,begin steps/1.0 steps/1.1 steps/1.2) $(SQL) $(call scripts,end)
+sql/$(EXTENSION)--1.0--$(EXTVERSION).sql: $(call scripts,begin steps/1.1 steps/1.2) $(SQL) $(call scripts,end)
+sql/$(EXTENSION)--1.1--$(EXTVERSION).sql: $(call scripts,begin steps/1.2) $(SQL) $(call scripts,end)
 $(DATA_built):
 	cat $^ >$@
 
@@ -95,13 +110,14 @@ forget-old-scripts:
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 PROVE    ?= prove
 
-CORE_TESTS   = $(patsubst %.c,build/%,$(sort $(wildcard test/core/test_*.c)))
-CORE_HELPERS = $(patsubst %.c,build/%.o,$(filter-out test/core/test_%,$(wildcard test/core/*.c)))
+CORE_TESTS   = $(patsubst %.c,build/%,$(call source,test/core/test_*.c))
+CORE_HELPERS = $(patsubst %.c,build/%.o,$(filter-out test/core/test_%,$(call source,test/core/*.c)))
 CORE_OBJS    = $(patsubst %.c,build/%.o,$(CORE_SRC))
+TEST_HEADERS = $(OUR_HEADERS) $(wildcard $(top)test/*/*.h)
 
-build/%.o: %.c $(HEADERS) $(wildcard test/core/*.h test/fuzz/*.h) Makefile
+build/%.o: %.c $(TEST_HEADERS) $(this)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g -fno-omit-frame-pointer $(SANITIZE) $(WARNINGS) -Iinclude -c -o $@ $<
+	$(CC) -std=gnu11 -O1 -g -fno-omit-frame-pointer $(SANITIZE) $(WARNINGS) -I$(top)include -c -o $@ $<
 
 $(CORE_TESTS): %: %.o $(CORE_HELPERS) $(CORE_OBJS)
 	$(CC) $(SANITIZE) -o $@ $^ -ldl -lm -lpthread
@@ -117,9 +133,9 @@ check-core: $(CORE_TESTS)
 VALGRIND_TESTS = $(patsubst %,build/valgrind/test_%,arch encoder fuzz layers model network optimizer train)
 VALGRIND       = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 
-build/valgrind/%.o: %.c $(HEADERS) $(wildcard test/core/*.h test/fuzz/*.h) Makefile
+build/valgrind/%.o: %.c $(TEST_HEADERS) $(this)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g $(WARNINGS) -Iinclude -c -o $@ $<
+	$(CC) -std=gnu11 -O1 -g $(WARNINGS) -I$(top)include -c -o $@ $<
 
 $(VALGRIND_TESTS): build/valgrind/%: build/valgrind/test/core/%.o $(CORE_HELPERS:build/%=build/valgrind/%) $(CORE_OBJS:build/%=build/valgrind/%)
 	$(CC) -o $@ $^ -ldl -lm -lpthread
@@ -136,18 +152,18 @@ FUZZ_CORE    = model arch encoder
 FUZZ_SERVER  = task job functions build state
 FUZZ_TARGETS ?= $(FUZZ_CORE) $(FUZZ_SERVER)
 FUZZ_SECONDS ?= 60
-FUZZ_FLAGS   = -std=gnu11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) -Iinclude -fsanitize=fuzzer-no-link
+FUZZ_FLAGS   = -std=gnu11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) -I$(top)include -fsanitize=fuzzer-no-link
 FUZZ_LIBS    = -ldl -lm -lpthread
 FUZZ_SHARED  = $(patsubst %,test/fuzz/%.c,host model arch encoder)
 FUZZ_OBJS    = $(patsubst %.c,build/fuzz/core/%.o,$(CORE_SRC) $(FUZZ_SHARED))
-FUZZ_PG_OBJS = $(patsubst %.c,build/fuzz/pg/%.o,$(CORE_SRC) $(FUZZ_SHARED) $(sort $(wildcard src/pg/*.c)) test/fuzz/server.c)
+FUZZ_PG_OBJS = $(patsubst %.c,build/fuzz/pg/%.o,$(CORE_SRC) $(FUZZ_SHARED) $(PG_SRC) test/fuzz/server.c)
 
-build/fuzz/core/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
+build/fuzz/core/%.o: %.c $(TEST_HEADERS) $(this)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) $(SANITIZE) -c -o $@ $<
 
 # The server is not built with the address sanitizer, so its runtime cannot be there; undefined behaviour traps.
-build/fuzz/pg/%.o: %.c $(HEADERS) test/fuzz/fuzz.h Makefile
+build/fuzz/pg/%.o: %.c $(TEST_HEADERS) $(this)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=undefined -fsanitize-trap=undefined -fPIC -D_GNU_SOURCE -Wno-ignored-attributes \
 		-isystem $(shell $(PG_CONFIG) --includedir-server) -c -o $@ $<
@@ -205,7 +221,7 @@ BENCH = build/bench-core build/bench-kernels
 
 $(BENCH): build/bench-%: bench/%.c $(CORE_SRC:.c=.o)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARNINGS) -Iinclude -o $@ $^ -ldl -lm -lpthread
+	$(CC) -std=gnu11 -O2 $(WARNINGS) -I$(top)include -o $@ $^ -ldl -lm -lpthread
 
 bench-core: $(BENCH)
 	build/bench-kernels

@@ -12,6 +12,7 @@
 #   ADVFAIR_STAGE                      the private installation (set it beforehand to reuse one)
 #   ADVFAIR_LOG                        the server log
 #   ADVFAIR_DATA                       the data sets, if there are any; default ../shared/data, then data
+#   PG_CONFIG                          what describes the installation that the private one is a copy of
 #   PG_REGRESS PERL5LIB TESTDIR ...    what PostgreSQL's own test modules want
 #
 # Exit status: the command's. If it fails, the end of the server log is shown.
@@ -94,7 +95,7 @@ fi
 
 unset PGHOSTADDR PGOPTIONS PGSERVICE PGSERVICEFILE PGPASSFILE PGSSLMODE PGDATA ADVFAIR_DATA
 export PGHOST=$tmp PGPORT=5432 PGUSER=postgres PGDATABASE=postgres PATH=$bin:$PATH
-export ADVFAIR_STAGE ADVFAIR_LOG=$tmp/log PG_REGRESS=$pgxs/test/regress/pg_regress
+export PG_CONFIG ADVFAIR_STAGE ADVFAIR_LOG=$tmp/log PG_REGRESS=$pgxs/test/regress/pg_regress
 export PERL5LIB=$pgxs/test/perl${PERL5LIB:+:$PERL5LIB}
 export TESTDIR=${TESTDIR:-$tmp/test}
 export TESTDATADIR=${TESTDATADIR:-$TESTDIR/tmp_check} TESTLOGDIR=${TESTLOGDIR:-$TESTDIR/log}

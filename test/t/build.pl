@@ -1,0 +1,58 @@
+# Building: from another folder too, what an installation consists of, and code that no version's compiler may let pass.
+use strict;
+use warnings;
+use Cwd qw(getcwd);
+use File::Find;
+use File::Path qw(make_path);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $top = getcwd();
+my $folder = PostgreSQL::Test::Utils::tempdir();
+
+# Exit status and output of make, run in a folder.
+sub make
+{
+	my ($in, @arguments) = @_;
+	my $output = '';
+
+	chdir $in or die "$in: $!";
+	my $status = IPC::Run::run(['make', '-s', '--no-print-directory', @arguments], '>', \$output, '2>&1') ? 0 : $?;
+	chdir $top or die "$top: $!";
+	return ($status, $output);
+}
+
+# Names of what was installed, versions left out.
+sub installed
+{
+	my $stage = shift;
+	my @files;
+
+	find(sub { push @files, $File::Find::name =~ s/^\Q$stage\E//r if -f }, $stage);
+	return [ sort map { s/.*\///r } grep { !/advfair--.*\.sql$/ } @files ];
+}
+
+delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS WERROR)};
+my $expected = [ sort qw(advfair.control advfair.so advfair-report.css advfair-report.js), -e 'build/report/advfair-vega.js' ? 'advfair-vega.js' : () ];
+
+my ($status, $output) = make($folder, '-f', "$top/Makefile", 'OPTFLAGS=-O0 -g0');
+is($status, 0, 'built from another folder') or diag($output);
+ok(-f "$folder/advfair.so", 'there');
+($status, $output) = make($folder, '-f', "$top/Makefile", 'install', "DESTDIR=$folder/stage", "VPATH=$top", 'OPTFLAGS=-O0 -g0');
+is($status, 0, 'installed from there') or diag($output);
+is_deeply(installed("$folder/stage"), $expected, 'library, control file and what pages are made of; no header');
+
+($status, $output) = make($top, 'install', "DESTDIR=$folder/stage2");
+is($status, 0, 'installed from its own folder') or diag($output);
+is_deeply(installed("$folder/stage2"), $expected, 'the same files');
+
+# A function of the server whose header some version does not bring along: it would be one of int, and sizes would be cut.
+make_path("$folder/src/core");
+append_to_file("$folder/src/core/undeclared.c", "long size(long n);\nlong\nsize(long n)\n{\n\treturn mul_size(n, n);\n}\n");
+for my $object (map { "${_}src/core/undeclared.o" } '', 'build/', 'build/valgrind/')
+{
+	($status, $output) = make($folder, '-f', "$top/Makefile", $object);
+	ok($status && $output =~ /implicit.*mul_size/i, "$object: a function that is not declared is an error") or diag($output);
+}
+
+done_testing();
