@@ -11,6 +11,7 @@
 #include "utils/array.h"
 
 #include "core/model.h"
+#include "pg/compat.h"
 
 /* Read model bytes into a context; errors name what is wrong with them (22P03). */
 extern void advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *model);
@@ -36,5 +37,6 @@ extern const float *advpg_encoded_input(const AdvModel *model, ArrayType *array)
 
 /* Number of a class; an unknown one is an error (22023) that lists the classes. */
 extern int advpg_find_class(const AdvModel *model, AdvText class);
+pg_noreturn extern void advpg_fail_no_class(const AdvModel *model, AdvText class);
 
 #endif

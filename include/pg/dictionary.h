@@ -23,6 +23,9 @@ extern void advpg_dictionary_init(AdvpgDictionary *dictionary, MemoryContext con
 /* Code of a text, added when it is new (then *added is set, which may be NULL). */
 extern int advpg_dictionary_add(AdvpgDictionary *dictionary, AdvText text, bool *added);
 
+/* Code of a text, -1 when it is not there. */
+extern int advpg_dictionary_find(const AdvpgDictionary *dictionary, AdvText text);
+
 /* A text as a C string in the current memory context. */
 extern char *advpg_text_cstring(AdvText text);
 

@@ -11,6 +11,7 @@
 #include "executor/tuptable.h"
 #include "tcop/dest.h"
 
+#include "pg/compat.h"
 #include "pg/idcast.h"
 #include "pg/reader.h"
 #include "pg/rows.h"
@@ -24,14 +25,17 @@ typedef struct AdvpgLoadColumn
 	AdvpgReader reader;
 } AdvpgLoadColumn;
 
-/* A feature, in addition: where its values lie in raw and stored rows, and the categories met so far. */
+/* A feature, in addition: where its values lie in raw and stored rows, and the images of the categories met so far. */
 typedef struct AdvpgFeature
 {
 	AdvpgLoadColumn column;
 	int length; /* array: elements, known from the first row on; image: bytes */
 	size_t raw_offset;
 	size_t stored_offset;
-	AdvpgDictionary categories;
+	AdvpgDictionary images;
+	AdvpgDictionary
+		categories; /* their texts, and the code of each image in them; when all rows are staged */
+	int *category;
 } AdvpgFeature;
 
 /* What one reading of rows is up to. */
@@ -46,10 +50,10 @@ typedef struct AdvpgLoad
 	AdvpgLoadColumn label;
 	AdvpgLoadColumn id;
 	AdvpgLoadColumn attribute;
-	Datum *label_values; /* (rows->labels.n) one datum of each label met */
-	Oid label_type;
-	AdvpgIdCast id_cast; /* to the type that was asked for */
-	Oid id_type;         /* of ids that are kept */
+	AdvpgDictionary label_images; /* of the labels and attributes met so far; codes of rows are theirs ... */
+	AdvpgDictionary attribute_images; /* ... until all rows are read */
+	AdvpgIdCast id_cast;              /* to the type that was asked for */
+	Oid id_type;                      /* of ids that are kept */
 	int16 id_len;
 	bool id_byval;
 	int n_features;
@@ -70,7 +74,8 @@ typedef struct AdvpgLoad
 } AdvpgLoad;
 
 /* For rows that have no id. */
-#define ADVPG_NAME_ID_HINT "Name the column that tells rows apart by id => 'column', or give the table a primary key."
+#define ADVPG_NAME_ID_HINT                                                                                   \
+	"Name the column that tells rows apart by id => 'column', or give the table a primary key."
 
 /* rows.c: "row with person_id 17" or "row 17", for messages, and a core error about a row as an SQL error. */
 extern char *advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot);
@@ -89,8 +94,12 @@ extern void advpg_stage_row(AdvpgLoad *load, TupleTableSlot *slot, const AdvValu
 extern AdvEncoder *advpg_staged_fit(AdvpgLoad *load);
 extern void advpg_staged_encode(AdvpgLoad *load);
 
-/* order.c: classes in the order of their type; rows in canonical order, with distinct keys unless they shall be shared; rows held out. */
-extern void advpg_order_classes(AdvpgLoad *load);
+/*
+ * order.c: labels as classes, in the order of their type unless there is an encoder; rows in canonical order, with distinct keys
+ * unless they shall be shared; rows held out.
+ */
+extern void advpg_settle_labels(AdvpgLoad *load);
+pg_noreturn extern void advpg_fail_classes(const AdvpgLoad *load);
 extern void advpg_order_rows(AdvpgRows *rows, bool shared_keys);
 extern void advpg_split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec);
 

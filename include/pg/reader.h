@@ -7,9 +7,8 @@
 
 #include "postgres.h"
 
-#include "fmgr.h"
-
-#include "core/encoder.h"
+#include "pg/distinct.h"
+#include "pg/value.h"
 
 typedef struct AdvpgReader
 {
@@ -19,14 +18,17 @@ typedef struct AdvpgReader
 	int16 typlen; /* of the element */
 	bool typbyval;
 	char typalign;
-	FmgrInfo out; /* output function, for types that are not text already */
+	AdvpgValueType value;
+	const AdvColumn *column; /* a model's, whose categories stand for values that are equal; or NULL */
+	AdvpgKnown *known;       /* these, once one was looked for */
+	MemoryContext context;   /* of known */
 } AdvpgReader;
 
-/* Prepare to read values of a type. */
-extern void advpg_reader_init(AdvpgReader *reader, Oid type);
+/* Prepare to read values of a type, of a column with this collation. */
+extern void advpg_reader_init(AdvpgReader *reader, Oid type, Oid collation);
 
-/* As text: exactly what casting the value to text gives. Result lives in the current memory context or in the datum. */
-extern AdvText advpg_read_text(AdvpgReader *reader, Datum datum);
+/* From now on a category is read as the one of a model's column that is equal to it, if there is one. */
+extern void advpg_reader_expect(AdvpgReader *reader, const AdvColumn *column);
 
 /*
  * As the member of AdvValue that reader->kind says, in the current memory context or in the datum. False when an array

@@ -13,6 +13,7 @@
 #include "core/encoder.h"
 #include "core/rng.h"
 #include "pg/dictionary.h"
+#include "pg/value.h"
 
 /* What to read and how. */
 typedef struct AdvpgRowsSpec
@@ -54,9 +55,10 @@ typedef enum AdvpgDomain
 typedef struct AdvpgRows
 {
 	size_t n;
-	size_t dropped;      /* rows left out for a NULL feature */
-	char *source;        /* schema-qualified relation, or the query */
-	const char *id_name; /* the column ids come from, NULL for row numbers */
+	size_t dropped;           /* rows left out for a NULL feature */
+	char *source;             /* schema-qualified relation, or the query */
+	const char *id_name;      /* the column ids come from, NULL for row numbers */
+	AdvpgValueType *id_value; /* of that column */
 
 	/* stored rows: chunks of shared memory, mapped here and attached by compute workers */
 	AdvLayout layout;

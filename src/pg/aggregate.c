@@ -21,7 +21,7 @@
 
 #include "core/encoder.h"
 #include "pg/compat.h"
-#include "pg/reader.h"
+#include "pg/value.h"
 #include "pg/version.h"
 
 #define STATE_MAGIC 0x67617031
@@ -234,25 +234,25 @@ check_label(FunctionCallInfo fcinfo)
 Datum
 advfair_cau_add(PG_FUNCTION_ARGS)
 {
-	AdvpgReader *readers = fcinfo->flinfo->fn_extra;
+	AdvpgValueType *types = fcinfo->flinfo->fn_extra;
 	AdvText label;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return unchanged(fcinfo);
-	if (readers == NULL)
+	if (types == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 
 		check_label(fcinfo);
 
-		readers = fcinfo->flinfo->fn_extra = palloc(sizeof(AdvpgReader) * 2);
+		types = fcinfo->flinfo->fn_extra = palloc(sizeof(AdvpgValueType) * 2);
 		for (int i = 0; i < 2; i++)
-			advpg_reader_init(&readers[i], get_fn_expr_argtype(fcinfo->flinfo, i + 1));
+			advpg_value_type_init(&types[i], get_fn_expr_argtype(fcinfo->flinfo, i + 1), PG_GET_COLLATION());
 		MemoryContextSwitchTo(old);
 	}
-	label = advpg_read_text(&readers[0], PG_GETARG_DATUM(1));
+	label = advpg_value_text(&types[0], PG_GETARG_DATUM(1));
 	return transition(fcinfo, label,
-					  adv_text_compare(label, advpg_read_text(&readers[1], PG_GETARG_DATUM(2))) == 0 ? 1 : 0);
+					  adv_text_compare(label, advpg_value_text(&types[1], PG_GETARG_DATUM(2))) == 0 ? 1 : 0);
 }
 
 Datum

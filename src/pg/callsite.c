@@ -87,11 +87,17 @@ advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *model)
 int
 advpg_find_class(const AdvModel *model, AdvText class)
 {
-	StringInfoData list;
-
 	for (int i = 0; i < model->net.classes; i++)
 		if (adv_text_compare(model->classes[i], class) == 0)
 			return i;
+	advpg_fail_no_class(model, class);
+}
+
+void
+advpg_fail_no_class(const AdvModel *model, AdvText class)
+{
+	StringInfoData list;
+
 	initStringInfo(&list);
 	for (int i = 0; i < model->net.classes && list.len < 200; i++)
 		appendStringInfo(&list, "%s%.*s", i ? ", " : "", (int) model->classes[i].len, model->classes[i].data);
@@ -99,6 +105,7 @@ advpg_find_class(const AdvModel *model, AdvText class)
 		ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		errmsg("the model has no class \"%s\"", advpg_text_cstring(class)),
 		errhint("Its %d classes are %s%s.", model->net.classes, list.data, list.len < 200 ? "" : ", ..."));
+	pg_unreachable();
 }
 
 /* ---- the model ---- */
@@ -176,6 +183,7 @@ map_column(CallSite *site, int i, size_t *offset, const AdvField *field)
 {
 	const AdvColumn *column = &site->model.encoder.columns[i];
 	char *name = advpg_text_cstring(column->name);
+	Form_pg_attribute attribute;
 	int attno = 0;
 
 	for (int k = 0; k < site->desc->natts && attno == 0; k++)
@@ -185,12 +193,14 @@ map_column(CallSite *site, int i, size_t *offset, const AdvField *field)
 	if (attno == 0)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("the row has no column \"%s\", which the model needs", name));
-	advpg_reader_init(&site->readers[i], TupleDescAttr(site->desc, attno - 1)->atttypid);
+	attribute = TupleDescAttr(site->desc, attno - 1);
+	advpg_reader_init(&site->readers[i], attribute->atttypid, attribute->attcollation);
+	advpg_reader_expect(&site->readers[i], column);
 	if (site->readers[i].kind != column->kind)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s is %s, but the model was trained on %s", name,
-					   format_type_be(TupleDescAttr(site->desc, attno - 1)->atttypid),
-					   advpg_kind_name(site->readers[i].kind), advpg_kind_name(column->kind)));
+					   format_type_be(attribute->atttypid), advpg_kind_name(site->readers[i].kind),
+					   advpg_kind_name(column->kind)));
 	site->attribute[i] = attno - 1;
 	site->offset[i] = *offset;
 	*offset += adv_layout_row_bytes(field, 1);

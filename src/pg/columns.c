@@ -39,16 +39,16 @@ static Oid
 choose(AdvpgLoad *load, AdvpgLoadColumn *column, const char *name, StringInfo select, int *place)
 {
 	int attno = advpg_find_column(load->source->desc, name);
-	Oid type;
+	Form_pg_attribute attribute;
 
 	if (attno == 0)
 		undefined_column(load, name);
-	type = TupleDescAttr(load->source->desc, attno - 1)->atttypid;
+	attribute = TupleDescAttr(load->source->desc, attno - 1);
 	column->name = pstrdup(name);
 	column->place = (*place)++;
-	advpg_reader_init(&column->reader, type);
+	advpg_reader_init(&column->reader, attribute->atttypid, attribute->attcollation);
 	appendStringInfo(select, "%s data.%s", column->place ? "," : "SELECT", quote_identifier(name));
-	return type;
+	return attribute->atttypid;
 }
 
 static bool
@@ -200,6 +200,8 @@ choose_id(AdvpgLoad *load, StringInfo select, int *place)
 	}
 	load->id_type = choose(load, &load->id, name, select, place);
 	load->rows->id_name = load->id.name;
+	load->rows->id_value = palloc(sizeof(AdvpgValueType));
+	*load->rows->id_value = load->id.reader.value;
 	if (!spec->want_ids)
 		return;
 	if (spec->id_type != ANYELEMENTOID)
@@ -232,7 +234,7 @@ advpg_load_choose_columns(AdvpgLoad *load)
 	initStringInfo(&select);
 	load->label.place = load->id.place = load->attribute.place = -1;
 	if (spec->label && (spec->label_required || advpg_find_column(load->source->desc, spec->label)))
-		load->label_type = choose(load, &load->label, spec->label, &select, &place);
+		(void) choose(load, &load->label, spec->label, &select, &place);
 	choose_id(load, &select, &place);
 	load->rows->id_type = load->id_type;
 	if (spec->attribute)
@@ -249,7 +251,9 @@ advpg_load_choose_columns(AdvpgLoad *load)
 		if (strlen(f->column.name) > ADV_MAX_NAME)
 			elog(ERROR, "column name too long");
 		check_feature(load, f, i, type);
-		advpg_dictionary_init(&f->categories, load->context);
+		if (spec->encoder)
+			advpg_reader_expect(&f->column.reader, &spec->encoder->columns[i]);
+		advpg_dictionary_init(&f->images, load->context);
 		load->rows->domain[i] = domain_of(&f->column.reader);
 		has_image |= f->column.reader.kind == ADV_COLUMN_IMAGE;
 	}

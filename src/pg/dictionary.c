@@ -70,6 +70,14 @@ advpg_dictionary_add(AdvpgDictionary *dictionary, AdvText text, bool *added)
 	return entry->code;
 }
 
+int
+advpg_dictionary_find(const AdvpgDictionary *dictionary, AdvText text)
+{
+	Entry *entry = dictionary_lookup(dictionary->hash, text);
+
+	return entry ? entry->code : -1;
+}
+
 char *
 advpg_text_cstring(AdvText text)
 {

@@ -50,7 +50,7 @@ read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry 
 	if (spec->held_out)
 		advpg_rows_keep_held(e->rows);
 	if (spec->need_label && e->rows->labels.n > e->model.net.classes)
-		(void) advpg_find_class(&e->model, e->rows->labels.texts[e->model.net.classes]);
+		advpg_fail_no_class(&e->model, e->rows->labels.texts[e->model.net.classes]);
 }
 
 static void

@@ -82,7 +82,7 @@ static void
 add_context(void *arg)
 {
 	Failing *f = arg;
-	AdvText text = advpg_read_text(f->cast->reader, f->id);
+	AdvText text = advpg_value_text(&f->cast->reader->value, f->id);
 
 	errcontext("id %.*s in column \"%s\" as %s", pg_mbcliplen(text.data, text.len, SHOWN_BYTES), text.data,
 			   f->cast->column, format_type_be(f->cast->to));
@@ -92,7 +92,7 @@ add_context(void *arg)
 static void
 raise_changed(AdvpgIdCast *cast, Datum id, Datum changed)
 {
-	AdvText text = advpg_read_text(cast->reader, id);
+	AdvText text = advpg_value_text(&cast->reader->value, id);
 	Oid out;
 	bool is_varlena;
 

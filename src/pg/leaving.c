@@ -21,6 +21,7 @@
 #include "pg/advpg.h"
 #include "pg/compat.h"
 #include "pg/compute.h"
+#include "pg/dictionary.h"
 #include "pg/job.h"
 #include "pg/json.h"
 #include "pg/keeper.h"
@@ -50,57 +51,81 @@ draw_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
 						   ADV_FOR_LEAVE_OUT);
 }
 
-/* Place of a key among the rows that are trained on, or their number. */
-static size_t
-find_key(const AdvpgRows *rows, uint64_t key)
+static AdvText
+key_text(const uint64_t *key)
 {
-	size_t k = 0;
-
-	while (k < rows->n_fitted && rows->key[rows->fitted[k]] != key)
-		k++;
-	return k;
+	return (AdvText){(const char *) key, sizeof(*key)};
 }
 
-/* The row with an id. A row's key is the hash of its id, but for the second row with an id, which has the next key. */
-static uint32_t
-find_row(const AdvpgRows *rows, const char *id)
+/*
+ * What the keys of listed rows would be: that of the row with each id, and that of a second row with the same id, which tells that the
+ * id is not one row's. Ids are read as SQL reads values of the column's type.
+ */
+static void
+keys_of_ids(const AdvpgRows *rows, List *ids, AdvpgDictionary *keys, AdvpgDictionary *second_keys)
 {
-	uint64_t key = hash_bytes_extended((const unsigned char *) id, strlen(id), 0);
-	size_t k = find_key(rows, key);
+	ListCell *cell;
 
-	if (k == rows->n_fitted)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("no row with %s %s is among the rows the model is trained on", rows->id_name, id),
-				rows->n_held > 0 ? errdetail("Rows held out for validation are not trained on.") : 0);
-	if (find_key(rows, hash_combine64(key, 1)) < rows->n_fitted)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("more than one row has %s %s", rows->id_name, id),
-				errhint("Train with an id that tells rows apart."));
-	return rows->fitted[k];
-}
-
-static uint32_t *
-find_rows(const AdvpgPlan *plan, const AdvpgLufTask *task)
-{
-	int n = list_length(task->leave_out_ids);
-	uint32_t *rows = palloc(sizeof(uint32_t) * n);
-
-	if (plan->rows->id_name == NULL)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("leave_out_ids needs training rows with an id, but data \"%s\" have none",
-					   plan->rows->source),
-				errhint("Give the table a primary key, or train with id => a column."));
-	for (int i = 0; i < n; i++)
+	advpg_dictionary_init(keys, CurrentMemoryContext);
+	advpg_dictionary_init(second_keys, CurrentMemoryContext);
+	foreach (cell, ids)
 	{
-		const char *id = list_nth(task->leave_out_ids, i);
+		const char *id = lfirst(cell);
+		Datum value = advpg_value_in(rows->id_value, advpg_cstring_text(id));
+		uint64_t key = advpg_value_hash(rows->id_value, value, 0);
+		uint64_t second = hash_combine64(key, 1);
+		bool added;
 
-		rows[i] = find_row(plan->rows, id);
-		for (int j = 0; j < i; j++)
-			if (rows[j] == rows[i])
-				ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("leave_out_ids lists %s %s twice", plan->rows->id_name, id));
+		(void) advpg_dictionary_add(keys, key_text(&key), &added);
+		if (!added)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("leave_out_ids lists %s %s twice", rows->id_name, id));
+		(void) advpg_dictionary_add(second_keys, key_text(&second), NULL);
 	}
-	return rows;
+}
+
+/* The rows with listed ids, by their keys. */
+static uint32_t *
+find_rows(const AdvpgPlan *plan, List *ids)
+{
+	const AdvpgRows *rows = plan->rows;
+	int64 *found = palloc(sizeof(int64) * list_length(ids));
+	uint32_t *result = palloc(sizeof(uint32_t) * list_length(ids));
+	AdvpgDictionary keys;
+	AdvpgDictionary second_keys;
+
+	if (rows->id_name == NULL)
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("leave_out_ids needs training rows with an id, but data \"%s\" have none", rows->source),
+			errhint("Give the table a primary key, or train with id => a column."));
+	keys_of_ids(rows, ids, &keys, &second_keys);
+	for (int i = 0; i < list_length(ids); i++)
+		found[i] = -1;
+	for (size_t k = 0; k < rows->n_fitted; k++)
+	{
+		uint32_t row = rows->fitted[k];
+		int i = advpg_dictionary_find(&keys, key_text(&rows->key[row]));
+		int again = advpg_dictionary_find(&second_keys, key_text(&rows->key[row]));
+
+		CHECK_FOR_INTERRUPTS();
+		if (again >= 0)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("more than one row has %s %s", rows->id_name, (char *) list_nth(ids, again)),
+					errhint("Train with an id that tells rows apart."));
+		if (i >= 0)
+			found[i] = row;
+	}
+	for (int i = 0; i < list_length(ids); i++)
+	{
+		if (found[i] < 0)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("no row with %s %s is among the rows the model is trained on", rows->id_name,
+						   (char *) list_nth(ids, i)),
+					rows->n_held > 0 ? errdetail("Rows held out for validation are not trained on.") : 0);
+		result[i] = found[i];
+	}
+	return result;
 }
 
 static Models
@@ -109,7 +134,7 @@ choose_models(const AdvpgPlan *plan, const AdvpgLufTask *task)
 	Models models;
 	uint32_t *rows;
 
-	rows = task->leave_out_ids != NIL ? find_rows(plan, task) : draw_rows(plan, task);
+	rows = task->leave_out_ids != NIL ? find_rows(plan, task->leave_out_ids) : draw_rows(plan, task);
 	models.n = task->leave_out_ids != NIL ? list_length(task->leave_out_ids) : (int64) task->leave_out;
 	models.model = palloc_extended(sizeof(AdvLufModel) * models.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	models.part = palloc_extended(sizeof(int64) * models.n, MCXT_ALLOC_HUGE);

@@ -18,6 +18,14 @@
 
 #include "core/rng.h"
 
+void
+advpg_fail_classes(const AdvpgLoad *load)
+{
+	ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			errmsg("label column \"%s\" has more than %d classes", load->label.name, ADV_MAX_CLASSES));
+	pg_unreachable();
+}
+
 typedef struct LabelOrder
 {
 	TypeCacheEntry *type;
@@ -25,10 +33,7 @@ typedef struct LabelOrder
 	Datum *values;
 } LabelOrder;
 
-/*
- * Classes are ordered by their type (text: bytes), not by their text: 2 comes before 10, enums in their own order. Texts of equal
- * values (numeric 1.0 and 1.00) are classes of their own.
- */
+/* Classes are ordered by their type (text: bytes), not by their text: 2 comes before 10, enums in their own order. */
 static int
 compare_labels(const void *a, const void *b, void *arg)
 {
@@ -51,6 +56,8 @@ check_classes(const AdvpgLoad *load)
 	const AdvpgDictionary *labels = &rows->labels;
 	bool *fitted = palloc0(sizeof(bool) * (labels->n + 1));
 
+	if (labels->n > ADV_MAX_CLASSES)
+		advpg_fail_classes(load);
 	if (labels->n < 2)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"", load->label.name,
@@ -71,13 +78,14 @@ check_classes(const AdvpgLoad *load)
 	pfree(fitted);
 }
 
-void
-advpg_order_classes(AdvpgLoad *load)
+/* Number the labels, each with one of its values, in their order. Returns the new number of each. */
+static int *
+order_classes(AdvpgLoad *load, Datum *values)
 {
 	AdvpgRows *rows = load->rows;
 	AdvpgDictionary *labels = &rows->labels;
-	LabelOrder order = {lookup_type_cache(load->label_type, TYPECACHE_CMP_PROC_FINFO), labels,
-						load->label_values};
+	LabelOrder order = {lookup_type_cache(load->label.reader.value.type, TYPECACHE_CMP_PROC_FINFO), labels,
+						values};
 	int *place = palloc(sizeof(int) * (labels->n + 1));
 	int *code = palloc(sizeof(int) * (labels->n + 1));
 	AdvpgDictionary sorted;
@@ -89,13 +97,34 @@ advpg_order_classes(AdvpgLoad *load)
 	advpg_dictionary_init(&sorted, load->context);
 	for (int i = 0; i < labels->n; i++)
 		code[place[i]] = advpg_dictionary_add(&sorted, labels->texts[place[i]], NULL);
+	*labels = sorted;
+	rows->n_classes = sorted.n;
+	return code;
+}
+
+static void
+recode_labels(AdvpgRows *rows, const int *code)
+{
 	for (size_t i = 0; i < rows->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		rows->label[i] = code[rows->label[i]];
+		if (rows->label[i] >= 0)
+			rows->label[i] = code[rows->label[i]];
 	}
-	*labels = sorted;
-	rows->n_classes = sorted.n;
+}
+
+/* Give rows whose labels are equal one code: that of the class known, if there is one. */
+void
+advpg_settle_labels(AdvpgLoad *load)
+{
+	Datum *values;
+
+	if (load->label.place < 0)
+		return;
+	recode_labels(load->rows, advpg_distinct_settle(&load->label.reader.value, &load->label_images,
+													&load->rows->labels, &values));
+	if (!load->spec->encoder)
+		recode_labels(load->rows, order_classes(load, values));
 }
 
 /* By key and content; rows that are alike in both may still differ in the attribute they are grouped by. */

@@ -10,8 +10,6 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
@@ -72,11 +70,8 @@ advpg_kind_name(int kind)
 }
 
 void
-advpg_reader_init(AdvpgReader *reader, Oid type)
+advpg_reader_init(AdvpgReader *reader, Oid type, Oid collation)
 {
-	Oid out;
-	bool is_varlena;
-
 	memset(reader, 0, sizeof(*reader));
 	reader->base = getBaseType(type);
 	reader->element = get_element_type(reader->base);
@@ -86,45 +81,35 @@ advpg_reader_init(AdvpgReader *reader, Oid type)
 		get_typlenbyvalalign(reader->element, &reader->typlen, &reader->typbyval, &reader->typalign);
 	}
 	reader->kind = kind_of_type(reader->base, reader->element);
-	getTypeOutputInfo(reader->base, &out, &is_varlena);
-	fmgr_info(out, &reader->out);
+	advpg_value_type_init(&reader->value, type, collation);
+	reader->context = CurrentMemoryContext;
 }
 
-AdvText
-advpg_read_text(AdvpgReader *reader, Datum datum)
+void
+advpg_reader_expect(AdvpgReader *reader, const AdvColumn *column)
 {
-	static const int utc = 0;
-	AdvText result;
+	reader->column = column;
+}
 
-	switch (reader->base)
+/* A category, as the model calls it that expects it: by its text, or else by whatever is equal to it. */
+static AdvText
+read_category(AdvpgReader *reader, Datum datum)
+{
+	AdvText text = advpg_value_text(&reader->value, datum);
+	int found;
+
+	if (reader->column == NULL || reader->value.normal ||
+		adv_text_find(reader->column->values, reader->column->n_values, text) >= 0)
+		return text;
+	if (reader->known == NULL)
 	{
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		{
-			text *value = DatumGetTextPP(datum);
+		MemoryContext old = MemoryContextSwitchTo(reader->context);
 
-			result.data = VARDATA_ANY(value);
-			result.len = VARSIZE_ANY_EXHDR(value);
-			if (reader->base == BPCHAROID)
-				result.len = bpchartruelen(unconstify(char *, result.data), result.len);
-			return result;
-		}
-		case BOOLOID:
-			result.data = DatumGetBool(datum) ? "true" : "false";
-			break;
-		case DATEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-			/* the same whatever DateStyle and TimeZone are: keys of rows come from these texts */
-			result.data = JsonEncodeDateTime(palloc(MAXDATELEN + 1), datum, reader->base, &utc);
-			break;
-		default:
-			result.data = OutputFunctionCall(&reader->out, datum);
-			break;
+		reader->known = advpg_known_make(&reader->value, reader->column->values, reader->column->n_values);
+		MemoryContextSwitchTo(old);
 	}
-	result.len = strlen(result.data);
-	return result;
+	found = advpg_known_find(reader->known, datum, text);
+	return found >= 0 ? reader->column->values[found] : text;
 }
 
 static double
@@ -185,7 +170,7 @@ advpg_read_value(AdvpgReader *reader, Datum datum, AdvValue *value)
 			value->number = read_number(reader->base, datum);
 			break;
 		case ADV_COLUMN_CATEGORY:
-			value->text = advpg_read_text(reader, datum);
+			value->text = read_category(reader, datum);
 			break;
 		case ADV_COLUMN_ARRAY:
 			return read_array(reader, datum, value);

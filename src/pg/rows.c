@@ -30,7 +30,7 @@ advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot)
 
 	if (load->id.place < 0 || slot->tts_isnull[load->id.place])
 		return psprintf("row %zu", load->seen);
-	text = advpg_read_text(&load->id.reader, slot->tts_values[load->id.place]);
+	text = advpg_value_text(&load->id.reader.value, slot->tts_values[load->id.place]);
 	return psprintf("row with %s %.*s", load->id.name, pg_mbcliplen(text.data, text.len, SHOWN_BYTES),
 					text.data);
 }
@@ -82,13 +82,27 @@ own_copy(Datum value, bool byval, int16 len)
 	return len == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(value)) : datumCopy(value, byval, len);
 }
 
-/* Class code of a row's label, -1 for NULL where no label is needed; new labels get codes after the known ones. */
+/* A new label that may become a class. Its text is what the model will call it, unless a smaller one stands for an equal value. */
+static void
+check_label(AdvpgLoad *load, TupleTableSlot *slot, Datum datum)
+{
+	AdvText text = advpg_value_text(&load->label.reader.value, datum);
+
+	/* equal values may have several images: how many classes there are is seen when all rows are read */
+	if (load->label_images.n > 4 * ADV_MAX_CLASSES)
+		advpg_fail_classes(load);
+	if (text.len > ADV_MAX_NAME)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("%s: label in column \"%s\" has %u bytes, but a class name has at most %d",
+					   advpg_load_row_name(load, slot), load->label.name, text.len, ADV_MAX_NAME));
+}
+
+/* Code of the image of a row's label, -1 for NULL where no label is needed. */
 static int32_t
 read_label(AdvpgLoad *load, TupleTableSlot *slot, uint64 *hash)
 {
-	AdvpgDictionary *labels = &load->rows->labels;
+	AdvpgValueType *type = &load->label.reader.value;
 	Datum datum = slot->tts_values[load->label.place];
-	AdvText text;
 	int code;
 	bool added;
 
@@ -98,32 +112,24 @@ read_label(AdvpgLoad *load, TupleTableSlot *slot, uint64 *hash)
 			raise_null(load, slot, load->label.name, "Leave rows without a label out with a WHERE clause.");
 		return -1;
 	}
-	text = advpg_read_text(&load->label.reader, datum);
-	*hash = hash_bytes_extended((const unsigned char *) text.data, text.len, *hash);
-	code = advpg_dictionary_add(labels, text, &added);
+	*hash = advpg_value_hash(type, datum, *hash);
+	code = advpg_dictionary_add(&load->label_images, advpg_value_image(type, datum), &added);
 	if (added && !load->spec->encoder)
-	{
-		int16 len;
-		bool byval;
-		MemoryContext old;
-
-		if (labels->n > ADV_MAX_CLASSES)
-			ereport(
-				ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("label column \"%s\" has more than %d classes", load->label.name, ADV_MAX_CLASSES));
-		if (text.len > ADV_MAX_NAME)
-			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("%s: label in column \"%s\" has %u bytes, but a class name has at most %d",
-						   advpg_load_row_name(load, slot), load->label.name, text.len, ADV_MAX_NAME));
-		old = MemoryContextSwitchTo(load->context);
-		get_typlenbyval(load->label_type, &len, &byval);
-		if (code % 64 == 0)
-			load->label_values =
-				code ? repalloc(load->label_values, sizeof(Datum) * (code + 64)) : palloc(sizeof(Datum) * 64);
-		load->label_values[code] = own_copy(datum, byval, len);
-		MemoryContextSwitchTo(old);
-	}
+		check_label(load, slot, datum);
 	return code;
+}
+
+/* Code of the image of a row's attribute, -1 for NULL. */
+static int32_t
+read_attribute(AdvpgLoad *load, TupleTableSlot *slot)
+{
+	int place = load->attribute.place;
+
+	if (slot->tts_isnull[place])
+		return -1;
+	return advpg_dictionary_add(&load->attribute_images,
+								advpg_value_image(&load->attribute.reader.value, slot->tts_values[place]),
+								NULL);
 }
 
 /* Features of a row as values, and their hash; false when the row is to be left out. */
@@ -147,7 +153,9 @@ read_features(AdvpgLoad *load, TupleTableSlot *slot, AdvValue *values, uint64 *h
 		AdvValue *v = &values[i];
 
 		memset(v, 0, sizeof(*v));
-		if (!advpg_read_value(&c->reader, slot->tts_values[c->place], v))
+		if (c->reader.kind == ADV_COLUMN_CATEGORY && !load->encoder)
+			v->text = advpg_value_image(&c->reader.value, slot->tts_values[c->place]);
+		else if (!advpg_read_value(&c->reader, slot->tts_values[c->place], v))
 		{
 			if (load->spec->drop_missing)
 				return false;
@@ -162,7 +170,7 @@ read_features(AdvpgLoad *load, TupleTableSlot *slot, AdvValue *values, uint64 *h
 				*hash = hash_bytes_extended((const unsigned char *) &v->number, sizeof(double), *hash);
 				break;
 			case ADV_COLUMN_CATEGORY:
-				*hash = hash_bytes_extended((const unsigned char *) v->text.data, v->text.len, *hash);
+				*hash = advpg_value_hash(&c->reader.value, slot->tts_values[c->place], *hash);
 				break;
 			case ADV_COLUMN_ARRAY:
 				*hash = adv_hash(v->array, sizeof(float) * v->length, *hash);
@@ -195,7 +203,6 @@ read_id(AdvpgLoad *load, TupleTableSlot *slot, uint64 content)
 {
 	AdvpgRows *rows = load->rows;
 	Datum datum;
-	AdvText text;
 
 	rows->key[rows->n] = content;
 	if (load->id.place < 0)
@@ -208,8 +215,7 @@ read_id(AdvpgLoad *load, TupleTableSlot *slot, uint64 content)
 		raise_null(load, slot, load->id.name,
 				   "An id must tell rows apart; name another column, or replace the NULL in a query.");
 	datum = slot->tts_values[load->id.place];
-	text = advpg_read_text(&load->id.reader, datum);
-	rows->key[rows->n] = hash_bytes_extended((const unsigned char *) text.data, text.len, 0);
+	rows->key[rows->n] = advpg_value_hash(&load->id.reader.value, datum, 0);
 	if (load->spec->want_ids)
 	{
 		Datum id = advpg_idcast(&load->id_cast, datum);
@@ -243,13 +249,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		if (load->label.place >= 0)
 			rows->label[rows->n] = read_label(load, slot, &hash);
 		if (load->attribute.place >= 0)
-			rows->attribute[rows->n] =
-				slot->tts_isnull[load->attribute.place]
-					? -1
-					: advpg_dictionary_add(
-						  &rows->attributes,
-						  advpg_read_text(&load->attribute.reader, slot->tts_values[load->attribute.place]),
-						  NULL);
+			rows->attribute[rows->n] = read_attribute(load, slot);
 		read_id(load, slot, hash);
 		rows->content[rows->n] = hash;
 		if (load->encoder)
@@ -292,6 +292,23 @@ run_query(AdvpgLoad *load, const char *query)
 		elog(ERROR, "could not run data query: %s", SPI_result_code_string(result));
 }
 
+/* Give rows whose attributes are equal one code. */
+static void
+settle_attributes(AdvpgLoad *load)
+{
+	AdvpgRows *rows = load->rows;
+	int *code;
+
+	if (load->attribute.place < 0)
+		return;
+	code = advpg_distinct_settle(&load->attribute.reader.value, &load->attribute_images, &rows->attributes,
+								 NULL);
+	for (size_t i = 0; i < rows->n; i++)
+		if (rows->attribute[i] >= 0)
+			rows->attribute[i] = code[rows->attribute[i]];
+	pfree(code);
+}
+
 /* Nothing can be fitted to no rows, and none of them held out. */
 static void
 check_not_empty(const AdvpgRows *rows)
@@ -310,14 +327,14 @@ arrange(AdvpgLoad *load)
 	const AdvpgRowsSpec *spec = load->spec;
 	bool split = !spec->encoder || spec->split;
 
+	settle_attributes(load);
 	if (split)
 		check_not_empty(load->rows);
 	if (split || spec->want_order)
 		advpg_order_rows(load->rows, spec->shared_keys);
 	if (split)
 		advpg_split_rows(load->rows, spec);
-	if (!spec->encoder)
-		advpg_order_classes(load);
+	advpg_settle_labels(load);
 	if (!load->encoder)
 	{
 		advpg_load_set_encoder(load, advpg_staged_fit(load));
@@ -346,6 +363,8 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	rows->source = load.source->name;
 	advpg_dictionary_init(&rows->labels, load.context);
 	advpg_dictionary_init(&rows->attributes, load.context);
+	advpg_dictionary_init(&load.label_images, load.context);
+	advpg_dictionary_init(&load.attribute_images, load.context);
 	for (int i = 0; i < spec->n_classes; i++)
 		(void) advpg_dictionary_add(&rows->labels, spec->classes[i], NULL);
 	rows->n_classes = spec->n_classes;

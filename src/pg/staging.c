@@ -84,7 +84,7 @@ advpg_stage_row(AdvpgLoad *load, TupleTableSlot *slot, const AdvValue *values)
 				*(double *) place = values[i].number;
 				break;
 			case ADV_COLUMN_CATEGORY:
-				*(int32_t *) place = advpg_dictionary_add(&f->categories, values[i].text, NULL);
+				*(int32_t *) place = advpg_dictionary_add(&f->images, values[i].text, NULL);
 				break;
 			case ADV_COLUMN_ARRAY:
 				if (values[i].length != (size_t) f->length)
@@ -170,8 +170,10 @@ compare_texts(const void *a, const void *b)
 }
 
 static void
-fit_categories(AdvpgFeature *f, AdvColumn *column)
+fit_categories(AdvpgLoad *load, AdvpgFeature *f, AdvColumn *column)
 {
+	advpg_dictionary_init(&f->categories, load->context);
+	f->category = advpg_distinct_settle(&f->column.reader.value, &f->images, &f->categories, NULL);
 	column->n_values = f->categories.n;
 	column->values = palloc_extended(sizeof(AdvText) * column->n_values, MCXT_ALLOC_HUGE);
 	memcpy(column->values, f->categories.texts, sizeof(AdvText) * column->n_values);
@@ -187,7 +189,7 @@ tells_rows_apart(AdvpgLoad *load, const AdvpgFeature *f)
 	bool differs = true;
 
 	if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
-		return f->categories.n == load->rows->n;
+		return f->images.n == load->rows->n;
 	if (f->column.reader.kind != ADV_COLUMN_NUMBER)
 		return false;
 	met = hash_create("advfair values", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -239,7 +241,7 @@ advpg_staged_fit(AdvpgLoad *load)
 		column->length = f->length;
 		if (column->kind == ADV_COLUMN_CATEGORY)
 		{
-			fit_categories(f, column);
+			fit_categories(load, f, column);
 			continue;
 		}
 		column->shift = palloc_extended(sizeof(double) * f->length, MCXT_ALLOC_HUGE);
@@ -282,7 +284,7 @@ advpg_staged_encode(AdvpgLoad *load)
 
 				value.length = f->length;
 				if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
-					value.text = f->categories.texts[*(int32_t *) place];
+					value.text = f->categories.texts[f->category[*(int32_t *) place]];
 				else if (f->column.reader.kind == ADV_COLUMN_ARRAY)
 					value.array = (float *) place;
 				else

@@ -107,7 +107,7 @@ read_training(AdvpgPlan *t)
 	use_source(t, &spec);
 	t->rows = advpg_rows_read(&spec);
 	if (t->rows->labels.n > t->rows->n_classes)
-		(void) advpg_find_class(&t->source, t->rows->labels.texts[t->rows->n_classes]);
+		advpg_fail_no_class(&t->source, t->rows->labels.texts[t->rows->n_classes]);
 	t->task.data = t->rows->source;
 	t->task.id = unconstify(char *, t->rows->id_name);
 }

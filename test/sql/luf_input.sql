@@ -44,7 +44,7 @@ SELECT attempt($$ SELECT * FROM advfair_luf_rows('good', 'people') $$);
 SELECT try_luf('leave_out => 1, leave_out_ids => ''{1}''');
 SELECT try_luf('leave_out_ids => ''{121}''');
 SELECT try_luf('leave_out_ids => ''{1,one}''');
-SELECT try_luf('leave_out_ids => ''{01}''');
+SELECT try_luf('leave_out_ids => ''{1,01}''');
 SELECT try_luf('leave_out_ids => ''{5,7,5}''');
 SELECT try_luf('leave_out_ids => ''{}''');
 SELECT try_luf('leave_out_ids => ''{1,NULL}''');
