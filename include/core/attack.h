@@ -159,8 +159,18 @@ extern AdvStatus adv_attack_score(const AdvAttackRun *run, AdvTeam *team);
 /* Number of pieces of n rows: more members than that are of no use. */
 extern size_t adv_attack_pieces(size_t n);
 
-/* Round x (inputs) to the grid within the ball, in place: the first thing that is done to judge a feasible example. */
+/*
+ * Round x (inputs), which lies in the ball, to the grid within the ball, in place: the first thing that is done to judge a feasible
+ * example.
+ */
 extern void adv_grid_round(const AdvGrid *grid, const AdvBall *ball, size_t n, const float *x0, double eps,
-						   const float *low, const float *high, float *x);
+						   float *x);
+
+/*
+ * |x - x0| as adv_ball_distance has it, but between inputs that stand for whole numbers that of these numbers. This is what keeps to eps
+ * where there is a grid. grid may be NULL.
+ */
+extern double adv_grid_distance(const AdvGrid *grid, const AdvBall *ball, size_t n, const float *x0,
+								const float *x);
 
 #endif

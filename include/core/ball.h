@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define ADV_EPS_TOLERANCE 1e-6 /* a distance may be larger than eps by this share of it */
+
 typedef enum AdvNorm
 {
 	ADV_NORM_LINF = 0,

@@ -19,14 +19,13 @@
 #include "search.h"
 #include "verdict.h"
 
-#define LEAST_PIECE   128 /* rows of a piece */
-#define MOST_PIECE    512
-#define PIECES        32                 /* of data large enough */
-#define SLOT_FLOATS   ((size_t) 1 << 22) /* of activations of all slots, about */
-#define LEAST_SLOTS   8
-#define MOST_SLOTS    64
-#define SLOT_ARRAYS   5
-#define EPS_TOLERANCE 1e-6
+#define LEAST_PIECE 128 /* rows of a piece */
+#define MOST_PIECE  512
+#define PIECES      32                 /* of data large enough */
+#define SLOT_FLOATS ((size_t) 1 << 22) /* of activations of all slots, about */
+#define LEAST_SLOTS 8
+#define MOST_SLOTS  64
+#define SLOT_ARRAYS 5
 
 /* What the x in a slot is. */
 typedef enum Phase
@@ -262,8 +261,8 @@ end_try(const Engine *e, Slot *slot)
 		slot->found_x = slot->best_x;
 		slot->best_x = x;
 		slot->best = (AdvVerdict){.level = ADV_WITHSTOOD, .odds = -INFINITY};
-		adv_search_broken(&slot->bracket,
-						  adv_ball_distance(&e->attack->ball, e->inputs, slot->x0, slot->found_x));
+		adv_search_broken(&slot->bracket, adv_grid_distance(e->attack->grid, &e->attack->ball, e->inputs,
+															slot->x0, slot->found_x));
 	}
 	return next_try(e, slot);
 }
@@ -305,8 +304,7 @@ after_iterate(const Engine *e, Slot *slot, const AdvVerdict *v)
 		return STEP;
 	if (slot->phase == ITERATE && a->grid)
 	{
-		adv_grid_round(a->grid, &a->ball, e->inputs, slot->x0, slot->eps, slot->low, slot->high,
-					   slot_x(e, slot));
+		adv_grid_round(a->grid, &a->ball, e->inputs, slot->x0, slot->eps, slot_x(e, slot));
 		slot->phase = ROUNDED;
 		return PLACE;
 	}
@@ -338,31 +336,24 @@ load_row(Engine *e, Slot *slot)
 	copy_input(e, slot_x(e, slot), slot->x0);
 }
 
-/* The distances between x and x0 in plain input values. */
-static void
-measure(size_t n, const float *x0, const float *x, float *linf, float *l2)
+/* |x - x0| in plain input values. */
+static float
+length(const Engine *e, AdvNorm norm, const float *x0, const float *x)
 {
-	double largest = 0;
-	double squares = 0;
+	AdvBall plain = {.norm = norm};
 
-	for (size_t i = 0; i < n; i++)
-	{
-		double d = fabs((double) x[i] - x0[i]);
-
-		largest = fmax(largest, d);
-		squares += d * d;
-	}
-	*linf = (float) largest;
-	*l2 = (float) sqrt(squares);
+	return (float) adv_grid_distance(e->attack->grid, &plain, e->inputs, x0, x);
 }
 
 /* Whether x keeps to what was promised: the ball, and the clip range as far as x0 did. */
 static bool
-keeps_to_ball(const AdvBall *ball, size_t n, const float *x0, double eps, const float *x)
+keeps_to_ball(const Engine *e, const float *x0, double eps, const float *x)
 {
-	if (!(adv_ball_distance(ball, n, x0, x) <= eps * (1 + EPS_TOLERANCE)))
+	const AdvBall *ball = &e->attack->ball;
+
+	if (!(adv_grid_distance(e->attack->grid, ball, e->inputs, x0, x) <= eps * (1 + ADV_EPS_TOLERANCE)))
 		return false;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < e->inputs; i++)
 		if (!(x[i] >= fmin(ball->low, x0[i]) && x[i] <= fmax(ball->high, x0[i])))
 			return false;
 	return true;
@@ -373,15 +364,13 @@ store_row(const Engine *e, const Slot *slot, const AdvVerdict *v, const float *x
 {
 	const AdvAttackResult *result = &e->run->result;
 	size_t i = slot->i;
-	float linf, l2;
 
-	measure(e->inputs, slot->x0, x, &linf, &l2);
 	if (result->adversarial)
 		result->adversarial[i] = v->class;
 	if (result->linf)
-		result->linf[i] = linf;
+		result->linf[i] = length(e, ADV_NORM_LINF, slot->x0, x);
 	if (result->l2)
-		result->l2[i] = l2;
+		result->l2[i] = length(e, ADV_NORM_L2, slot->x0, x);
 	if (result->loss)
 		result->loss[i] = v->loss;
 	if (result->eps)
@@ -427,7 +416,7 @@ finish_row(const Engine *e, const Slot *slot)
 		flags |= ADV_ATTACK_CENSORED;
 	if (v->near_tie)
 		flags |= ADV_ATTACK_NEAR_TIE;
-	if (!clean && !keeps_to_ball(&e->attack->ball, e->inputs, slot->x0, eps, x))
+	if (!clean && !keeps_to_ball(e, slot->x0, eps, x))
 		flags |= ADV_ATTACK_OUTSIDE;
 	e->run->result.flags[slot->i] = flags;
 	store_row(e, slot, v, x, eps);

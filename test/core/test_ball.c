@@ -406,10 +406,10 @@ test_radius(void)
 		}
 		/* the variance along each axis, in units of eps: 1 / (n + 2) */
 		for (int i = 0; i < 12 && cases[k].moving > 0; i++)
-			round = round && (cases[k].unit[i] == 0 ||
-							  fabs(axis[i] * (double) (cases[k].moving + 2) - 1) < 0.1);
-		okf(fabs(mean - right) < 0.015 && round, "L2: a random start of %s is uniform: mean radius %.3f, %.3f",
-			cases[k].name, mean, right);
+			round =
+				round && (cases[k].unit[i] == 0 || fabs(axis[i] * (double) (cases[k].moving + 2) - 1) < 0.1);
+		okf(fabs(mean - right) < 0.015 && round,
+			"L2: a random start of %s is uniform: mean radius %.3f, %.3f", cases[k].name, mean, right);
 	}
 }
 
@@ -421,10 +421,7 @@ static const AdvBall l2 = {ADV_NORM_L2, NULL, -INFINITY, INFINITY};
 static void
 round_to(const AdvGrid *grid, const AdvBall *ball, size_t n, const float *x0, double eps, float *x)
 {
-	float low[8], high[8];
-
-	adv_ball_bounds(ball, n, x0, eps, low, high);
-	adv_grid_round(grid, ball, n, x0, eps, low, high, x);
+	adv_grid_round(grid, ball, n, x0, eps, x);
 }
 
 /* The grid of one whole number: where x goes. */
@@ -462,33 +459,176 @@ test_whole(void)
 	   "columns may be turned round");
 }
 
-/* Every byte, over 255, as an image stores it. */
+/* Where a value goes that an attack has led to the end of the ball, up or down; and whether the ball still holds it. */
+static double
+farthest(const AdvGrid *grid, const AdvBall *ball, double raw, double eps, int side, bool *inside)
+{
+	float x0 = (float) ((raw - grid->shift) * grid->factor), low, high, x;
+
+	adv_ball_bounds(&(AdvBall){ADV_NORM_LINF, ball->unit, ball->low, ball->high}, 1, &x0, eps, &low, &high);
+	x = side > 0 ? high : low;
+	adv_grid_round(grid, ball, 1, &x0, eps, &x);
+	*inside = *inside && adv_grid_distance(grid, ball, 1, &x0, &x) <= eps * (1 + 1e-6) &&
+			  x >= fmin(ball->low, x0) && x <= fmax(ball->high, x0) &&
+			  x == (float) ((rint(x / grid->factor + grid->shift) - grid->shift) * grid->factor);
+	return rint(x / grid->factor + grid->shift);
+}
+
+/* Every byte, over 255, as an image stores it, by every number of levels. */
 static void
 test_bytes(void)
 {
 	AdvGrid grid = {ADV_GRID_WHOLE, 1, 0, 1.0 / 255, 0, 255};
-	AdvBall ball = {ADV_NORM_LINF, NULL, 0, 1};
-	double eps = 8.0 / 255;
-	bool same = true, near = true;
 
-	for (int byte = 0; byte < 256; byte++)
-		for (int move = -8; move <= 8; move++)
+	for (int norm = ADV_NORM_LINF; norm <= ADV_NORM_L2; norm++)
+	{
+		AdvBall ball = {norm, NULL, 0, 1};
+		bool same = true, inside = true, reached = true, within = true;
+
+		for (int byte = 0; byte < 256; byte++)
 		{
-			float x0 = (float) byte / 255.0f;
-			float x = (float) (x0 + move * 0.97 / 255);
-			float low, high, raw;
+			same = same && (float) (byte * grid.factor) == (float) byte / 255.0f;
+			for (int k = 1; k < 256; k++)
+				for (int side = -1; side <= 1; side += 2)
+				{
+					double eps = k / 255.0, less = eps * (1 - 1e-4),
+						   end = fmin(fmax(byte + side * k, 0), 255);
 
-			adv_ball_bounds(&ball, 1, &x0, eps, &low, &high);
-			x = fminf(fmaxf(x, low), high);
-			adv_grid_round(&grid, &ball, 1, &x0, eps, &low, &high, &x);
-			raw = rintf(x * 255);
-			same = same && x == raw / 255.0f;
-			near = near && x >= low && x <= high && fabsf(raw - (float) byte) <= abs(move) &&
-				   (abs(move) == 8 || fabsf(raw - (float) (byte + move)) < 1 || byte + move < 0 ||
-					byte + move > 255);
+					reached = reached && farthest(&grid, &ball, byte, eps, side, &inside) == end;
+					end = fmin(fmax(byte + side * (k - 1), 0), 255);
+					within = within && farthest(&grid, &ball, byte, less, side, &inside) == end;
+				}
 		}
-	ok(same, "bytes stay bytes, to the bit");
-	ok(near, "and near to where the attack led them");
+		okf(same && inside, "%s: bytes stay bytes, to the bit", norm == ADV_NORM_L2 ? "L2" : "L-infinity");
+		ok(reached, "they move by k levels at eps = k / 255, wherever they are");
+		ok(within, "and by one less where eps is a little smaller");
+	}
+}
+
+/* Whole numbers in units of all kinds: encoded by a mean and a deviation, measured in deviations that were rounded to floats. */
+static void
+test_units_of_grids(void)
+{
+	const struct
+	{
+		const char *name;
+		double shift, factor, eps; /* of one */
+		float unit;
+		double first, last;
+	} cases[] = {{"ordinal", 0, 1, 1, 1, -200, 200},
+				 {"standard", 38.5816467, 1 / 13.6404327, 1 / 13.6404327, 1, 17, 90},
+				 {"minmax", 17, 1.0 / 73, 1.0 / 73, 1, 17, 90},
+				 {"in deviations", 0, 1, 1 / 13.6404327, 13.6404327f, 17, 90},
+				 {"by column", 0, 1, 1.0 / 3, 3, 17, 90},
+				 {"turned round", 90, -1 / 13.6404327, 1 / 13.6404327, 1, 17, 90},
+				 {"far from zero", -1e6, 1 / 7.3, 1 / 7.3, 1, 0, 100},
+				 {"seconds", 1.7e9, 1e-7, 1e-7, 1, 1.7e9 - 50, 1.7e9 + 50}};
+
+	for (int norm = ADV_NORM_LINF; norm <= ADV_NORM_L2; norm++)
+		for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
+		{
+			AdvGrid grid = {ADV_GRID_WHOLE, 1, cases[c].shift, cases[c].factor, cases[c].first,
+							cases[c].last};
+			AdvBall ball = {norm, &cases[c].unit, -INFINITY, INFINITY};
+			bool inside = true, reached = true;
+
+			for (double raw = cases[c].first; raw <= cases[c].last; raw++)
+				for (int k = 1; k < 30; k++)
+					for (int side = -1; side <= 1; side += 2)
+					{
+						double end =
+							fmin(fmax(raw + (grid.factor > 0 ? side : -side) * k, grid.min), grid.max);
+
+						reached =
+							reached && farthest(&grid, &ball, raw, k * cases[c].eps, side, &inside) == end;
+					}
+			okf(inside && reached, "%s, %s: k at an eps of k", norm == ADV_NORM_L2 ? "L2" : "L-infinity",
+				cases[c].name);
+		}
+}
+
+/* Numbers so large that floats are farther apart than they are stay within the ball as floats. */
+static void
+test_large_wholes(void)
+{
+	AdvGrid grid = {ADV_GRID_WHOLE, 1, 0, 1, 0, 2e9};
+	bool inside = true, moved = true;
+
+	for (int norm = ADV_NORM_LINF; norm <= ADV_NORM_L2; norm++)
+		for (int k = 0; k < 300; k++)
+		{
+			AdvBall ball = {norm, NULL, -INFINITY, INFINITY};
+			float x0 = 1e9f, low, high, x; /* floats are 64 apart */
+
+			adv_ball_bounds(&linf, 1, &x0, k, &low, &high);
+			x = high;
+			adv_grid_round(&grid, &ball, 1, &x0, k, &x);
+			inside = inside && fabs((double) x - x0) <= k && adv_grid_distance(&grid, &ball, 1, &x0, &x) <= k;
+			moved = moved && x == high;
+		}
+	ok(inside && moved, "numbers too large to be told apart keep to what floats there are");
+}
+
+/* L2: what several inputs share. Bytes again. */
+static void
+test_shared_distance(void)
+{
+	enum
+	{
+		n = 50
+	};
+	AdvGrid grid[n];
+	AdvBall ball = {ADV_NORM_L2, NULL, 0, 1};
+	float x0[n], low[n], high[n], x[n];
+	double squares = 0;
+	bool whole = true;
+	int moved = 0, near = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		grid[i] = (AdvGrid){ADV_GRID_WHOLE, 1, 0, 1.0 / 255, 0, 255};
+		x0[i] = (float) (5 * i) / 255;
+	}
+	/* one byte by all of eps, others by next to nothing */
+	memcpy(x, x0, sizeof(x));
+	for (int i = 1; i < n; i++)
+		x[i] += 0.02f / 255;
+	x[0] = 7.9998f / 255;
+	adv_grid_round(grid, &ball, n, x0, 8 / 255.0, x);
+	ok(x[0] == 8.0f / 255 && memcmp(x + 1, x0 + 1, sizeof(float) * (n - 1)) == 0,
+	   "L2: one byte takes all of eps");
+	/* two by what makes eps together, others have no room */
+	memcpy(x, x0, sizeof(x));
+	x[3] += 2.99999f / 255;
+	x[4] += 3.99999f / 255;
+	for (int i = 5; i < n; i++)
+		x[i] += 0.6e-3f / 255;
+	adv_grid_round(grid, &ball, n, x0, 5 / 255.0, x);
+	ok(x[3] == 18.0f / 255 && x[4] == 24.0f / 255, "L2: or two, 3 and 4 at 5");
+	/* all of them by a little more than a half: as many as fit */
+	memcpy(x, x0, sizeof(x));
+	for (int i = 0; i < n; i++)
+		x[i] += (0.55f + 0.001f * (float) i) / 255;
+	adv_grid_round(grid, &ball, n, x0, 4.2 / 255, x);
+	for (int i = 0; i < n; i++)
+	{
+		moved += x[i] != x0[i];
+		near += x[i] != x0[i] && i >= n - 17;
+	}
+	okf(moved == 17 && near == 17, "L2: those nearest to the next byte, as many as there is room for (%d)",
+		moved);
+	for (int i = 0; i < n; i++)
+		x[i] = x0[i] + (float) (adv_normal(3, ADV_FOR_ATTACK, 0, (uint64_t) i) * 10 / 255);
+	adv_ball_bounds(&ball, n, x0, 40 / 255.0, low, high);
+	adv_ball_project(&ball, n, x0, 40 / 255.0, low, high, x);
+	adv_grid_round(grid, &ball, n, x0, 40 / 255.0, x);
+	for (int i = 0; i < n; i++)
+	{
+		squares += pow(x[i] * 255 - 5 * i, 2);
+		whole = whole && fabs(x[i] * 255 - rint(x[i] * 255)) < 1e-4;
+	}
+	okf(whole && sqrt(squares) <= 40.0001 && sqrt(squares) > 39, "L2: many bytes make use of eps: %.2f of 40",
+		sqrt(squares));
 }
 
 static void
@@ -523,7 +663,7 @@ test_onehot(void)
 	ok(x[0] == 6 && x[1] == 1 && x[2] == 0, "L2: rounded as it is when that lies within the ball");
 	memcpy(x, (float[]){5.6f, 0.6f, 0.4f, 0, 0}, sizeof(x));
 	adv_ball_bounds(&l2, 5, x0, 1, low, high);
-	adv_grid_round(block, &l2, 5, x0, 1, low, high, x);
+	adv_grid_round(block, &l2, 5, x0, 1, x);
 	ok(adv_ball_distance(&l2, 5, x0, x) <= 1 && x[2] == 1, "or with less of the perturbation");
 }
 
@@ -554,7 +694,7 @@ test_random_grids(void)
 		}
 		adv_ball_bounds(&ball, N, x0, eps, low, high);
 		adv_ball_random(&ball, N, x0, eps, low, high, 9, key, 0, x);
-		adv_grid_round(grid, &ball, N, x0, eps, low, high, x);
+		adv_grid_round(grid, &ball, N, x0, eps, x);
 		in_ball = in_ball && inside(&ball, x0, eps, x);
 		for (int i = 0; i < N / 2; i++)
 		{
@@ -601,6 +741,9 @@ main(void)
 	test_radius();
 	test_whole();
 	test_bytes();
+	test_units_of_grids();
+	test_large_wholes();
+	test_shared_distance();
 	test_onehot();
 	test_random_grids();
 	done_testing();

@@ -300,8 +300,8 @@ test_trades_on_large_numbers(void)
 		adv_craft(&c, CRAFT_ROWS, NULL, t.key, 0);
 		for (int i = 0; i < CRAFT_ROWS; i++)
 			farthest += fabs(ws.act[0][i] - (double) t.x[i]) > eps[k] - 0.008;
-		okf(farthest == CRAFT_ROWS, "TRADES climbs from large numbers, at eps %g (%d of %d)", eps[k], farthest,
-			CRAFT_ROWS);
+		okf(farthest == CRAFT_ROWS, "TRADES climbs from large numbers, at eps %g (%d of %d)", eps[k],
+			farthest, CRAFT_ROWS);
 		craft_close(&c, ws.act[0]);
 		training_free(&t);
 	}

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(17);
+SELECT plan(43);
 SET LOCAL client_min_messages = warning;
 
 -- one feature: L2 and L-infinity are the same, and no spread is like another
@@ -29,6 +29,28 @@ SELECT ok(count(*) = 8 AND max(weight) - min(weight) < 0.001 * abs(avg(weight)),
 SELECT ok(abs(avg(t.weight) - max(w.weights[1])) > 0.01 * abs(avg(t.weight)), format('%s: which is not what training without attack gives', method))
 FROM weights t, LATERAL advfair_weights(advfair_fit(jsonb_build_object('kind', 'train', 'data', points(t.s), 'label', 'y', 'id', 'id', 'encoding', 'ordinal', 'arch', 'dense 4, tanh', 'epochs', 5, 'batch_size', 50, 'learning_rate', 0.02))) w
 WHERE layer = 2 AND parameter = 'weight' AND t.s = 1e15 GROUP BY method ORDER BY method;
+
+-- feasible examples: a change of k is reached at an eps of k, in units of all kinds
+CREATE TABLE bytes AS SELECT i AS id, decode(lpad(to_hex(i), 2, '0'), 'hex') AS image, CASE WHEN i < 128 THEN 'a' ELSE 'b' END AS y FROM generate_series(0, 255) i;
+CREATE TABLE years AS SELECT i AS id, 17 + i % 74 AS age, i % 74 > 36 AS old, CASE WHEN i % 74 > 36 THEN 'b' ELSE 'a' END AS y FROM generate_series(1, 296) i;
+CREATE TABLE fitted AS
+SELECT model, epochs FROM advfair_train('bytes', 'bytes', 'y', id => 'id', input_shape => '{1,1,1}', arch => '', epochs => 60, batch_size => 20, learning_rate => 0.05) UNION ALL
+SELECT t.* FROM unnest('{standard,minmax,ordinal}'::text[]) e, unnest('{age,old}'::text[]) c, LATERAL (SELECT model, epochs FROM advfair_train(e || ' ' || c, 'years', 'y', id => 'id', features => ARRAY[c], encoding => e, arch => '', epochs => 40, batch_size => 20, learning_rate => 0.05)) t;
+SELECT ok(bool_and(round(x[1] * 255) - id = least(k, 255 - id)) AND bool_and(abs(linf - least(k, 255 - id) / 255.0) < 1e-7), format('bytes, %s: %s levels at %s/255', norm, k, k))
+FROM unnest('{linf,l2}'::text[]) norm, unnest('{1,2,3,8,31,48,127}'::int[]) k, LATERAL advfair_pgd('bytes', 'bytes', k / 255.0, feasible => true, early_stop => false, norm => norm) WHERE prediction = 'a' GROUP BY norm, k ORDER BY norm, k;
+CREATE TABLE units AS SELECT 'age' AS feature, 'standard' AS encoding, 'input' AS unit, 1 / stddev_pop(age)::float8 AS one FROM years UNION ALL SELECT 'age', 'minmax', 'input', 1 / 73.0 UNION ALL SELECT 'age', 'ordinal', 'input', 1 UNION ALL
+SELECT 'age', 'ordinal', 'sd', 1 / stddev_pop(age)::float8 FROM years UNION ALL
+SELECT 'old', 'standard', 'input', 1 / stddev_pop(old::int)::float8 FROM years UNION ALL SELECT 'old', 'minmax', 'input', 1 UNION ALL SELECT 'old', 'ordinal', 'input', 1 UNION ALL SELECT 'old', 'ordinal', 'sd', 1 / stddev_pop(old::int)::float8 FROM years;
+SELECT ok(bool_and(CASE feature WHEN 'age' THEN (d ->> 'age')::int = age + k ELSE (d ->> 'old')::bool END), format('%s, %s, eps in units of %s: k at an eps of k', feature, encoding, unit))
+FROM units, unnest('{linf,l2}'::text[]) norm, generate_series(1, CASE feature WHEN 'age' THEN 9 ELSE 1 END, 4) k, LATERAL advfair_pgd(encoding || ' ' || feature, 'years', k * one, feasible => true, early_stop => false, eps_unit => unit, norm => norm) JOIN years USING (id), LATERAL advfair_decode(advfair_get(encoding || ' ' || feature), x) d
+WHERE prediction = 'a' GROUP BY feature, encoding, unit ORDER BY feature, encoding, unit;
+
+-- L2 shares eps among pixels: one alone gets all of it, where only one may help
+CREATE TABLE pictures AS SELECT i AS id, decode(lpad(to_hex(i * 7 % 256), 2, '0') || 'a07b', 'hex') AS image, CASE WHEN i * 7 % 256 < 128 THEN 'a' ELSE 'b' END AS y FROM generate_series(0, 255) i;
+SELECT lives_ok($$ CREATE TABLE pixel AS SELECT advfair_build(advfair_describe(advfair_fit('{"kind": "train", "data": "pictures", "label": "y", "id": "id", "input_shape": [1,1,3], "arch": "", "epochs": 1}')), '{-1,0,0, 1,0,0, 0.5,-0.5}') AS model $$, 'a model that looks at one pixel');
+INSERT INTO advfair_model (name, version, owner, task, data_digest, metrics, model) SELECT 'pixel', 1, current_user, task, data_digest, metrics, pixel.model FROM advfair_model, pixel WHERE name = 'bytes';
+SELECT ok(bool_and(round(x[1] * 255) - id * 7 % 256 = least(k, 255 - id * 7 % 256)), format('one pixel of three: %s levels at %s/255 in L2', k, k))
+FROM unnest('{1,20,48}'::int[]) k, LATERAL advfair_pgd('pixel', 'pictures', k / 255.0, feasible => true, early_stop => false, norm => 'l2', random_start => false) WHERE prediction = 'a' GROUP BY k ORDER BY k;
 
 SELECT * FROM finish();
 ROLLBACK;
