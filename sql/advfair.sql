@@ -150,15 +150,15 @@ COMMENT ON FUNCTION advfair_confidence(bytea, bytea, text) IS 'probability of on
  * Results carry the id of each row. Its type is bigint, or that of key, which is what allows joins without casts. These are two
  * functions because a result type cannot follow from an argument's default.
  */
-CREATE OR REPLACE FUNCTION advfair_predict(model text, data text, workers int DEFAULT NULL)
+CREATE OR REPLACE FUNCTION advfair_predict(model text, data text, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, confidence real, probabilities real[])
 	AS 'MODULE_PATHNAME', 'advfair_predict_data' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 100000;
-CREATE OR REPLACE FUNCTION advfair_predict(model text, data text, key anyelement, workers int DEFAULT NULL)
+CREATE OR REPLACE FUNCTION advfair_predict(model text, data text, key anyelement, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, prediction text, confidence real, probabilities real[])
 	AS 'MODULE_PATHNAME', 'advfair_predict_data_key' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 100000;
-COMMENT ON FUNCTION advfair_predict(text, text, int)
+COMMENT ON FUNCTION advfair_predict(text, text, int, text)
 	IS 'prediction, confidence in it and all probabilities for each row of a relation or query';
-COMMENT ON FUNCTION advfair_predict(text, text, anyelement, int)
+COMMENT ON FUNCTION advfair_predict(text, text, anyelement, int, text)
 	IS 'prediction, confidence in it and all probabilities for each row of a relation or query; id has the type of key';
 
 -- Attacks ------------------------------------------------------------------------------------------------------------
@@ -172,59 +172,67 @@ COMMENT ON FUNCTION advfair_predict(text, text, anyelement, int)
 CREATE OR REPLACE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean,
 		linf float8, l2 float8, loss float8, x real[])
 	AS 'MODULE_PATHNAME', 'advfair_pgd' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 CREATE OR REPLACE FUNCTION advfair_pgd(model text, data text, eps anycompatible, key anyelement, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, prediction text, adversarial text, success boolean,
 		linf float8, l2 float8, loss float8, x real[])
 	AS 'MODULE_PATHNAME', 'advfair_pgd' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 COMMENT ON FUNCTION advfair_pgd(text, text, anycompatible, float8, int, int, text, boolean, text, text, text[], boolean, text,
-	float8, float8, boolean, bigint, int)
+	float8, float8, boolean, bigint, int, text)
 	IS 'adversarial examples by projected gradient descent, one for each row, and what the model makes of them';
 COMMENT ON FUNCTION advfair_pgd(text, text, anycompatible, anyelement, float8, int, int, text, boolean, text, text, text[], boolean, text,
-	float8, float8, boolean, bigint, int)
+	float8, float8, boolean, bigint, int, text)
 	IS 'adversarial examples by projected gradient descent, one for each row, and what the model makes of them; id has the type of key';
 
 CREATE OR REPLACE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean,
 		linf float8, l2 float8, loss float8, x real[])
 	AS 'MODULE_PATHNAME', 'advfair_fgsm' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 CREATE OR REPLACE FUNCTION advfair_fgsm(model text, data text, eps anycompatible, key anyelement, norm text DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, prediction text, adversarial text, success boolean,
 		linf float8, l2 float8, loss float8, x real[])
 	AS 'MODULE_PATHNAME', 'advfair_fgsm' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
-COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, text, text, text, text[], boolean, text, float8, float8, int)
+COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, text, text, text, text[], boolean, text, float8, float8, int, text)
 	IS 'adversarial examples by one gradient step of size eps, one for each row, and what the model makes of them';
-COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, anyelement, text, text, text, text[], boolean, text, float8, float8, int)
+COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, anyelement, text, text, text, text[], boolean, text, float8, float8, int, text)
 	IS 'adversarial examples by one gradient step of size eps, one for each row, and what the model makes of them; id has the type of key';
 
 CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, eps float8, censored boolean)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, key anyelement, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, eps float8, censored boolean)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
-	float8, float8, bigint, int)
+	float8, float8, bigint, int, text)
 	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to eps_max';
 COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, anyelement, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
-	float8, float8, bigint, int)
+	float8, float8, bigint, int, text)
 	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to eps_max; id has the type of key';
+
+-- For charts, which need no ids.
+CREATE OR REPLACE FUNCTION advfair_least_eps_values(model text, data text, eps_max float8, steps int, restarts int, norm text, random_start boolean,
+		mutable text[], feasible boolean, eps_unit text, clip_min float8, clip_max float8, seed bigint, workers int, id text)
+	RETURNS TABLE (label text, eps float8, censored boolean)
+	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_least_eps_values(text, text, float8, int, int, text, boolean, text[], boolean, text, float8, float8, bigint, int, text)
+	IS 'advfair_least_eps without ids';
 
 -- Scores ------------------------------------------------------------------------------------------------------------
 
@@ -271,21 +279,21 @@ COMMENT ON COLUMN advfair_class_success.n IS 'its rows';
 CREATE OR REPLACE FUNCTION advfair_class_robustness(model text, data text, eps float8[], denominator text DEFAULT NULL, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS SETOF advfair_class_success
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000;
 COMMENT ON FUNCTION advfair_class_robustness(text, text, float8[], text, float8, int, int, text, boolean, text, text, text[], boolean, text,
-	float8, float8, boolean, bigint, int)
+	float8, float8, boolean, bigint, int, text)
 	IS 'success rate of an attack on each class at each eps, over all rows or, with denominator => ''correct'', those correct when clean';
 
 CREATE OR REPLACE FUNCTION advfair_class_least_eps(model text, data text, eps_max anycompatible DEFAULT NULL::float8, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (class text, least_eps float8, censored bigint, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000;
 COMMENT ON FUNCTION advfair_class_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
-	float8, float8, bigint, int)
+	float8, float8, bigint, int, text)
 	IS 'mean least eps of each class; censored rows, which withstood up to eps_max, count with eps_max';
 
 /*
@@ -297,10 +305,10 @@ CREATE OR REPLACE FUNCTION advfair_cru(model text, data text, eps float8 DEFAULT
 		steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS float8
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL) RETURNS float8
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8, text, float8, int, int, text, boolean, text, text, text[], boolean, text,
-	float8, float8, boolean, bigint, int)
+	float8, float8, boolean, bigint, int, text)
 	IS 'class-wise robustness unfairness: largest difference between two classes in success rate at eps (CRU_s), or without eps in mean least eps (CRU_eps)';
 
 -- Everything at once ------------------------------------------------------------------------------------------------------
@@ -315,24 +323,24 @@ CREATE OR REPLACE FUNCTION advfair_audit(models text[], data text, eps float8[] 
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
-		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (model text, metric text, eps float8, class text, attribute text, grp text, value float8, ci_low float8,
 		ci_high float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
 COMMENT ON FUNCTION advfair_audit(text[], text, float8[], text[], text, float8, float8, int, float8, int, int, text, boolean, text[], boolean, text,
-	float8, float8, bigint, int)
+	float8, float8, bigint, int, text)
 	IS 'accuracy, robustness and fairness of models on a data set, by class and by group, with bootstrap intervals';
 
 CREATE OR REPLACE FUNCTION advfair_compare(model_a text, model_b text, data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
-		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (metric text, eps float8, class text, attribute text, grp text, a float8, b float8, difference float8,
 		ci_low float8, ci_high float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
 COMMENT ON FUNCTION advfair_compare(text, text, text, float8[], text[], text, float8, float8, int, float8, int, int, text, boolean, text[], boolean, text,
-	float8, float8, bigint, int)
+	float8, float8, bigint, int, text)
 	IS 'what advfair_audit tells of two models, and the differences b - a with bootstrap intervals paired over the same rows';
 
 -- Leaving rows out -------------------------------------------------------------------------------------------------------
@@ -349,31 +357,38 @@ CREATE POLICY advfair_luf_part_owner ON advfair_luf_part USING (advfair_owns(own
 COMMENT ON POLICY advfair_luf_part_owner ON advfair_luf_part IS 'a run is its owner''s and the owner''s members''';
 
 CREATE OR REPLACE FUNCTION advfair_luf_rows(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
-		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, prediction text, luf float8, changed bigint, left_out bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 CREATE OR REPLACE FUNCTION advfair_luf_rows(model text, data text, key anyelement, leave_out int DEFAULT NULL,
 		leave_out_ids text[] DEFAULT NULL, vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL,
-		seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, prediction text, luf float8, changed bigint, left_out bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
-COMMENT ON FUNCTION advfair_luf_rows(text, text, int, text[], boolean, boolean, bigint, int)
+COMMENT ON FUNCTION advfair_luf_rows(text, text, int, text[], boolean, boolean, bigint, int, text)
 	IS 'for each row: largest change of a probability over models trained without one row each, and how many of them change the prediction';
-COMMENT ON FUNCTION advfair_luf_rows(text, text, anyelement, int, text[], boolean, boolean, bigint, int)
+COMMENT ON FUNCTION advfair_luf_rows(text, text, anyelement, int, text[], boolean, boolean, bigint, int, text)
 	IS 'for each row: largest change of a probability over models trained without one row each, and how many of them change the prediction; id has the type of key';
 
+-- For scores and charts, which need no ids.
+CREATE OR REPLACE FUNCTION advfair_luf_values(model text, data text, leave_out int, leave_out_ids text[], vary_seed boolean, regenerate boolean,
+		seed bigint, workers int, id text)
+	RETURNS TABLE (label text, prediction text, luf float8, changed bigint, left_out bigint)
+	AS 'MODULE_PATHNAME', 'advfair_luf_rows' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_luf_values(text, text, int, text[], boolean, boolean, bigint, int, text) IS 'advfair_luf_rows without ids';
+
 CREATE OR REPLACE FUNCTION advfair_luf(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
-		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		vary_seed boolean DEFAULT NULL, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS float8
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	RETURN (SELECT pg_catalog.avg(r.luf)
-		FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, vary_seed, regenerate, seed, workers) r);
-COMMENT ON FUNCTION advfair_luf(text, text, int, text[], boolean, boolean, bigint, int)
+		FROM advfair_luf_values(model, data, leave_out, leave_out_ids, vary_seed, regenerate, seed, workers, id) r);
+COMMENT ON FUNCTION advfair_luf(text, text, int, text[], boolean, boolean, bigint, int, text)
 	IS 'leave-one-out unfairness: mean over rows of the largest change of a probability when one training row is left out; with vary_seed, when only the seed changes';
 
 /* LUF_t = mean over rows of changed; LUF_l = mean over rows left out of the predictions that change: LUF_l left_out = LUF_t n. */
 CREATE OR REPLACE FUNCTION advfair_luf_summary(model text, data text, leave_out int DEFAULT NULL, leave_out_ids text[] DEFAULT NULL,
-		baseline boolean DEFAULT true, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL)
+		baseline boolean DEFAULT true, regenerate boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
 	RETURNS TABLE (luf float8, luf_t float8, luf_l float8, seed_luf float8, seed_luf_t float8, seed_luf_l float8,
 		excess_luf float8, left_out bigint, n bigint)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -382,13 +397,13 @@ CREATE OR REPLACE FUNCTION advfair_luf_summary(model text, data text, leave_out 
 		FROM (SELECT pg_catalog.avg(r.luf) AS luf, pg_catalog.avg(r.changed)::float8 AS luf_t,
 				pg_catalog.sum(r.changed)::float8 / pg_catalog.max(r.left_out) AS luf_l, pg_catalog.max(r.left_out) AS left_out,
 				pg_catalog.count(*) AS n
-			FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, false, regenerate, seed, workers) r) l,
+			FROM advfair_luf_values(model, data, leave_out, leave_out_ids, false, regenerate, seed, workers, id) r) l,
 			(SELECT pg_catalog.avg(r.luf) AS luf, pg_catalog.avg(r.changed)::float8 AS luf_t,
 				pg_catalog.sum(r.changed)::float8 / pg_catalog.max(r.left_out) AS luf_l
-			FROM advfair_luf_rows(model, data, leave_out, leave_out_ids, true, regenerate, seed, workers) r
+			FROM advfair_luf_values(model, data, leave_out, leave_out_ids, true, regenerate, seed, workers, id) r
 			WHERE baseline) b;
 	END;
-COMMENT ON FUNCTION advfair_luf_summary(text, text, int, text[], boolean, boolean, bigint, int)
+COMMENT ON FUNCTION advfair_luf_summary(text, text, int, text[], boolean, boolean, bigint, int, text)
 	IS 'leave-one-out unfairness LUF, LUF_t and LUF_l, beside the same for models that differ in the seed alone (baseline)';
 
 -- The same scores over any join -----------------------------------------------------------------------------------------

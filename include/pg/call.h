@@ -19,7 +19,7 @@
  */
 extern Jsonb *advpg_call_task(FunctionCallInfo fcinfo, const char *kind);
 
-/* Type of the argument named key, bigint when the function has none: the type of the ids it returns. */
+/* Type of the ids that a function returns: that of its argument named key, bigint when there is none. */
 extern Oid advpg_call_id_type(FunctionCallInfo fcinfo);
 
 /*
@@ -28,11 +28,14 @@ extern Oid advpg_call_id_type(FunctionCallInfo fcinfo);
  */
 typedef struct AdvpgOutput
 {
-	Oid id_type; /* asked for; ANYELEMENTOID: that of the data's own ids */
+	Oid id_type; /* asked for; ANYELEMENTOID: that of the data's own ids; InvalidOid: rows go without ids */
 	void (*begin)(struct AdvpgOutput *output, Oid id_type);
 	Tuplestorestate *store;
 	TupleDesc desc;
 } AdvpgOutput;
+
+/* Put a row whose first value is an id, which is left out where ids were not asked for. */
+extern void advpg_output_row(AdvpgOutput *output, Datum *values, bool *nulls);
 
 /* Carries out a task and puts the rows of its result. schema is the extension's; memory is taken from the current context. */
 typedef void (*AdvpgProduce)(Oid schema, Jsonb *task, AdvpgOutput *output);

@@ -39,6 +39,7 @@ typedef struct AdvpgEvaluationSpec
 	Oid schema; /* the extension's */
 	const char *model;
 	const char *data;
+	const char *id; /* column of data; NULL: the one named in training if data has it, or the primary key */
 	bool need_label;
 	bool need_proba;
 	const char *attribute; /* or NULL */

@@ -23,7 +23,7 @@ typedef struct AdvpgLeft
 
 /*
  * Train and compare. Rows are read as the model's stored task says, on the data of today; task->data are the rows that are
- * compared, ids of type id_type. Errors: more rows to leave out than there are, an id no row has (22023). A run that does not
+ * compared, with ids of type id_type if that is valid. Errors: more rows to leave out than there are, an id no row has (22023). A run that does not
  * come to its end keeps what it finished, and the same call later goes on from there. Results live in the current memory
  * context; schema is the extension's.
  */

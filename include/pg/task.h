@@ -106,6 +106,7 @@ typedef struct AdvpgAttackTask
 {
 	char *model;
 	char *data;
+	char *id;                   /* column of data; NULL: that of the model's training, or the primary key */
 	AdvpgAttackSettings attack; /* least_eps: eps is eps_max */
 	int mode;                   /* AdvSearchMode */
 	double step;
@@ -127,7 +128,7 @@ typedef struct AdvpgAuditTask
 	double level;         /* of intervals */
 	double replicates;    /* of the bootstrap */
 	JsonbValue *eps_max;  /* of least eps; NULL: none */
-	AdvpgAttackTask task; /* data, eps_list, seed, workers, how to attack */
+	AdvpgAttackTask task; /* data, id, eps_list, seed, workers, how to attack */
 } AdvpgAuditTask;
 
 /* Many trainings without one row each: kind luf. */
@@ -135,6 +136,7 @@ typedef struct AdvpgLufTask
 {
 	char *model;
 	char *data;
+	char *id;            /* column of data, as in an attack */
 	double leave_out;    /* how many rows */
 	List *leave_out_ids; /* of char *: these rows */
 	int vary_seed;

@@ -139,8 +139,8 @@ check_same_rows(const Auditing *a, const AdvpgEvaluation *e)
 					   rows->source, a->audit->model[0]),
 				errdetail("Scores of several models are computed over the same rows. Rows are told apart by "
 						  "their id, or without one by what a model sees of them."),
-				errhint("Give the data a primary key or the id named in training, and let no query return "
-						"other rows each time."));
+				errhint("Name the column that tells rows apart by id, and let no query return other rows "
+						"each time."));
 }
 
 /*
@@ -173,6 +173,7 @@ open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *
 	*spec = (AdvpgEvaluationSpec){.schema = a->schema, .need_label = true, .want_order = true};
 	spec->model = list_nth(a->task->models, number);
 	spec->data = a->task->task.data;
+	spec->id = a->task->task.id;
 	spec->given = a->task->given;
 	spec->attribute = attribute;
 	spec->need_proba = a->task->protected != NIL;

@@ -20,8 +20,10 @@
 #include "utils/syscache.h"
 
 #include "pg/json.h"
+#include "pg/source.h"
 
 #define KEY_ARGUMENT "key"
+#define ID_COLUMN    "id"
 
 /* Push a number; what JSON has no number for is an error. */
 static void
@@ -216,13 +218,23 @@ begin_result(AdvpgOutput *output, Oid id_type)
 {
 }
 
+void
+advpg_output_row(AdvpgOutput *output, Datum *values, bool *nulls)
+{
+	int skipped = OidIsValid(output->id_type) ? 0 : 1;
+
+	tuplestore_putvalues(output->store, output->desc, values + skipped, nulls + skipped);
+}
+
 Datum
 advpg_call_produce(FunctionCallInfo fcinfo, AdvpgProduce produce)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	AdvpgOutput output = {.id_type = advpg_call_id_type(fcinfo), .begin = begin_result};
+	AdvpgOutput output = {.begin = begin_result};
 
 	output.store = advpg_call_result(fcinfo, &output.desc);
+	if (advpg_find_column(output.desc, ID_COLUMN) > 0)
+		output.id_type = advpg_call_id_type(fcinfo);
 	produce(get_func_namespace(fcinfo->flinfo->fn_oid), advpg_call_task(fcinfo, NULL), &output);
 	MemoryContextSwitchTo(caller);
 	return (Datum) 0;

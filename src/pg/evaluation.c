@@ -23,13 +23,13 @@ static void
 read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry *entry)
 {
 	char *missing = advpg_task_text(entry->task, "missing");
-	char *id = advpg_task_text(entry->task, "id");
 	AdvpgRowsSpec rows = {0};
 
 	rows.data = spec->data;
 	rows.label = advpg_text_cstring(e->model.label);
 	rows.label_required = spec->need_label;
-	rows.id = id;
+	rows.id = spec->id ? spec->id : advpg_task_text(entry->task, "id");
+	rows.id_required = spec->id != NULL;
 	rows.drop_missing = missing && strcmp(missing, "drop") == 0;
 	rows.attribute = spec->attribute;
 	rows.want_ids = spec->want_ids;

@@ -191,12 +191,13 @@ read_eval(const AdvpgPlan *plan, const AdvpgLufTask *task, Oid id_type)
 
 	spec.data = task->data;
 	spec.label = plan->task.label;
-	spec.id = plan->task.id;
+	spec.id = task->id ? task->id : plan->task.id;
+	spec.id_required = task->id != NULL;
 	spec.drop_missing = plan->task.missing == ADVPG_MISSING_DROP;
 	spec.encoder = plan->rows->encoder;
 	spec.classes = plan->rows->labels.texts;
 	spec.n_classes = plan->rows->n_classes;
-	spec.want_ids = true;
+	spec.want_ids = OidIsValid(id_type);
 	spec.id_type = id_type;
 	spec.want_order = true;
 	rows = advpg_rows_read(&spec);

@@ -213,6 +213,9 @@ find_rows(Trial *trial, const AdvpgTrainTask *train)
 	AdvpgSource *source;
 	ListCell *cell;
 
+	if (trial->audit.task.data == NULL &&
+		trial->audit.task.id) /* rows are held out by the training's own ids */
+		advpg_task_invalid("id", "is a column of data, which is missing");
 	if (trial->audit.task.data == NULL && share > 0)
 	{
 		trial->held = (AdvpgHeldOut){share, (uint64_t) (int64) train->seed};

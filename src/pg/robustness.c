@@ -277,6 +277,7 @@ advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, 
 		advpg_task_invalid("data", "is missing");
 	spec.model = task->model;
 	spec.data = task->data;
+	spec.id = task->id;
 	spec.want_ids = OidIsValid(id_type);
 	spec.id_type = id_type;
 	SPI_connect();

@@ -121,12 +121,12 @@ advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
 		Datum values[4];
 		bool nulls[4] = {0};
 
-		values[0] = rows->id[i];
+		values[0] = rows->id ? rows->id[i] : (Datum) 0;
 		values[1] = advpg_text_datum(rows->labels.texts[rows->label[i]]);
 		nulls[2] = nulls[3] = (attacked->flags[i] & ADV_ATTACK_EXEMPT) != 0;
 		values[2] = Float8GetDatum(attacked->eps[i]);
 		values[3] = BoolGetDatum((attacked->flags[i] & ADV_ATTACK_CENSORED) != 0);
-		tuplestore_putvalues(output->store, output->desc, values, nulls);
+		advpg_output_row(output, values, nulls);
 	}
 }
 

@@ -26,11 +26,11 @@ ADVPG_FUNCTION(advfair_class_accuracy);
 ADVPG_FUNCTION(advfair_group_confidence);
 ADVPG_FUNCTION(advfair_eou);
 
-/* Text argument; NULL is an error unless it may be left out. */
+/* Text argument; NULL is an error unless it may be left out, and earlier versions of the function may not have it. */
 static char *
 text_argument(FunctionCallInfo fcinfo, int i, const char *name, bool required)
 {
-	if (!PG_ARGISNULL(i))
+	if (i < PG_NARGS() && !PG_ARGISNULL(i))
 		return text_to_cstring(PG_GETARG_TEXT_PP(i));
 	if (required)
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -50,7 +50,7 @@ workers_argument(FunctionCallInfo fcinfo, int i)
 }
 
 static Datum
-predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
+predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers, char *id)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	AdvpgEvaluationSpec spec = {
@@ -64,6 +64,7 @@ predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 
 	spec.model = text_argument(fcinfo, 0, "model", true);
 	spec.data = text_argument(fcinfo, 1, "data", true);
+	spec.id = id;
 	spec.workers = workers;
 	spec.id_type = id_type;
 	e = advpg_evaluate(&spec);
@@ -99,13 +100,14 @@ predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers)
 Datum
 advfair_predict_data(PG_FUNCTION_ARGS)
 {
-	return predict_data(fcinfo, INT8OID, workers_argument(fcinfo, 2));
+	return predict_data(fcinfo, INT8OID, workers_argument(fcinfo, 2), text_argument(fcinfo, 3, "id", false));
 }
 
 Datum
 advfair_predict_data_key(PG_FUNCTION_ARGS)
 {
-	return predict_data(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, 2), workers_argument(fcinfo, 3));
+	return predict_data(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, 2), workers_argument(fcinfo, 3),
+						text_argument(fcinfo, 4, "id", false));
 }
 
 Datum

@@ -1,6 +1,6 @@
 /*
  * sql_luf.c
- *		advfair_luf_rows; advfair_luf and advfair_luf_summary are SQL over it.
+ *		advfair_luf_rows, with ids and without; advfair_luf and advfair_luf_summary are SQL over it.
  */
 #include "postgres.h"
 
@@ -30,7 +30,7 @@ advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output)
 		Datum values[6];
 		bool nulls[6] = {0};
 
-		values[0] = rows->id[i];
+		values[0] = rows->id ? rows->id[i] : (Datum) 0;
 		nulls[1] = rows->label == NULL || rows->label[i] < 0;
 		if (!nulls[1])
 			values[1] = advpg_text_datum(rows->labels.texts[rows->label[i]]);
@@ -38,7 +38,7 @@ advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output)
 		values[3] = Float8GetDatum(left->luf[i]);
 		values[4] = Int64GetDatum(left->changed[i]);
 		values[5] = Int64GetDatum(left->n_models);
-		tuplestore_putvalues(output->store, output->desc, values, nulls);
+		advpg_output_row(output, values, nulls);
 	}
 }
 

@@ -155,6 +155,7 @@ static const Key perturbation_keys[] = {
 static const Key attack_keys[] = {
 	{"model", KEY_TEXT, AT(model)},
 	{"data", KEY_TEXT, AT(data)},
+	{"id", KEY_TEXT, AT(id)},
 	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
 	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
 };
@@ -176,6 +177,7 @@ static const Key models_keys[] = {{"models", KEY_TEXTS, AT(models), 1}};
 static const Key pair_keys[] = {{"model_a", KEY_TEXT, AT(model_a)}, {"model_b", KEY_TEXT, AT(model_b)}};
 static const Key audit_keys[] = {
 	{"data", KEY_TEXT, AT(task.data)},
+	{"id", KEY_TEXT, AT(task.id)},
 	{"eps", KEY_NUMBERS, AT(task.eps_list), 0, MAX_EPS},
 	{"protected", KEY_TEXTS, AT(protected), 1},
 	{"given", KEY_TEXT, AT(given)},
@@ -193,6 +195,7 @@ static const Key audit_keys[] = {
 static const Key luf_keys[] = {
 	{"model", KEY_TEXT, AT(model)},
 	{"data", KEY_TEXT, AT(data)},
+	{"id", KEY_TEXT, AT(id)},
 	{"leave_out", KEY_INTEGER, AT(leave_out), 1, 1000000},
 	{"leave_out_ids", KEY_TEXTS, AT(leave_out_ids), 1},
 	{"vary_seed", KEY_BOOLEAN, AT(vary_seed)},

@@ -45,7 +45,7 @@ INSERT INTO contract VALUES
 	('advfair_fit', 'task jsonb', 'bytea'),
 	('advfair_retrain', 'model text, promote_if text, data text, eps double precision, protected text[], given text, eps_max double precision, alpha double precision, '
 	 'steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
-	 'seed bigint, workers integer', 'advfair_retrained'),
+	 'seed bigint, workers integer, id text', 'advfair_retrained'),
 	('advfair_promote', 'model text, version integer', 'text'),
 	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
 	('advfair_cancel', 'job bigint', 'boolean'),
@@ -65,8 +65,8 @@ INSERT INTO contract VALUES
 	('advfair_confidence', 'model bytea, "row" record, class text', 'double precision'),
 	('advfair_confidence', 'model bytea, x real[], class text', 'double precision'),
 	('advfair_confidence', 'model bytea, image bytea, class text', 'double precision'),
-	('advfair_predict', 'model text, data text, workers integer', 'TABLE(id bigint, label text, prediction text, confidence real, probabilities real[])'),
-	('advfair_predict', 'model text, data text, key anyelement, workers integer',
+	('advfair_predict', 'model text, data text, workers integer, id text', 'TABLE(id bigint, label text, prediction text, confidence real, probabilities real[])'),
+	('advfair_predict', 'model text, data text, key anyelement, workers integer, id text',
 	 'TABLE(id anyelement, label text, prediction text, confidence real, probabilities real[])'),
 	('advfair_class_accuracy', 'model text, data text, workers integer', 'TABLE(class text, accuracy double precision, n bigint)'),
 	('advfair_group_confidence', 'model text, data text, attribute text, class text, given text, mode text, workers integer',
@@ -80,25 +80,25 @@ INSERT INTO contract VALUES
 	 'TABLE(gap double precision, ci_low double precision, ci_high double precision, n bigint)'),
 	('advfair_pgd', 'model text, data text, eps anycompatible, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, '
 	 'targeted text, craft_on text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
-	 'early_stop boolean, seed bigint, workers integer',
+	 'early_stop boolean, seed bigint, workers integer, id text',
 	 'TABLE(id bigint, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, loss double precision, x real[])'),
 	('advfair_fgsm', 'model text, data text, eps anycompatible, key anyelement, norm text, targeted text, craft_on text, mutable text[], feasible boolean, '
-	 'eps_unit text, clip_min double precision, clip_max double precision, workers integer',
+	 'eps_unit text, clip_min double precision, clip_max double precision, workers integer, id text',
 	 'TABLE(id anyelement, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, loss double precision, x real[])'),
 	('advfair_least_eps', 'model text, data text, eps_max anycompatible, mode text, step double precision, tol double precision, steps integer, restarts integer, '
 	 'norm text, random_start boolean, targeted text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
-	 'seed bigint, workers integer', 'TABLE(id bigint, label text, eps double precision, censored boolean)'),
-	('advfair_luf', 'model text, data text, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer', 'double precision'),
-	('advfair_luf_rows', 'model text, data text, key anyelement, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer',
+	 'seed bigint, workers integer, id text', 'TABLE(id bigint, label text, eps double precision, censored boolean)'),
+	('advfair_luf', 'model text, data text, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer, id text', 'double precision'),
+	('advfair_luf_rows', 'model text, data text, key anyelement, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer, id text',
 	 'TABLE(id anyelement, label text, prediction text, luf double precision, changed bigint, left_out bigint)'),
 	('advfair_audit', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
 	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
-	 'clip_min double precision, clip_max double precision, seed bigint, workers integer',
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text',
 	 'TABLE(model text, metric text, eps double precision, class text, attribute text, grp text, value double precision, ci_low double precision, '
 	 'ci_high double precision, n bigint)'),
 	('advfair_compare', 'model_a text, model_b text, data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
 	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
-	 'clip_min double precision, clip_max double precision, seed bigint, workers integer',
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text',
 	 'TABLE(metric text, eps double precision, class text, attribute text, grp text, a double precision, b double precision, '
 	 'difference double precision, ci_low double precision, ci_high double precision, n bigint)'),
 	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
@@ -109,11 +109,11 @@ INSERT INTO contract VALUES
 	('advfair_promote', 'model text, version integer', 'text'),
 	('advfair_chart', 'kind text, models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
 	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
-	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer', 'jsonb'),
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text', 'jsonb'),
 	('advfair_chart_rows', 'kind text, rows jsonb, title text', 'jsonb'),
 	('advfair_report', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
 	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
-	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer', 'text'),
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text', 'text'),
 	('advfair_model_id', 'model text', 'uuid'),
 	('advfair_make_census', 'n integer, seed bigint',
 	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),
