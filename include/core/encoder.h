@@ -64,9 +64,11 @@ typedef struct AdvValue
 {
 	double number;              /* number */
 	AdvText text;               /* category */
-	const float *array;         /* array (length) */
+	const double *array;        /* array (length) */
 	const unsigned char *bytes; /* image (length) */
 	size_t length;              /* of array or bytes: checked against the column's */
+	bool integer;               /* number, array: of an integer type, whose values must not be rounded */
+	size_t rounded; /* but this one was, which double precision cannot hold: its position, from 1; 0: none */
 } AdvValue;
 
 /* Number of values the encoder gives the network, and the fields of a stored row (memory for n_columns fields). */
@@ -78,8 +80,15 @@ extern int adv_text_compare(AdvText a, AdvText b);
 extern int adv_text_find(const AdvText *values, int n, AdvText text);
 
 /*
- * Encode one column's value into its field of a stored row. ADV_DATA: NaN or infinity, wrong length, unseen category; the
- * message names column and value, the host adds the row. A finite number too large for a float32 is an error too.
+ * Whether a number or array can be a value of a column, of which name, kind and length count. ADV_DATA: NaN or infinity, wrong length, an
+ * integer that double precision cannot hold, or with ordinal encoding single precision; the message names the column, the host adds the row.
+ */
+extern AdvStatus adv_value_check(int32_t encoding, const AdvColumn *col, const AdvValue *value,
+								 AdvError *err);
+
+/*
+ * Encode one column's value into its field of a stored row. ADV_DATA: what adv_value_check finds, a finite number too large for a float32,
+ * unseen category; the message names column and value, the host adds the row.
  */
 extern AdvStatus adv_encoder_store(const AdvEncoder *enc, int column, const AdvValue *value,
 								   unsigned char *field, AdvError *err);

@@ -25,17 +25,22 @@ typedef struct AdvpgLoadColumn
 	AdvpgReader reader;
 } AdvpgLoadColumn;
 
-/* A feature, in addition: where its values lie in raw and stored rows, and the images of the categories met so far. */
+/* A feature, in addition: where its values lie in raw and stored rows, the images of the categories met so far, and what fitting finds out. */
 typedef struct AdvpgFeature
 {
 	AdvpgLoadColumn column;
-	int length; /* array: elements, known from the first row on; image: bytes */
+	int length;  /* array: elements, known from the first row on; image: bytes */
+	bool single; /* raw numbers are kept in single precision, because that is what they are */
 	size_t raw_offset;
 	size_t stored_offset;
 	AdvpgDictionary images;
 	AdvpgDictionary
 		categories; /* their texts, and the code of each image in them; when all rows are staged */
 	int *category;
+	Datum first;                 /* numeric: the value of the first row */
+	bool differences;            /* numeric: some value differs from it, but not in double precision */
+	bool *fitted;                /* (categories) which of them rows have that are not held out */
+	struct AdvpgSpread *spreads; /* (length) of numbers */
 } AdvpgFeature;
 
 /* What one reading of rows is up to. */

@@ -92,19 +92,76 @@ store_float(unsigned char *field, float value)
 	memcpy(field, &value, sizeof(value));
 }
 
-static AdvStatus
-fail_not_finite(const AdvColumn *col, size_t element, double x, AdvError *err)
-{
-	const char *what = isnan(x) ? "NaN" : isinf(x) ? "infinite" : "out of range";
-	AdvStatus status;
+/* ---- numbers ---- */
 
+/* A message about a number, or an element (from 0) of an array. */
+static AdvStatus
+fail_number(const AdvColumn *col, size_t element, const char *what, AdvError *err)
+{
 	if (col->kind == ADV_COLUMN_ARRAY)
-		status = adv_fail(err, ADV_DATA, "element %zu of column \"%.*s%s\" is %s", element + 1,
-						  SHOWN(col->name), what);
-	else
-		status = adv_fail(err, ADV_DATA, "column \"%.*s%s\" is %s", SHOWN(col->name), what);
-	if (isfinite(x))
-		adv_detail(err, "The value %g does not fit a single-precision number once it is scaled.", x);
+		return adv_fail(err, ADV_DATA, "element %zu of column \"%.*s%s\" is %s", element + 1,
+						SHOWN(col->name), what);
+	return adv_fail(err, ADV_DATA, "column \"%.*s%s\" is %s", SHOWN(col->name), what);
+}
+
+static AdvStatus
+fail_range(const AdvColumn *col, size_t element, double x, AdvError *err)
+{
+	fail_number(col, element, "out of range", err);
+	adv_detail(err, "The value %g does not fit a single-precision number once it is scaled.", x);
+	return ADV_DATA;
+}
+
+static AdvStatus
+fail_rounded(const AdvColumn *col, size_t element, double x, bool to_double, AdvError *err)
+{
+	char what[100];
+
+	snprintf(what, sizeof(what),
+			 to_double ? "near %.0f, an integer that double precision cannot hold"
+					   : "%.0f, an integer that single precision cannot hold",
+			 x);
+	fail_number(col, element, what, err);
+	if (!to_double)
+		adv_detail(err,
+				   "With encoding ordinal inputs are numbers as they are, in single precision: any integer "
+				   "up to 16777216, few of those beyond.");
+	adv_hint(err,
+			 to_double
+				 ? "Subtract a number in a query; or cast to float8, if the last digits do not matter."
+				 : "Use encoding standard or minmax, which round numbers once they are scaled, or subtract "
+				   "a number in a query; or cast to float8, if the last digits do not matter.");
+	return ADV_DATA;
+}
+
+static AdvStatus
+check_number(int32_t encoding, const AdvColumn *col, const AdvValue *value, size_t element, AdvError *err)
+{
+	double x = col->kind == ADV_COLUMN_ARRAY ? value->array[element] : value->number;
+
+	if (!isfinite(x))
+		return fail_number(col, element, isnan(x) ? "NaN" : "infinite", err);
+	if (value->rounded == element + 1)
+		return fail_rounded(col, element, x, true, err);
+	if (encoding == ADV_ENCODING_ORDINAL && fabs(x) > FLT_MAX)
+		return fail_range(col, element, x, err);
+	if (value->integer && encoding == ADV_ENCODING_ORDINAL && (float) x != x)
+		return fail_rounded(col, element, x, false, err);
+	return ADV_OK;
+}
+
+AdvStatus
+adv_value_check(int32_t encoding, const AdvColumn *col, const AdvValue *value, AdvError *err)
+{
+	size_t length = (size_t) col->length;
+	AdvStatus status = ADV_OK;
+
+	if (col->kind == ADV_COLUMN_ARRAY && value->length != length)
+		return adv_fail(err, ADV_DATA, "array in column \"%.*s%s\" has %zu value%s, but %zu %s expected",
+						SHOWN(col->name), value->length, value->length == 1 ? "" : "s", length,
+						length == 1 ? "is" : "are");
+	for (size_t i = 0; i < length && status == ADV_OK; i++)
+		status = check_number(encoding, col, value, i, err);
 	return status;
 }
 
@@ -113,28 +170,24 @@ store_scaled(const AdvColumn *col, size_t element, double x, unsigned char *fiel
 {
 	double y = (x - col->shift[element]) * col->factor[element];
 
-	/* Written so that NaN fails, from the value itself or from an overflow on the way. */
-	if (!(isfinite(x) && fabs(y) <= FLT_MAX))
-		return fail_not_finite(col, element, x, err);
+	/* Written so that NaN, from an overflow on the way, fails. */
+	if (!(fabs(y) <= FLT_MAX))
+		return fail_range(col, element, x, err);
 	store_float(field, (float) y);
 	return ADV_OK;
 }
 
+/* Numbers and arrays. */
 static AdvStatus
-store_array(const AdvColumn *col, const AdvValue *value, unsigned char *field, AdvError *err)
+store_numbers(const AdvEncoder *enc, const AdvColumn *col, const AdvValue *value, unsigned char *field,
+			  AdvError *err)
 {
-	if (value->length != (size_t) col->length)
-		return adv_fail(err, ADV_DATA, "array in column \"%.*s%s\" has %zu value%s, but %d %s expected",
-						SHOWN(col->name), value->length, value->length == 1 ? "" : "s", (int) col->length,
-						col->length == 1 ? "is" : "are");
-	for (size_t i = 0; i < value->length; i++)
-	{
-		AdvStatus status = store_scaled(col, i, value->array[i], field + i * sizeof(float), err);
+	const double *x = col->kind == ADV_COLUMN_ARRAY ? value->array : &value->number;
+	AdvStatus status = adv_value_check(enc->encoding, col, value, err);
 
-		if (status != ADV_OK)
-			return status;
-	}
-	return ADV_OK;
+	for (size_t i = 0; i < (size_t) col->length && status == ADV_OK; i++)
+		status = store_scaled(col, i, x[i], field + i * sizeof(float), err);
+	return status;
 }
 
 static AdvStatus
@@ -188,11 +241,10 @@ adv_encoder_store(const AdvEncoder *enc, int column, const AdvValue *value, unsi
 	switch (col->kind)
 	{
 		case ADV_COLUMN_NUMBER:
-			return store_scaled(col, 0, value->number, field, err);
+		case ADV_COLUMN_ARRAY:
+			return store_numbers(enc, col, value, field, err);
 		case ADV_COLUMN_CATEGORY:
 			return store_category(enc, col, value, field, err);
-		case ADV_COLUMN_ARRAY:
-			return store_array(col, value, field, err);
 		case ADV_COLUMN_IMAGE:
 			return store_image(enc, col, value, field, err);
 	}

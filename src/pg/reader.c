@@ -112,8 +112,15 @@ read_category(AdvpgReader *reader, Datum datum)
 	return found >= 0 ? reader->column->values[found] : text;
 }
 
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+/* A number in double precision; *rounded when it is an integer that this cannot hold. */
 static double
-read_number(Oid type, Datum datum)
+read_number(Oid type, Datum datum, bool *rounded)
 {
 	switch (type)
 	{
@@ -122,7 +129,13 @@ read_number(Oid type, Datum datum)
 		case INT4OID:
 			return DatumGetInt32(datum);
 		case INT8OID:
-			return DatumGetInt64(datum);
+		{
+			int64 value = DatumGetInt64(datum);
+			double number = (double) value;
+
+			*rounded = number >= 0x1p63 || (int64) number != value;
+			return number;
+		}
 		case FLOAT4OID:
 			return DatumGetFloat4(datum);
 		case FLOAT8OID:
@@ -139,24 +152,34 @@ read_array(AdvpgReader *reader, Datum datum, AdvValue *value)
 {
 	ArrayType *array = DatumGetArrayTypeP(datum);
 	int n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	float *floats;
+	double *numbers;
 	Datum *elements;
 	bool *nulls;
 
 	value->length = n;
+	if (reader->element == FLOAT8OID && !ARR_HASNULL(array))
+	{
+		value->array = (const double *) ARR_DATA_PTR(array);
+		return true;
+	}
+	value->array = numbers = palloc_extended(sizeof(double) * (n + 1), MCXT_ALLOC_HUGE);
 	if (reader->element == FLOAT4OID && !ARR_HASNULL(array))
 	{
-		value->array = (const float *) ARR_DATA_PTR(array);
+		for (int i = 0; i < n; i++)
+			numbers[i] = ((const float *) ARR_DATA_PTR(array))[i];
 		return true;
 	}
 	deconstruct_array(array, reader->element, reader->typlen, reader->typbyval, reader->typalign, &elements,
 					  &nulls, &n);
-	value->array = floats = palloc_extended(sizeof(float) * (n + 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
+		bool rounded = false;
+
 		if (nulls[i])
 			return false;
-		floats[i] = (float) read_number(reader->element, elements[i]);
+		numbers[i] = read_number(reader->element, elements[i], &rounded);
+		if (rounded)
+			value->rounded = i + 1;
 	}
 	return true;
 }
@@ -164,10 +187,15 @@ read_array(AdvpgReader *reader, Datum datum, AdvValue *value)
 bool
 advpg_read_value(AdvpgReader *reader, Datum datum, AdvValue *value)
 {
+	bool rounded = false;
+
+	value->rounded = 0;
+	value->integer = is_integer(OidIsValid(reader->element) ? reader->element : reader->base);
 	switch (reader->kind)
 	{
 		case ADV_COLUMN_NUMBER:
-			value->number = read_number(reader->base, datum);
+			value->number = read_number(reader->base, datum, &rounded);
+			value->rounded = rounded ? 1 : 0;
 			break;
 		case ADV_COLUMN_CATEGORY:
 			value->text = read_category(reader, datum);

@@ -173,7 +173,7 @@ read_features(AdvpgLoad *load, TupleTableSlot *slot, AdvValue *values, uint64 *h
 				*hash = advpg_value_hash(&c->reader.value, slot->tts_values[c->place], *hash);
 				break;
 			case ADV_COLUMN_ARRAY:
-				*hash = adv_hash(v->array, sizeof(float) * v->length, *hash);
+				*hash = adv_hash(v->array, sizeof(double) * v->length, *hash);
 				break;
 			case ADV_COLUMN_IMAGE:
 				*hash = adv_hash(v->bytes, v->length, *hash);

@@ -6,14 +6,33 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "pg/advpg.h"
+#include "pg/distinct.h"
 
 #define BLOCK_BYTES (1024 * 1024) /* of staged raw values */
 #define MANY_ROWS   100           /* of fewer, no two may be alike by chance */
+#define MOST_BLUR   0.01          /* of a standard deviation, that rounding may move a number */
+
+/* How an input's numbers are spread over the rows that are not held out. */
+typedef struct AdvpgSpread
+{
+	double min;
+	double max;
+	double blur; /* the most that rounding moves one of them */
+	double
+		unit; /* power of two; (x - min) * unit lies in [0, 1], and nothing about these numbers overflows or vanishes */
+	double mean;    /* of these numbers, until all are known their sum */
+	double squares; /* of their distances to the mean */
+} AdvpgSpread;
+
+/* ---- staging ---- */
 
 /* The first row tells how long arrays are, and so how long a staged row is. */
 static void
@@ -24,7 +43,7 @@ lay_out_raw(AdvpgLoad *load, TupleTableSlot *slot, const AdvValue *values)
 	for (int i = 0; i < load->n_features; i++)
 	{
 		AdvpgFeature *f = &load->features[i];
-		size_t bytes = sizeof(double);
+		Oid type = OidIsValid(f->column.reader.element) ? f->column.reader.element : f->column.reader.base;
 
 		f->length = 1;
 		if (f->column.reader.kind == ADV_COLUMN_ARRAY)
@@ -35,10 +54,10 @@ lay_out_raw(AdvpgLoad *load, TupleTableSlot *slot, const AdvValue *values)
 							   advpg_load_row_name(load, slot), f->column.name, values[i].length,
 							   ADV_MAX_INPUTS));
 			f->length = values[i].length;
-			bytes = sizeof(float) * f->length;
 		}
+		f->single = type == FLOAT4OID;
 		f->raw_offset = offset;
-		offset += MAXALIGN(bytes);
+		offset += MAXALIGN((f->single ? sizeof(float) : sizeof(double)) * f->length);
 	}
 	load->raw_bytes = offset;
 	load->rows_per_block = Max(1, BLOCK_BYTES / offset);
@@ -49,6 +68,49 @@ raw_row(AdvpgLoad *load, size_t row)
 {
 	return (unsigned char *) list_nth(load->blocks, row / load->rows_per_block) +
 		   (row % load->rows_per_block) * load->raw_bytes;
+}
+
+/* A number of a staged row: element k of a feature. */
+static inline double
+raw_number(const AdvpgFeature *f, const unsigned char *place, int k)
+{
+	return f->single ? ((const float *) place)[k] : ((const double *) place)[k];
+}
+
+/* Keep the numbers of a feature once they are found to be fit for it. */
+static void
+stage_numbers(AdvpgLoad *load, TupleTableSlot *slot, const AdvpgFeature *f, const AdvValue *value,
+			  unsigned char *place)
+{
+	AdvColumn column = {
+		.name = advpg_cstring_text(f->column.name), .kind = f->column.reader.kind, .length = f->length};
+	const double *numbers = column.kind == ADV_COLUMN_ARRAY ? value->array : &value->number;
+	AdvError err;
+
+	if (adv_value_check(load->spec->encoding, &column, value, &err) != ADV_OK)
+		advpg_load_raise(load, slot, &err);
+	for (int k = 0; k < f->length; k++)
+		if (f->single)
+			((float *) place)[k] = numbers[k];
+		else
+			((double *) place)[k] = numbers[k];
+}
+
+/* Decimals may differ though in double precision they do not; then a column looks constant. */
+static void
+look_for_differences(AdvpgLoad *load, AdvpgFeature *f, Datum datum, double number)
+{
+	if (f->column.reader.base != NUMERICOID || f->differences)
+		return;
+	if (load->rows->n == 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(load->context);
+
+		f->first = PointerGetDatum(DatumGetNumericCopy(datum));
+		MemoryContextSwitchTo(old);
+	}
+	else if (number == raw_number(f, raw_row(load, 0) + f->raw_offset, 0))
+		f->differences = DatumGetBool(DirectFunctionCall2(numeric_ne, datum, f->first));
 }
 
 void
@@ -70,114 +132,210 @@ advpg_stage_row(AdvpgLoad *load, TupleTableSlot *slot, const AdvValue *values)
 	{
 		AdvpgFeature *f = &load->features[i];
 		unsigned char *place = raw + f->raw_offset;
-		AdvError err;
 
-		switch (f->column.reader.kind)
+		if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
+			*(int32_t *) place = advpg_dictionary_add(&f->images, values[i].text, NULL);
+		else
 		{
-			case ADV_COLUMN_NUMBER:
-				if (!isfinite(values[i].number))
-				{
-					adv_fail(&err, ADV_DATA, "column \"%s\" is %s", f->column.name,
-							 isnan(values[i].number) ? "NaN" : "infinite");
-					advpg_load_raise(load, slot, &err);
-				}
-				*(double *) place = values[i].number;
-				break;
-			case ADV_COLUMN_CATEGORY:
-				*(int32_t *) place = advpg_dictionary_add(&f->images, values[i].text, NULL);
-				break;
-			case ADV_COLUMN_ARRAY:
-				if (values[i].length != (size_t) f->length)
-				{
-					adv_fail(&err, ADV_DATA, "array in column \"%s\" has %zu values, but %d are expected",
-							 f->column.name, values[i].length, f->length);
-					advpg_load_raise(load, slot, &err);
-				}
-				for (int k = 0; k < f->length; k++)
-					if (!isfinite(values[i].array[k]))
-					{
-						adv_fail(&err, ADV_DATA, "column \"%s\" is %s at position %d", f->column.name,
-								 isnan(values[i].array[k]) ? "NaN" : "infinite", k + 1);
-						advpg_load_raise(load, slot, &err);
-					}
-				memcpy(place, values[i].array, sizeof(float) * f->length);
-				break;
+			stage_numbers(load, slot, f, &values[i], place);
+			look_for_differences(load, f, slot->tts_values[f->column.place], values[i].number);
 		}
 	}
 }
 
-/* One number of a staged row: element k of feature f. */
-static double
-raw_number(AdvpgLoad *load, size_t row, const AdvpgFeature *f, int k)
-{
-	unsigned char *place = raw_row(load, row) + f->raw_offset;
-
-	return f->column.reader.kind == ADV_COLUMN_ARRAY ? ((float *) place)[k] : *(double *) place;
-}
+/* ---- fitting ---- */
 
 /*
- * Shift and factor of element k of a feature, over the rows that are not held out, in canonical order (so that sums round
- * the same way).
+ * Show each feature of each row that is not held out, row by row because that is how they lie in memory, in canonical order, so that
+ * sums round the same way.
  */
 static void
-fit_number(AdvpgLoad *load, const AdvpgFeature *f, int k, double *shift, double *factor)
+sweep(AdvpgLoad *load, void (*look)(const AdvpgLoad *, AdvpgFeature *, const unsigned char *))
 {
-	const uint32_t *order = load->rows->fitted;
-	size_t n = load->rows->n_fitted;
-	double sum = 0;
-	double squares = 0;
-	double min = INFINITY;
-	double max = -INFINITY;
+	for (size_t i = 0; i < load->rows->n_fitted; i++)
+	{
+		const unsigned char *raw = raw_row(load, load->rows->fitted[i]);
 
+		CHECK_FOR_INTERRUPTS();
+		for (int c = 0; c < load->n_features; c++)
+			look(load, &load->features[c], raw + load->features[c].raw_offset);
+	}
+}
+
+/* What rounding takes from a number: to single precision, where inputs are numbers as they are, or from numeric to double. */
+static inline double
+blur_of(const AdvpgLoad *load, const AdvpgFeature *f, double x)
+{
+	const AdvpgReader *reader = &f->column.reader;
+
+	if (load->spec->encoding == ADV_ENCODING_ORDINAL)
+		return fabs(x - (float) x);
+	if ((reader->base == NUMERICOID || reader->element == NUMERICOID) && (x != rint(x) || fabs(x) > 0x1p53))
+		return fabs(x) * 0x1p-53;
+	return 0;
+}
+
+static void
+look_at_range(const AdvpgLoad *load, AdvpgFeature *f, const unsigned char *place)
+{
+	if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
+	{
+		f->fitted[f->category[*(const int32_t *) place]] = true;
+		return;
+	}
+	for (int k = 0; k < f->length; k++)
+	{
+		AdvpgSpread *s = &f->spreads[k];
+		double x = raw_number(f, place, k);
+
+		s->min = Min(s->min, x);
+		s->max = Max(s->max, x);
+		s->blur = Max(s->blur, blur_of(load, f, x));
+	}
+}
+
+static void
+add_up(const AdvpgLoad *load, AdvpgFeature *f, const unsigned char *place)
+{
+	for (int k = 0; f->spreads && k < f->length; k++)
+	{
+		AdvpgSpread *s = &f->spreads[k];
+
+		s->mean += raw_number(f, place, k) * s->unit - s->min * s->unit;
+	}
+}
+
+static void
+add_squares(const AdvpgLoad *load, AdvpgFeature *f, const unsigned char *place)
+{
+	for (int k = 0; f->spreads && k < f->length; k++)
+	{
+		AdvpgSpread *s = &f->spreads[k];
+		double d = raw_number(f, place, k) * s->unit - s->min * s->unit - s->mean;
+
+		s->squares += d * d;
+	}
+}
+
+static void
+each_spread(AdvpgLoad *load, void (*change)(const AdvpgLoad *, AdvpgSpread *))
+{
+	for (int c = 0; c < load->n_features; c++)
+		for (int k = 0; load->features[c].spreads && k < load->features[c].length; k++)
+			change(load, &load->features[c].spreads[k]);
+}
+
+static void
+begin_spread(const AdvpgLoad *load, AdvpgSpread *s)
+{
+	*s = (AdvpgSpread){.min = INFINITY, .max = -INFINITY};
+}
+
+static void
+choose_unit(const AdvpgLoad *load, AdvpgSpread *s)
+{
+	int exponent;
+
+	(void) frexp(s->max / 2 - s->min / 2, &exponent);
+	s->unit = ldexp(1, -Max(exponent + 1, -1000));
+}
+
+static void
+finish_mean(const AdvpgLoad *load, AdvpgSpread *s)
+{
+	s->mean /= load->rows->n_fitted;
+}
+
+static void
+measure(AdvpgLoad *load)
+{
+	for (int c = 0; c < load->n_features; c++)
+	{
+		AdvpgFeature *f = &load->features[c];
+
+		if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
+		{
+			advpg_dictionary_init(&f->categories, load->context);
+			f->category = advpg_distinct_settle(&f->column.reader.value, &f->images, &f->categories, NULL);
+			f->fitted = palloc_extended(sizeof(bool) * f->categories.n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		}
+		else
+			f->spreads = palloc_extended(sizeof(AdvpgSpread) * f->length, MCXT_ALLOC_HUGE);
+	}
+	each_spread(load, begin_spread);
+	sweep(load, look_at_range);
+	each_spread(load, choose_unit);
+	sweep(load, add_up);
+	each_spread(load, finish_mean);
+	sweep(load, add_squares);
+}
+
+/* Say something about the spread of a column, or of an element of its arrays. */
+static void
+tell_spread(int level, const AdvpgFeature *f, int k, const char *what, const char *hint)
+{
+	const AdvpgSpread *s = &f->spreads[k];
+	bool array = f->column.reader.kind == ADV_COLUMN_ARRAY;
+
+	ereport(
+		level, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+		errmsg("%scolumn \"%s\" %s", array ? psprintf("element %d of ", k + 1) : "", f->column.name, what),
+		errdetail("Its values in training rows lie between %.17g and %.17g.", s->min, s->max),
+		errhint("%s", hint));
+}
+
+/* Rounding must not hide how numbers differ. Decimals may differ in digits that mean nothing, so about these there is only a warning. */
+static void
+check_blur(const AdvpgLoad *load, const AdvpgFeature *f, int k, double sd)
+{
+	const AdvpgSpread *s = &f->spreads[k];
+	bool constant = s->max == s->min;
+
+	if (constant ? !f->differences : s->blur <= MOST_BLUR * sd)
+		return;
+	if (load->spec->encoding == ADV_ENCODING_ORDINAL)
+		tell_spread(
+			ERROR, f, k, "varies too little for single precision",
+			"Use encoding standard or minmax, which round numbers once they are scaled, or subtract a "
+			"number in a query.");
+	tell_spread(WARNING, f, k, "varies too little for double precision", "Subtract a number in a query.");
+}
+
+/* Shift and factor of element k of a feature. A constant keeps its unit. */
+static void
+fit_number(const AdvpgLoad *load, const AdvpgFeature *f, int k, double *shift, double *factor)
+{
+	const AdvpgSpread *s = &f->spreads[k];
+	bool minmax = load->spec->encoding == ADV_ENCODING_MINMAX;
+	double sd = sqrt(s->squares / load->rows->n_fitted) / s->unit;
+
+	check_blur(load, f, k, sd);
 	*shift = 0;
 	*factor = 1;
 	if (load->spec->encoding == ADV_ENCODING_ORDINAL)
 		return;
-	for (size_t i = 0; i < n; i++)
-	{
-		double x = raw_number(load, order[i], f, k);
-
-		sum += x;
-		min = Min(min, x);
-		max = Max(max, x);
-	}
-	if (load->spec->encoding == ADV_ENCODING_MINMAX)
-	{
-		*shift = min;
-		if (max > min && isfinite(1 / (max - min)))
-			*factor = 1 / (max - min);
-		return;
-	}
-	*shift = sum / n;
-	for (size_t i = 0; i < n; i++)
-	{
-		double d = raw_number(load, order[i], f, k) - *shift;
-
-		squares += d * d;
-	}
-	/* a constant column may leave a rounding error, which is no spread */
-	if (max > min && squares > 0 && isfinite(1 / sqrt(squares / n)))
-		*factor = 1 / sqrt(squares / n);
-	if (!isfinite(*shift))
-		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("the mean of column \"%s\" is too large", f->column.name));
+	*shift = minmax ? s->min : s->min + s->mean / s->unit;
+	if (s->max > s->min)
+		*factor = 1 / (minmax ? s->max - s->min : sd);
+	if (!isnormal(*factor))
+		tell_spread(ERROR, f, k, "cannot be scaled in double precision",
+					"Bring it to another unit in a query, or take its logarithm.");
 }
 
 static int
-compare_texts(const void *a, const void *b)
+compare_texts(const void *a, const void *b, void *arg)
 {
 	return adv_text_compare(*(const AdvText *) a, *(const AdvText *) b);
 }
 
 static void
-fit_categories(AdvpgLoad *load, AdvpgFeature *f, AdvColumn *column)
+fit_categories(const AdvpgFeature *f, AdvColumn *column)
 {
-	advpg_dictionary_init(&f->categories, load->context);
-	f->category = advpg_distinct_settle(&f->column.reader.value, &f->images, &f->categories, NULL);
-	column->n_values = f->categories.n;
-	column->values = palloc_extended(sizeof(AdvText) * column->n_values, MCXT_ALLOC_HUGE);
-	memcpy(column->values, f->categories.texts, sizeof(AdvText) * column->n_values);
-	qsort(column->values, column->n_values, sizeof(AdvText), compare_texts);
+	column->values = palloc_extended(sizeof(AdvText) * f->categories.n, MCXT_ALLOC_HUGE);
+	for (int i = 0; i < f->categories.n; i++)
+		if (f->fitted[i])
+			column->values[column->n_values++] = f->categories.texts[i];
+	qsort_interruptible(column->values, column->n_values, sizeof(AdvText), compare_texts, NULL);
 }
 
 /* Whether a feature is a category or a whole number that no two rows share. */
@@ -195,7 +353,7 @@ tells_rows_apart(AdvpgLoad *load, const AdvpgFeature *f)
 	met = hash_create("advfair values", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (size_t i = 0; i < load->rows->n && differs; i++)
 	{
-		double x = raw_number(load, i, f, 0);
+		double x = raw_number(f, raw_row(load, i) + f->raw_offset, 0);
 		bool found;
 
 		CHECK_FOR_INTERRUPTS();
@@ -231,6 +389,7 @@ advpg_staged_fit(AdvpgLoad *load)
 	encoder->unseen = load->spec->unseen;
 	encoder->n_columns = load->n_features;
 	encoder->columns = palloc0(sizeof(AdvColumn) * load->n_features);
+	measure(load);
 	for (int i = 0; i < load->n_features; i++)
 	{
 		AdvpgFeature *f = &load->features[i];
@@ -241,7 +400,7 @@ advpg_staged_fit(AdvpgLoad *load)
 		column->length = f->length;
 		if (column->kind == ADV_COLUMN_CATEGORY)
 		{
-			fit_categories(load, f, column);
+			fit_categories(f, column);
 			continue;
 		}
 		column->shift = palloc_extended(sizeof(double) * f->length, MCXT_ALLOC_HUGE);
@@ -258,41 +417,68 @@ advpg_staged_fit(AdvpgLoad *load)
 	return encoder;
 }
 
+/* ---- encoding ---- */
+
+/* A feature of a staged row as a value; numbers (length) is memory for an array. */
+static AdvValue
+staged_value(const AdvpgFeature *f, const unsigned char *place, double *numbers)
+{
+	AdvValue value = {.length = f->length};
+
+	if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
+		value.text = f->categories.texts[f->category[*(const int32_t *) place]];
+	else if (f->column.reader.kind == ADV_COLUMN_NUMBER)
+		value.number = raw_number(f, place, 0);
+	else
+	{
+		for (int k = 0; k < f->length; k++)
+			numbers[k] = raw_number(f, place, k);
+		value.array = numbers;
+	}
+	return value;
+}
+
+static void
+encode_row(AdvpgLoad *load, const unsigned char *raw, double *numbers)
+{
+	unsigned char *stored = advpg_load_next(load);
+
+	for (int c = 0; c < load->n_features; c++)
+	{
+		AdvpgFeature *f = &load->features[c];
+		AdvValue value = staged_value(f, raw + f->raw_offset, numbers);
+		AdvError err;
+
+		if (adv_encoder_store(load->encoder, c, &value, stored + f->stored_offset, &err) == ADV_OK)
+			continue;
+		if (f->fitted)
+			adv_detail(&err, "Only rows held out for validation have it.");
+		advpg_raise(&err, NULL);
+	}
+}
+
 /* Encode what was staged, giving each block of raw values back as soon as it is done. */
 void
 advpg_staged_encode(AdvpgLoad *load)
 {
 	size_t row = 0;
+	int longest = 1;
+	double *numbers;
 	ListCell *cell;
 
+	for (int c = 0; c < load->n_features; c++)
+		longest = Max(longest, load->features[c].length);
+	numbers = palloc_extended(sizeof(double) * longest, MCXT_ALLOC_HUGE);
 	foreach (cell, load->blocks)
 	{
-		unsigned char *raw = lfirst(cell);
+		const unsigned char *raw = lfirst(cell);
 
-		for (size_t i = 0; i < load->rows_per_block && row < load->rows->n;
-			 i++, row++, raw += load->raw_bytes)
+		for (size_t i = 0; i < load->rows_per_block && row < load->rows->n; i++, row++)
 		{
-			unsigned char *stored = advpg_load_next(load);
-
 			CHECK_FOR_INTERRUPTS();
-			for (int c = 0; c < load->n_features; c++)
-			{
-				AdvpgFeature *f = &load->features[c];
-				unsigned char *place = raw + f->raw_offset;
-				AdvValue value = {0};
-				AdvError err;
-
-				value.length = f->length;
-				if (f->column.reader.kind == ADV_COLUMN_CATEGORY)
-					value.text = f->categories.texts[f->category[*(int32_t *) place]];
-				else if (f->column.reader.kind == ADV_COLUMN_ARRAY)
-					value.array = (float *) place;
-				else
-					value.number = *(double *) place;
-				if (adv_encoder_store(load->encoder, c, &value, stored + f->stored_offset, &err) != ADV_OK)
-					advpg_raise(&err, NULL);
-			}
+			encode_row(load, raw + i * load->raw_bytes, numbers);
 		}
 		pfree(lfirst(cell));
 	}
+	pfree(numbers);
 }

@@ -213,48 +213,84 @@ make_examples(AdvpgPlan *t)
 
 /* ---- network ---- */
 
-/* Mean and 1 / standard deviation of each channel of the input, over the rows examples come from. */
+/* What the scaling layer learns of a channel of the input: its mean and spread over the rows examples come from. */
+typedef struct Channel
+{
+	float min;
+	float max;
+	double mean; /* until all are known their sum */
+	double squares;
+} Channel;
+
+/* Show each of these rows to all channels. */
+static void
+sweep_channels(const AdvpgPlan *t, Channel *channels, void (*look)(Channel *, float))
+{
+	AdvDataset data = advpg_rows_dataset(t->rows);
+	size_t n_inputs = adv_shape_size(t->net.input);
+	float *x = palloc_extended(sizeof(float) * n_inputs, MCXT_ALLOC_HUGE);
+
+	for (size_t i = 0; i < t->rows->n_fitted; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		adv_layout_expand(&data.layout, adv_dataset_row(&data, t->rows->fitted[i]), x);
+		for (size_t k = 0; k < n_inputs; k++)
+			look(&channels[k % t->net.input.c], x[k]);
+	}
+	pfree(x);
+}
+
+static void
+add_up(Channel *channel, float x)
+{
+	channel->min = Min(channel->min, x);
+	channel->max = Max(channel->max, x);
+	channel->mean += x;
+}
+
+static void
+add_square(Channel *channel, float x)
+{
+	double d = x - channel->mean;
+
+	channel->squares += d * d;
+}
+
+/* 1 / standard deviation; a constant keeps its unit. */
+static float
+scaling_factor(const Channel *channel, int number, double n)
+{
+	float factor = 1 / sqrt(channel->squares / n);
+
+	if (channel->min == channel->max)
+		return 1;
+	if (!(factor > 0 && isfinite(factor)))
+		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("input %d of the network cannot be scaled in single precision", number + 1),
+				errdetail("Its values in training rows lie between %g and %g.", channel->min, channel->max),
+				errhint("Use encoding standard or minmax, without scale."));
+	return factor;
+}
+
 static void
 fit_scaling(AdvpgPlan *t)
 {
-	AdvDataset data = advpg_rows_dataset(t->rows);
 	AdvShape shape = t->net.input;
-	size_t n_inputs = adv_shape_size(shape);
 	double n = (double) t->rows->n_fitted * shape.h * shape.w;
-	float *x = palloc_extended(sizeof(float) * n_inputs, MCXT_ALLOC_HUGE);
-	double *mean = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	double *squares = palloc_extended(sizeof(double) * shape.c, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	Channel *channels = palloc_extended(sizeof(Channel) * shape.c, MCXT_ALLOC_HUGE);
 
-	for (int pass = 0; pass < 2; pass++)
+	for (int c = 0; c < shape.c; c++)
+		channels[c] = (Channel){INFINITY, -INFINITY, 0, 0};
+	sweep_channels(t, channels, add_up);
+	for (int c = 0; c < shape.c; c++)
+		channels[c].mean /= n;
+	sweep_channels(t, channels, add_square);
+	for (int c = 0; c < shape.c; c++)
 	{
-		for (size_t i = 0; i < t->rows->n_fitted; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			adv_layout_expand(&data.layout, adv_dataset_row(&data, t->rows->fitted[i]), x);
-			for (size_t k = 0; k < n_inputs; k++)
-			{
-				double d = x[k] - mean[k % shape.c];
-
-				if (pass == 0)
-					squares[k % shape.c] += x[k];
-				else
-					squares[k % shape.c] += d * d;
-			}
-		}
-		for (int c = 0; c < shape.c; c++)
-		{
-			if (pass == 0)
-				mean[c] = squares[c] / n;
-			else
-			{
-				float factor = (float) (1 / sqrt(squares[c] / n));
-
-				t->params[c] = (float) mean[c];
-				t->params[shape.c + c] = isfinite(factor) ? factor : 1;
-			}
-			squares[c] = 0;
-		}
+		t->params[c] = (float) channels[c].mean;
+		t->params[shape.c + c] = scaling_factor(&channels[c], c, n);
 	}
+	pfree(channels);
 }
 
 static void

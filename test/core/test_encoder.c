@@ -179,9 +179,9 @@ test_arrays(void)
 	AdvEncoder enc = table_encoder(ADV_ENCODING_STANDARD, ADV_UNSEEN_ERROR);
 	AdvColumn three = columns[2];
 	unsigned char field[8];
-	float two[] = {5, 7};
-	float with_nan[] = {5, NAN};
-	float with_infinity[] = {INFINITY, 1};
+	double two[] = {5, 7};
+	double with_nan[] = {5, NAN};
+	double with_infinity[] = {INFINITY, 1};
 	AdvValue value = {.array = two, .length = 2};
 
 	ok(adv_encoder_store(&enc, 2, &value, field, &err) == ADV_OK && float_at(field) == 2 &&
@@ -199,6 +199,48 @@ test_arrays(void)
 	enc.columns = &three;
 	fails(&enc, 0, (AdvValue){.length = 0}, "array in column \"pair\" has 0 values, but 1 is expected",
 		  "an empty array");
+}
+
+/* Numbers are rounded once, after they are scaled; integers that would be rounded before are errors. */
+static void
+test_precision(void)
+{
+	double shift[] = {1764000029.5}, factor[] = {1 / 17.5}, none[] = {0}, one[] = {1};
+	double seconds[] = {1764000031};
+	AdvColumn at = {.name = TEXT("at"), .kind = ADV_COLUMN_ARRAY, .length = 1, .shift = shift, .factor = factor};
+	AdvEncoder enc = {.encoding = ADV_ENCODING_STANDARD, .n_columns = 1, .columns = &at, .shape = {1, 1, 1}};
+	AdvValue array = {.array = seconds, .length = 1, .integer = true};
+	AdvValue number = {.number = 1764000031, .integer = true};
+	unsigned char field[4];
+
+	ok(adv_encoder_store(&enc, 0, &array, field, &err) == ADV_OK && float_at(field) == 1.5f / 17.5f,
+	   "an element of an array is scaled as it is");
+	at.kind = ADV_COLUMN_NUMBER;
+	ok(adv_encoder_store(&enc, 0, &number, field, &err) == ADV_OK && float_at(field) == 1.5f / 17.5f,
+	   "and so is a number");
+	number.rounded = 1;
+	fails(&enc, 0, number, "column \"at\" is near 1764000031, an integer that double precision cannot hold",
+		  "an integer that was rounded is an error");
+
+	enc.encoding = ADV_ENCODING_ORDINAL;
+	at.shift = none;
+	at.factor = one;
+	number.rounded = 0;
+	fails(&enc, 0, number, "column \"at\" is 1764000031, an integer that single precision cannot hold",
+		  "ordinal: an integer as it is or not at all");
+	ok(strstr(err.hint, "standard") != NULL, "the message says what helps");
+	number.number = 1764000000;
+	ok(adv_encoder_store(&enc, 0, &number, field, &err) == ADV_OK && float_at(field) == 1764000000.0f,
+	   "large integers of few bits are there");
+	number.number = -16777216;
+	ok(adv_encoder_store(&enc, 0, &number, field, &err) == ADV_OK, "and all up to 2^24");
+	number.number = 16777217;
+	number.integer = false;
+	ok(adv_encoder_store(&enc, 0, &number, field, &err) == ADV_OK && float_at(field) == 16777216,
+	   "other numbers are rounded");
+	at.kind = ADV_COLUMN_ARRAY;
+	fails(&enc, 0, array, "element 1 of column \"at\" is 1764000031, an integer that single precision cannot hold",
+		  "elements of arrays too");
 }
 
 static void
@@ -273,7 +315,7 @@ test_expand(void)
 	AdvLayout layout = {.fields = fields, .n_fields = 3, .shape = enc.shape};
 	unsigned char row[16];
 	float x[6];
-	float two[] = {5, 7};
+	double two[] = {5, 7};
 	const float expected[] = {-1, 0, 1, 0, 2, 27};
 	AdvValue number = {.number = 30};
 	AdvValue category = {.text = TEXT("green")};
@@ -436,12 +478,13 @@ test_decoding_categories(void)
 int
 main(void)
 {
-	plan(64);
+	plan(73);
 	test_texts();
 	test_names();
 	test_fields();
 	test_numbers();
 	test_arrays();
+	test_precision();
 	test_categories();
 	test_images();
 	test_long_texts();

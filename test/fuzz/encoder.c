@@ -164,7 +164,7 @@ take_value(Source *s, const AdvColumn *col)
 {
 	int other = take_below(s, 15);
 	AdvValue value = {.length = (size_t) (other == 15 ? take_below(s, 70) : col->length)};
-	float *array;
+	double *array;
 	void *bytes;
 
 	switch (col->kind)
@@ -176,9 +176,9 @@ take_value(Source *s, const AdvColumn *col)
 			value.text = other > 12 ? take_text(s) : col->values[take_below(s, col->n_values - 1)];
 			break;
 		case ADV_COLUMN_ARRAY:
-			value.array = array = fuzz_alloc(&s->host, sizeof(float) * value.length);
+			value.array = array = fuzz_alloc(&s->host, sizeof(double) * value.length);
 			for (size_t i = 0; i < value.length; i++)
-				array[i] = (float) take_double(s);
+				array[i] = take_double(s);
 			break;
 		default:
 			value.bytes = bytes = fuzz_alloc(&s->host, value.length);

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(7);
+SELECT plan(10);
 SET client_min_messages = warning;
 
 -- people of whom many are alike; ids that several people share; ids of their own
@@ -43,5 +43,15 @@ SELECT throws_ok(format('SELECT fit_with_rare(%s)', min(pid)), '22000',
 	'class "rare" of label column "income" occurs only in rows held out for validation', 'a class must be trained on') FROM held;
 SELECT throws_ok($$ SELECT advfair_fit('{"data": "SELECT * FROM own WHERE pid < 0", "label": "income", "id": "pid", "validation": "0.2"}') $$,
 	'22000', 'data "SELECT * FROM own WHERE pid < 0" has no rows', 'no rows at all are told as such');
+-- what is fitted is fitted to the other rows
+CREATE FUNCTION fit_names(unseen text) RETURNS bytea LANGUAGE sql AS $$
+	SELECT advfair_fit(jsonb_build_object('data', 'SELECT pid, age, pid::text AS name, income FROM own WHERE pid <= 40', 'label', 'income', 'id', 'pid', 'arch', '',
+		'epochs', 1, 'unseen', unseen, 'validation', '0.2')) $$;
+CREATE TEMP TABLE fitted AS SELECT c FROM fit_names('ignore') m, jsonb_array_elements(advfair_describe(m) -> 'encoder' -> 'columns') c;
+SELECT is(c -> 'values', (SELECT jsonb_agg(pid::text ORDER BY pid::text COLLATE "C") FROM own WHERE pid <= 40 AND pid NOT IN (SELECT pid FROM held)), 'categories')
+FROM fitted WHERE c ->> 'name' = 'name';
+SELECT ok(abs((c -> 'shift' ->> 0)::float8 - (SELECT avg(age) FROM own WHERE pid <= 40 AND pid NOT IN (SELECT pid FROM held))::float8) < 1e-9, 'means')
+FROM fitted WHERE c ->> 'name' = 'age';
+SELECT throws_like('SELECT fit_names(''error'')', 'category "%" in column "name" was not in the training data', 'other categories are unseen');
 SELECT * FROM finish();
 ROLLBACK;

@@ -109,3 +109,12 @@ DROP FUNCTION fitted, fit;
 DROP TABLE wide, wide_part, "Odd ""name", holes, rare, pictures CASCADE;
 DROP TYPE mood, percent, name_like CASCADE;
 DELETE FROM advfair_model;
+
+-- decimals that differ where double precision does not, or hardly: a warning, because these digits may mean nothing
+SELECT model FROM advfair_train('decimals', 'SELECT i AS k, i % 2 AS y, 12345678901234567890 + i % 60 AS v FROM generate_series(1, 100) i', label => 'y', id => 'k',
+	arch => '', epochs => 1);
+SELECT model FROM advfair_train('decimals', 'SELECT i AS k, i % 2 AS y, ARRAY[i, 12345678901234567890 + i % 6000] AS v FROM generate_series(1, 6000) i', label => 'y', id => 'k',
+	arch => '', epochs => 1);
+SELECT model FROM advfair_train('decimals', 'SELECT i AS k, i % 2 AS y, (i % 3) / 7.0 AS v, 1 / 3.0 AS w FROM generate_series(1, 100) i', label => 'y', id => 'k',
+	arch => '', epochs => 1);
+DELETE FROM advfair_model;
