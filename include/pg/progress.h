@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-/* Begin and end an operation; both nest. Call end also after an error (PG_FINALLY). */
+/* Begin an operation, which then holds the extension (extension.h), and end it; both nest. Call end also after an error (PG_FINALLY). */
 extern void advpg_progress_begin(const char *task, const char *model);
 extern void advpg_progress_end(void);
 

@@ -14,7 +14,6 @@
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -38,6 +37,7 @@
 #include "pg/advpg.h"
 #include "pg/characters.h"
 #include "pg/checkpoint.h"
+#include "pg/extension.h"
 #include "pg/jobkind.h"
 #include "pg/joblock.h"
 #include "pg/json.h"
@@ -136,9 +136,7 @@ advpg_job_continue(void)
 	paused_context = CurrentMemoryContext;
 	begin();
 	paused = false;
-	if (!OidIsValid(get_extension_oid("advfair", true)))
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("extension \"advfair\" was dropped while a job ran"));
+	advpg_extension_hold();
 	for (int i = 0; i < connections; i++)
 		SPI_connect();
 	MemoryContextSwitchTo(paused_context);

@@ -24,6 +24,7 @@
 
 #include "pg/advpg.h"
 #include "pg/characters.h"
+#include "pg/extension.h"
 #include "pg/version.h"
 
 #define SLOTS 64
@@ -89,6 +90,7 @@ advpg_progress_begin(const char *task, const char *model)
 {
 	static bool registered = false;
 
+	advpg_extension_hold();
 	if (depth++ > 0)
 		return;
 	attach();

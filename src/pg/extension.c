@@ -1,0 +1,20 @@
+/*
+ * extension.c
+ *		The extension itself. See extension.h.
+ */
+#include "pg/extension.h"
+
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "storage/lmgr.h"
+
+void
+advpg_extension_hold(void)
+{
+	Oid extension = get_extension_oid("advfair", true);
+
+	if (OidIsValid(extension))
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	if (!OidIsValid(extension) || get_extension_oid("advfair", true) != extension)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"advfair\" was dropped"));
+}

@@ -1,0 +1,57 @@
+# DROP EXTENSION beside operations.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AdvfairTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('dropped');
+$node->init;
+$node->append_conf('postgresql.conf', "max_worker_processes = 16\nfsync = off\n");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION advfair;
+	CREATE TABLE people AS SELECT * FROM advfair_make_census(2000, 0);
+	ALTER TABLE people ADD PRIMARY KEY (person_id);
+	SELECT advfair_train('m', 'people', 'income', epochs => 1);
+});
+
+sub started
+{
+	my ($call, $stderr) = @_;
+	my $psql = start_psql($node, $call, $stderr);
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM advfair_progress WHERE done > 0});
+	return $psql;
+}
+
+# What waits for locks.
+sub waiting
+{
+	return $node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND locktype = 'object'});
+}
+
+for my $call (q{advfair_train('long', 'people', 'income', epochs => 100000)}, q{advfair_pgd('m', 'people', 0.1, steps => 10000, early_stop => false)},
+	q{advfair_luf_rows('m', 'people', leave_out => 2000)})
+{
+	my ($name) = $call =~ /^(\w+)/;
+	my $training = started("SELECT count(*) FROM $call", \my $stderr);
+	my ($code, $out, $err) = $node->psql('postgres', q{SET lock_timeout = '200 ms'; DROP EXTENSION advfair CASCADE});
+	like($err, qr/canceling statement due to lock timeout/, "$name: DROP EXTENSION waits");
+	$node->safe_psql('postgres', 'SELECT pg_cancel_backend(pid) FROM advfair_progress');
+	$training->finish;
+}
+
+# what began before comes to its end; what begins after says what is the matter
+my $training = started(q{SELECT advfair_train('last', 'people', 'income', epochs => 100)}, \my $stderr);
+my $dropping = start_psql($node, 'DROP EXTENSION advfair', \my $dropped);
+ok(waiting(), 'somebody waits');
+my ($code, $out, $err) = $node->psql('postgres', q{SELECT advfair_fit('{"data": "people", "label": "income", "epochs": 1}')});
+$_->finish for $training, $dropping;
+is($stderr . $dropped, '', 'a training that is under way ends well');
+like($err, qr/ERROR:  extension "advfair" was dropped/, 'one that came too late does not begin');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_extension WHERE extname = 'advfair'}), 0, 'and the extension goes');
+$node->stop;
+done_testing();
