@@ -59,12 +59,7 @@ CREATE OR REPLACE FUNCTION advfair_train(model text, data text, label text, feat
 		optimizer text DEFAULT NULL, learning_rate float8 DEFAULT NULL, momentum float8 DEFAULT NULL,
 		weight_decay float8 DEFAULT NULL, init text DEFAULT NULL, epochs int DEFAULT NULL, batch_size int DEFAULT NULL,
 		validation text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS advfair_trained
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
-	RETURN advfair_run(jsonb_strip_nulls(jsonb_build_object('kind', 'train', 'model', model, 'data', data, 'label', label,
-		'features', features, 'exclude', exclude, 'id', id, 'arch', arch, 'input_shape', input_shape, 'encoding', encoding,
-		'scale', scale, 'oversample', oversample, 'missing', missing, 'unseen', unseen, 'optimizer', optimizer,
-		'learning_rate', learning_rate, 'momentum', momentum, 'weight_decay', weight_decay, 'init', init, 'epochs', epochs,
-		'batch_size', batch_size, 'validation', validation, 'seed', seed, 'workers', workers)));
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_train(text, text, text, text[], text[], text, text, int[], text, boolean, text, text, text, text,
 	float8, float8, float8, text, int, int, text, bigint, int)
 	IS 'train a classifier on a relation or query and store it as a new version of a model';

@@ -29,6 +29,12 @@ typedef struct AdvpgValueType
 	Datum image; /* the value whose image was given last, where it is passed by value */
 } AdvpgValueType;
 
+/*
+ * From here to AtEOXact_GUC(true, result) what input and output functions look at is as it is for texts that are kept. An error ends it
+ * with the (sub)transaction.
+ */
+extern int advpg_begin_kept_settings(void);
+
 /* Prepare to look at values of a type; collation is that of their column. */
 extern void advpg_value_type_init(AdvpgValueType *type, Oid sql_type, Oid collation);
 

@@ -21,6 +21,7 @@
 
 #include "pg/json.h"
 #include "pg/source.h"
+#include "pg/value.h"
 
 #define KEY_ARGUMENT "key"
 #define ID_COLUMN    "id"
@@ -29,17 +30,17 @@
 static void
 push_number(JsonbParseState **state, JsonbIteratorToken token, Datum datum, Oid type, const char *argument)
 {
-	Oid out;
-	bool is_varlena;
-	char *text;
+	AdvpgValueType number_type;
+	AdvText text;
 	double number;
 
-	getTypeOutputInfo(type, &out, &is_varlena);
-	text = OidOutputFunctionCall(out, datum);
-	number = strtod(text, NULL);
+	/* by way of the text, so that 0.1 as real is 0.1 */
+	advpg_value_type_init(&number_type, type, InvalidOid);
+	text = advpg_value_text(&number_type, datum);
+	number = strtod(text.data, NULL);
 	if (!isfinite(number))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("argument \"%s\" is %s, but must be a finite number", argument, text));
+				errmsg("argument \"%s\" is %s, but must be a finite number", argument, text.data));
 	advpg_json_number(state, token, number);
 }
 

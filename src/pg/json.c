@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -28,26 +29,35 @@ advpg_json_string(JsonbParseState **state, JsonbIteratorToken token, const char 
 }
 
 static void
-push_numeric(JsonbParseState **state, JsonbIteratorToken token, Datum text)
+push_numeric(JsonbParseState **state, JsonbIteratorToken token, const char *text)
 {
 	JsonbValue value = {.type = jbvNumeric};
 
-	value.val.numeric = DatumGetNumeric(
-		DirectFunctionCall3(numeric_in, text, ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	pushJsonbValue(state, token, &value);
 }
 
-/* By way of the shortest text, which reads back as the same double. */
+/*
+ * By way of the shortest text that reads back as the same number; float8out would give that only as long as extra_float_digits is not
+ * set to less.
+ */
 void
 advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
 {
-	push_numeric(state, token, DirectFunctionCall1(float8out, Float8GetDatum(number)));
+	char text[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	(void) double_to_shortest_decimal_buf(number, text);
+	push_numeric(state, token, text);
 }
 
 void
 advpg_json_real(JsonbParseState **state, JsonbIteratorToken token, float number)
 {
-	push_numeric(state, token, DirectFunctionCall1(float4out, Float4GetDatum(number)));
+	char text[FLOAT_SHORTEST_DECIMAL_LEN];
+
+	(void) float_to_shortest_decimal_buf(number, text);
+	push_numeric(state, token, text);
 }
 
 void

@@ -11,12 +11,14 @@
 #include "parser/parser.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/varlena.h"
 
 #include "pg/origin.h"
+#include "pg/value.h"
 
 int
 advpg_find_column(TupleDesc desc, const char *name)
@@ -122,6 +124,7 @@ open_relation(AdvpgSource *source, const char *data)
 	List *quoted = NIL;
 	ListCell *cell;
 	Relation rel;
+	int level;
 
 	if (!SplitIdentifierString(pstrdup(data), '.', &names) || names == NIL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_NAME),
@@ -142,8 +145,10 @@ open_relation(AdvpgSource *source, const char *data)
 			ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					errmsg("\"%s\" is not a table, view, materialized view or foreign table", data));
 	}
+	level = advpg_begin_kept_settings(); /* the name is kept with the model */
 	source->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 											  RelationGetRelationName(rel));
+	AtEOXact_GUC(true, level);
 	source->from = psprintf("%s AS data", source->name);
 	relation_close(rel, NoLock); /* the lock stays until the transaction ends, as a query's would */
 }

@@ -1,6 +1,6 @@
 /*
  * sql_train.c
- *		advfair_run (behind advfair_train), advfair_adv_train, advfair_fit.
+ *		advfair_train, advfair_adv_train, advfair_run, advfair_fit.
  */
 #include "pg/advpg.h"
 
@@ -22,6 +22,7 @@
 #include "pg/version.h"
 
 ADVPG_FUNCTION(advfair_run);
+ADVPG_FUNCTION(advfair_train);
 ADVPG_FUNCTION(advfair_adv_train);
 ADVPG_FUNCTION(advfair_fit);
 
@@ -58,6 +59,16 @@ advfair_run(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("advfair_train()");
 	advpg_train_task_read(PG_GETARG_JSONB_P(0), true, &task);
+	return train_and_store(fcinfo, &task);
+}
+
+Datum
+advfair_train(PG_FUNCTION_ARGS)
+{
+	AdvpgTrainTask task;
+
+	PreventCommandIfReadOnly("advfair_train()");
+	advpg_train_task_read(advpg_call_task(fcinfo, "train"), true, &task);
 	return train_and_store(fcinfo, &task);
 }
 

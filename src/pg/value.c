@@ -109,9 +109,8 @@ static const struct
 	{"xmloption", "content"},
 };
 
-/* From here to AtEOXact_GUC settings are as kept. An error ends them with the (sub)transaction. */
-static int
-begin_kept_settings(void)
+int
+advpg_begin_kept_settings(void)
 {
 	int level = NewGUCNestLevel();
 
@@ -129,7 +128,7 @@ begin_kept_settings(void)
 static char *
 output(AdvpgValueType *type, Datum value)
 {
-	int level = begin_kept_settings();
+	int level = advpg_begin_kept_settings();
 	char *text = OutputFunctionCall(&type->out, value);
 
 	AtEOXact_GUC(true, level);
@@ -274,7 +273,7 @@ advpg_value_in(const AdvpgValueType *type, AdvText text)
 Datum
 advpg_value_of_text(const AdvpgValueType *type, AdvText text)
 {
-	int level = begin_kept_settings();
+	int level = advpg_begin_kept_settings();
 	Datum value = advpg_value_in(type, text);
 
 	AtEOXact_GUC(true, level);
