@@ -126,7 +126,8 @@ check_feature(AdvpgLoad *load, const AdvpgFeature *f, int i, Oid type)
 	if (kind == 0)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s cannot be a feature", f->column.name, format_type_be(type)),
-				errhint("Exclude it, or cast it to a number or to text in a query."));
+				errhint("Exclude it, name it by id if it tells rows apart, or cast it to a number or to text "
+						"in a query."));
 	if (load->spec->encoder && load->spec->encoder->columns[i].kind != kind)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s is %s, but the model was trained on %s", f->column.name,
