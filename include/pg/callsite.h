@@ -35,7 +35,10 @@ extern const AdvModel *advpg_callsite_model(FunctionCallInfo fcinfo);
 /* An encoded input: as many finite values as the model has inputs, in (c, h, w) order; anything else is an error. */
 extern const float *advpg_encoded_input(const AdvModel *model, ArrayType *array);
 
-/* Number of a class; an unknown one is an error (22023) that lists the classes. */
+/*
+ * Number of a class that a user names: by its text, or a number by any spelling ("1.0" for class "1"). An unknown one is an error (22023)
+ * that lists the classes.
+ */
 extern int advpg_find_class(const AdvModel *model, AdvText class);
 pg_noreturn extern void advpg_fail_no_class(const AdvModel *model, AdvText class);
 

@@ -17,6 +17,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
@@ -84,13 +85,54 @@ advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *model)
 	}
 }
 
+/* The number that a text is, as numeric; false when it is none. No error: this is called in parallel workers, where none can be undone. */
+static bool
+number_of(AdvText text, Datum *number)
+{
+	char *string = advpg_text_cstring(text);
+	char *end;
+
+	if (text.len == 0 || strspn(string, "+-.0123456789eE") != text.len || !isfinite(strtod(string, &end)) ||
+		*end != '\0')
+		return false;
+	*number = DirectFunctionCall3(numeric_in, CStringGetDatum(string), ObjectIdGetDatum(InvalidOid),
+								  Int32GetDatum(-1));
+	return true;
+}
+
+/* The one class that is the same number as a text, in another spelling; -1 when there is none, or several. */
+static int
+find_number(const AdvModel *model, AdvText text)
+{
+	Datum wanted;
+	Datum number;
+	int found = -1;
+
+	if (!number_of(text, &wanted))
+		return -1;
+	for (int i = 0; i < model->net.classes; i++)
+		if (number_of(model->classes[i], &number) &&
+			DatumGetBool(DirectFunctionCall2(numeric_eq, wanted, number)))
+		{
+			if (found >= 0)
+				return -1;
+			found = i;
+		}
+	return found;
+}
+
 int
 advpg_find_class(const AdvModel *model, AdvText class)
 {
+	int number;
+
 	for (int i = 0; i < model->net.classes; i++)
 		if (adv_text_compare(model->classes[i], class) == 0)
 			return i;
-	advpg_fail_no_class(model, class);
+	number = find_number(model, class);
+	if (number < 0)
+		advpg_fail_no_class(model, class);
+	return number;
 }
 
 void

@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION advfair;
-SELECT plan(92);
+SELECT plan(107);
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE pair AS (a numeric, b text);
 CREATE DOMAIN spelled AS citext;
@@ -88,6 +88,13 @@ SELECT is(array_agg(grp ORDER BY grp), '{Blue,RED}', 'as groups to set') FROM ad
 SELECT FROM advfair_train('old', 'SELECT i AS id, (ARRAY[''1'',''1.0'',''2''])[i % 3 + 1] AS v, i::float8 AS x FROM generate_series(1, 30) i', 'v', id => 'id', epochs => 1);
 SELECT is(array_agg(n ORDER BY class), '{0,10,0}', 'its very class') FROM advfair_class_accuracy('old', 'SELECT i AS id, 1.0 AS v, i::float8 AS x FROM generate_series(1, 10) i');
 SELECT is(array_agg(n ORDER BY class), '{10,0,0}', 'or the first that is equal') FROM advfair_class_accuracy('old', 'SELECT i AS id, 1.00 AS v, i::float8 AS x FROM generate_series(1, 10) i');
+
+CREATE FUNCTION class_named(name text) RETURNS float8 LANGUAGE sql AS $$
+	SELECT round(advfair_confidence(advfair_build(jsonb_build_object('arch', '', 'input_shape', '[1]'::jsonb, 'label', 'y', 'classes', '["0.50","1","1.0"]'::jsonb), ARRAY[0,0,0,ln(5),ln(2),ln(3)]::real[]), ARRAY[0]::real[], name)::numeric, 4) $$;
+-- whoever names a class may write a number as he likes
+SELECT is(class_named(name), 0.5::float8, 'class 0.50 named ' || name) FROM unnest('{0.5,0.50,.5,5e-1,+0.500}'::text[]) name;
+SELECT throws_ok(format('SELECT class_named(%L)', name), '22023', 'the model has no class "' || name || '"', 'no class: ' || name) FROM unnest('{0.51,"0.5 ",0.5.,e,"",5e-999,NaN,1.00}'::text[]) name;
+SELECT is(class_named(name), value, 'two classes that are the same number: ' || name) FROM (VALUES ('1', 0.2::float8), ('1.0', 0.3)) v (name, value);
 
 -- rows to leave out are named as SQL prints and reads their ids
 CREATE TABLE at (at timestamptz PRIMARY KEY, x float8, y boolean);
