@@ -5,14 +5,16 @@
 #ifndef ADV_LOSS_H
 #define ADV_LOSS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* proba (rows, classes) = softmax of logits (rows, classes); may be the same memory. */
+/* proba (rows, classes) = softmax of logits (rows, classes); may be the same memory. All NaN in a row with a logit that is not finite. */
 extern void adv_softmax(int rows, int classes, const float *logits, float *proba);
 
 /*
  * Cross-entropy of rows against label (rows). Returns the sum over rows in double; adds to *correct the rows whose
- * first largest logit is the label; loss_rows (rows) may be NULL; d_logits (rows, classes), may be NULL, receives the gradient
+ * first largest logit is the label and whose loss is finite; loss_rows (rows) may be NULL; d_logits (rows, classes), may be NULL, receives the gradient
  * of scale * sum (scale = 1 / minibatch size gives the mean's).
  */
 extern double adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *label, float scale,
@@ -43,7 +45,9 @@ extern double adv_trades_loss(int rows, int classes, const float *logits, const 
 							  const int32_t *label, double beta, float scale, float *d_logits, float *d_other,
 							  int64_t *correct);
 
-/* Index of the first largest of n values. */
+/* Index of the first largest of n values, which are finite. */
 extern int adv_argmax(int n, const float *values);
+
+extern bool adv_all_finite(size_t n, const float *x);
 
 #endif

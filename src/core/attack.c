@@ -15,6 +15,7 @@
 
 #include "carve.h"
 #include "core/attack.h"
+#include "core/loss.h"
 #include "core/train.h"
 #include "search.h"
 #include "verdict.h"

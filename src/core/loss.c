@@ -4,8 +4,8 @@
  *
  * With m = max z: log sum_j exp z_j = m + log sum_j exp(z_j - m), which neither overflows nor loses the small terms.
  */
+#include <float.h>
 #include <math.h>
-#include <stddef.h>
 
 #include "core/loss.h"
 
@@ -31,6 +31,16 @@ adv_argmax(int n, const float *values)
 	return best;
 }
 
+bool
+adv_all_finite(size_t n, const float *x)
+{
+	int wrong = 0;
+
+	for (size_t i = 0; i < n; i++)
+		wrong |= !(fabsf(x[i]) <= FLT_MAX);
+	return !wrong;
+}
+
 void
 adv_softmax(int rows, int classes, const float *logits, float *proba)
 {
@@ -39,7 +49,7 @@ adv_softmax(int rows, int classes, const float *logits, float *proba)
 		const float *z = logits + (size_t) r * classes;
 		float *p = proba + (size_t) r * classes;
 		float m = z[adv_argmax(classes, z)];
-		double rest = log_sum(classes, z, m);
+		double rest = adv_all_finite((size_t) classes, z) ? log_sum(classes, z, m) : NAN;
 
 		for (int j = 0; j < classes; j++)
 			p[j] = (float) exp((double) z[j] - m - rest);
@@ -60,7 +70,7 @@ adv_cross_entropy(int rows, int classes, const float *logits, const int32_t *lab
 		double loss = rest - ((double) z[label[r]] - z[best]);
 
 		total += loss;
-		*correct += best == label[r];
+		*correct += best == label[r] && isfinite(loss);
 		if (loss_rows)
 			loss_rows[r] = (float) loss;
 		if (d_logits)

@@ -57,7 +57,7 @@ adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data, 
 			const float *logits = ws.act[net->n_layers] + r * classes;
 			size_t i = first + r;
 
-			prediction[i] = adv_argmax(net->classes, logits);
+			prediction[i] = adv_all_finite(classes, logits) ? adv_argmax(net->classes, logits) : -1;
 			if (loss)
 				loss[i] = row_loss(net->classes, logits, data->label, rows ? rows[i] : i);
 			if (proba)

@@ -632,6 +632,23 @@ validate(Run *run, AdvEpoch *result)
 	return ADV_OK;
 }
 
+/* Every member comes to this verdict, too. */
+static AdvStatus
+validation_not_finite(Run *run, AdvError *err)
+{
+	if (run->team->rank != 0)
+		return ADV_ABORTED;
+	run->t->state->failed_epoch = run->epoch + 1;
+	atomic_store(&run->team->shared->abort, 1);
+	adv_fail(err, ADV_DIVERGED, "the loss of the validation rows is not finite after epoch %d",
+			 run->epoch + 1);
+	adv_hint(
+		err,
+		"A validation row may be far outside of what the model is trained on, or the training diverges: a "
+		"smaller learning rate may help.");
+	return ADV_DIVERGED;
+}
+
 /* The last update has no loss to show that it went too far. */
 static bool
 all_finite(size_t n, const float *values)
@@ -917,8 +934,13 @@ run_epoch(Run *run, AdvError *err)
 	result.loss = run->loss / (double) t->n_examples;
 	result.accuracy = (double) run->correct / (double) t->n_examples;
 
-	if (t->validation && t->n_validation > 0 && validate(run, &result) != ADV_OK)
-		return ADV_ABORTED;
+	if (t->validation && t->n_validation > 0)
+	{
+		if (validate(run, &result) != ADV_OK)
+			return ADV_ABORTED;
+		if (!isfinite(result.validation_loss))
+			return validation_not_finite(run, err);
+	}
 	if (t->spec->robust.method == ADV_METHOD_FAST && probe_rows(t) > 0 && probe_epoch(run) != ADV_OK)
 		return ADV_ABORTED;
 	if (run->team->rank == 0)

@@ -10,16 +10,6 @@
 
 #define MARGIN 1e-4 /* of logits, relative to the largest: far above what kernels differ by */
 
-bool
-adv_all_finite(size_t n, const float *x)
-{
-	int wrong = 0;
-
-	for (size_t i = 0; i < n; i++)
-		wrong |= !(fabsf(x[i]) <= FLT_MAX);
-	return !wrong;
-}
-
 /* Logits that agree this nearly are tied. */
 static double
 margin(int classes, const float *z)

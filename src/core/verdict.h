@@ -33,6 +33,4 @@ typedef struct AdvVerdict
 extern AdvVerdict adv_judge(int classes, const float *logits, int32_t label, int32_t target,
 							float *direction);
 
-extern bool adv_all_finite(size_t n, const float *x);
-
 #endif

@@ -107,6 +107,17 @@ test_loss(void)
 	ok(adv_argmax(4, (float[]){1, 3, 3, 2}) == 1, "the first largest counts");
 	z[1] = NAN;
 	ok(!isfinite(adv_cross_entropy(2, 3, z, label, 1, NULL, NULL, &correct)), "NaN reaches the loss");
+	for (int i = 0; i < 3; i++)
+	{
+		float odd[] = {1, (float[]){NAN, INFINITY, -INFINITY}[i], 0};
+
+		adv_softmax(1, 3, odd, p);
+		ok(isnan(p[0]) && isnan(p[1]) && isnan(p[2]), "logits that are not finite have no probabilities");
+	}
+	correct = 0;
+	(void) adv_cross_entropy(1, 2, (float[]){NAN, 1}, (int32_t[]){0}, 1, NULL, NULL, &correct);
+	(void) adv_cross_entropy(1, 2, (float[]){INFINITY, 1}, (int32_t[]){0}, 1, NULL, NULL, &correct);
+	ok(correct == 0, "nor are they right");
 }
 
 static void

@@ -326,6 +326,39 @@ test_predict(void)
 	training_free(&t);
 }
 
+/* A row whose logits are not finite. */
+static void
+test_overflow(void)
+{
+	Training t;
+	AdvDataset validation;
+	AdvTeamShared shared;
+	int32_t prediction[100];
+	float proba[300];
+
+	training_make(&t, "dense 5, relu", (AdvShape){4, 1, 1}, 3, 100);
+	for (int i = 0; i < 4; i++)
+		t.x[60 * 4 + i] = INFINITY;
+	validation = t.data;
+	t.data.n_rows = 50;
+	t.validation = &validation;
+	t.spec.epochs = 3;
+	training_run(&t, 2);
+	ok(t.status[0] == ADV_DIVERGED && t.status[1] == ADV_ABORTED,
+	   "a validation row without an output is an error");
+	is_string(t.error[0].message, "the loss of the validation rows is not finite after epoch 1",
+			  "which says so");
+
+	t.data.n_rows = 100;
+	adv_team_init(&shared);
+	ok(run_predict((Predictor){&t, .n = 100, .prediction = prediction, .proba = proba}, 2, &shared) ==
+			   ADV_OK &&
+		   prediction[60] == -1 && isnan(proba[180]) && isnan(proba[182]) && prediction[59] >= 0 &&
+		   prediction[61] >= 0 && isfinite(proba[183]),
+	   "such a row has no class");
+	training_free(&t);
+}
+
 /* Roundings differ between instruction sets, and training magnifies them; what is learned does not. */
 static void
 test_instruction_sets(void)
@@ -369,11 +402,13 @@ main(void)
 	test_stopping(3);
 	test_row_order();
 	test_predict();
+	test_overflow();
 	test_instruction_sets();
 	if (adv_cpu_use(ADV_ISA_AMX) == ADV_ISA_AMX)
 	{
 		test_team_sizes(IMAGE, (AdvShape){2, 6, 5});
 		test_predict();
+		test_overflow();
 	}
 	else
 		skip("training on tiles", "this processor has none");
@@ -382,6 +417,7 @@ main(void)
 		test_team_sizes(TABULAR, (AdvShape){13, 1, 1});
 		test_team_sizes(IMAGE, (AdvShape){2, 6, 5});
 		test_predict();
+		test_overflow();
 	}
 	done_testing();
 	return 0;
