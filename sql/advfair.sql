@@ -249,7 +249,7 @@ CREATE OR REPLACE FUNCTION advfair_eou(model text, data text, attribute text, cl
 		mode text DEFAULT 'subset', workers int DEFAULT NULL) RETURNS float8
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION advfair_eou(text, text, text, text, text, text, int)
-	IS 'equalized-odds unfairness: largest difference between two values of an attribute in the mean probability of a class';
+	IS 'equalized-odds unfairness: largest difference between two values of an attribute in the mean probability of a class, NULL where fewer than two have rows';
 
 COMMENT ON TYPE advfair_data IS 'a data set: the name of a relation, or a query';
 COMMENT ON FUNCTION advfair_data_in(cstring) IS 'I/O';
@@ -258,11 +258,9 @@ COMMENT ON CAST (text AS advfair_data) IS 'a relation''s name or a query as a da
 COMMENT ON CAST (advfair_data AS text) IS 'a data set as its relation''s name or query';
 
 CREATE OR REPLACE FUNCTION advfair_cau(model text, data advfair_data, workers int DEFAULT NULL) RETURNS float8
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
-	RETURN (SELECT pg_catalog.max(a.accuracy) - pg_catalog.min(a.accuracy)
-		FROM advfair_class_accuracy(model, data::text, workers) a);
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION advfair_cau(text, advfair_data, int)
-	IS 'class-wise accuracy unfairness: largest difference between the accuracies of two classes';
+	IS 'class-wise accuracy unfairness: largest difference between the accuracies of two classes, NULL where fewer than two have rows';
 
 COMMENT ON TYPE advfair_class_success IS 'what advfair_class_robustness returns';
 COMMENT ON COLUMN advfair_class_success.eps IS 'bound of the perturbation';
@@ -422,7 +420,7 @@ CREATE OR REPLACE AGGREGATE advfair_cau(label "any", prediction "any") (
 	SFUNC = advfair_cau_add, STYPE = bytea, COMBINEFUNC = advfair_gap_combine, FINALFUNC = advfair_gap_final, PARALLEL = SAFE);
 CREATE OR REPLACE AGGREGATE advfair_eou(confidence float8, attribute text) (
 	SFUNC = advfair_gap_add, STYPE = bytea, COMBINEFUNC = advfair_gap_combine, FINALFUNC = advfair_gap_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE advfair_gap(float8, text) IS 'largest minus smallest group mean; rows with a NULL take no part';
+COMMENT ON AGGREGATE advfair_gap(float8, text) IS 'largest minus smallest group mean, NULL for fewer than two groups; rows with a NULL take no part';
 COMMENT ON AGGREGATE advfair_cau("any", "any")
 	IS 'class-wise accuracy unfairness of predictions: largest minus smallest accuracy of a label''s rows; compares as text';
 COMMENT ON AGGREGATE advfair_eou(float8, text)

@@ -46,7 +46,7 @@ seeds() {
                 n=$((n + 1))
                 printf '%s' "$json" >"$2/seed-$n"
             done ;;
-        state) printf '1pag\1\0\0\0\50\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\360\77\50\0\0\0\1\0\0\0a' >"$2/seed-1" ;;
+        state) printf '2pag\1\0\0\0\1\0\0\0\1\0\0\0\71\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\360\77\1\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0a' >"$2/seed-1" ;;
         task|job|build)            # every JSON object that a test or an example writes on one line
             grep -hoE "'\{\"[^']*\}'" test/sql/*.sql test/pgtap/*.sql examples/*.sql | sort -u | while read -r json; do
                 n=$((n + 1))

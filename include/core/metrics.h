@@ -12,9 +12,15 @@
 
 #include "core/status.h"
 
+/*
+ * Largest minus smallest of the means that are numbers (NaN: a group without rows). NaN with fewer than two of them: where there is nothing
+ * to compare, a gap of 0 would look like fairness.
+ */
+extern double adv_gap(int n_groups, const double *mean);
+
 typedef struct AdvInterval
 {
-	double value; /* NaN: no rows */
+	double value; /* NaN: no rows; of a gap, fewer than two groups with rows */
 	double low;
 	double high;
 } AdvInterval;
@@ -31,7 +37,7 @@ typedef struct AdvBootstrap
 /*
  * For n rows with group (n; -1: takes no part) of n_groups and value (n_models arrays of n; NaN: takes no part, in all models alike):
  * mean (n_models, n_groups) of each group, n_rows (n_groups) that took part, gap (n_models) between the largest and the smallest mean
- * of the groups with rows (NaN without any). With n_models > 1, d_mean (n_models, n_groups) and d_gap (n_models) are each model's
+ * of the groups with rows (adv_gap). With n_models > 1, d_mean (n_models, n_groups) and d_gap (n_models) are each model's
  * difference from the first. Any output may be NULL; the replicates of means take memory (replicates * n_models * n_groups
  * doubles) only when mean or d_mean is wanted.
  *

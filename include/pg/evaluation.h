@@ -46,6 +46,7 @@ typedef struct AdvpgEvaluationSpec
 	bool intervene; /* predict once for each value of attribute, set in all rows; needs class, need_proba */
 	const char *class; /* classes to look up before anything is computed, or NULL */
 	const char *given;
+	bool quiet; /* another reading of the rows has said what is to be said of them */
 	bool want_ids;
 	Oid id_type;
 	bool want_order;              /* rows->canonical; keys of rows are the same with it and without */
@@ -63,7 +64,14 @@ extern void advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSp
 /* Evaluate. Results live in the current memory context. With need_label, labels that are no class are an error (22023). */
 extern AdvpgEvaluation *advpg_evaluate(const AdvpgEvaluationSpec *spec);
 
-/* Report (22023) that the rows that count (those labelled given, unless NULL) have but one value of an attribute. */
-pg_noreturn extern void advpg_fail_one_group(const char *attribute, AdvText value, const char *given);
+/* How many rows that count are in no group, because the attribute is NULL there; if there are any, a NOTICE says so. */
+extern size_t advpg_count_missing(const AdvpgEvaluation *e, const char *attribute);
+
+/*
+ * The gap between n groups' means (NaN: no rows), NaN with fewer than two groups that have rows: then a NOTICE says why the score is NULL.
+ * groups says what there are too few of: "classes have rows".
+ */
+extern double advpg_gap(const char *score, const char *groups, int n, const AdvText *names,
+						const double *mean);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct AdvpgRowsSpec
 	const char *id;      /* column name; NULL, or not there unless required: the primary key, if it is one column */
 	bool id_required;    /* else data may lack the column */
 	bool drop_missing;     /* leave out rows with a NULL feature */
+	bool quiet;            /* say nothing of them: another reading has */
 	const char *attribute; /* a further column to group rows by, or NULL */
 	bool want_ids;         /* keep the id of each row */
 	Oid id_type;           /* cast ids to this type, one to one; ANYELEMENTOID: leave them as they are */

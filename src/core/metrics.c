@@ -40,6 +40,22 @@ typedef struct Sample
 	double *sorted;   /* (replicates) of one statistic */
 } Sample;
 
+double
+adv_gap(int n_groups, const double *mean)
+{
+	double min = NAN;
+	double max = NAN;
+	int groups = 0;
+
+	for (int g = 0; g < n_groups; g++)
+	{
+		groups += !isnan(mean[g]);
+		min = fmin(min, mean[g]); /* of NaN and a number, the number */
+		max = fmax(max, mean[g]);
+	}
+	return groups > 1 ? max - min : NAN;
+}
+
 static int
 should_stop(const Sample *s)
 {
@@ -155,21 +171,6 @@ plain_mean(size_t n, const double *value)
 	return sum / (double) n;
 }
 
-/* Largest minus smallest of the means that are numbers; NaN without any. */
-static double
-gap_of(int n_groups, const double *mean)
-{
-	double min = NAN;
-	double max = NAN;
-
-	for (int g = 0; g < n_groups; g++)
-	{
-		min = fmin(min, mean[g]); /* of NaN and a number, the number */
-		max = fmax(max, mean[g]);
-	}
-	return max - min;
-}
-
 static void
 observe(Sample *s)
 {
@@ -207,7 +208,7 @@ replicate(Sample *s, int32_t number)
 		}
 	}
 	for (int m = 0; m < s->n_models; m++)
-		s->gaps[m * replicates + number] = gap_of(s->n_groups, s->drawn + (size_t) m * s->n_groups);
+		s->gaps[m * replicates + number] = adv_gap(s->n_groups, s->drawn + (size_t) m * s->n_groups);
 	return ADV_OK;
 }
 
@@ -271,9 +272,9 @@ intervals(const Sample *s, bool difference, AdvInterval *mean, AdvInterval *gap)
 							  &mean[m * groups + g]);
 		if (gap && status == ADV_OK)
 		{
-			double value = gap_of(s->n_groups, observed);
+			double value = adv_gap(s->n_groups, observed);
 
-			status = interval(s, difference ? value - gap_of(s->n_groups, s->observed) : value,
+			status = interval(s, difference ? value - adv_gap(s->n_groups, s->observed) : value,
 							  s->gaps + m * n, difference ? s->gaps : NULL, &gap[m]);
 		}
 	}

@@ -3,9 +3,9 @@
  *		advfair_gap, advfair_cau and advfair_eou as aggregates: largest minus smallest group mean.
  *
  * The state is a bytea that holds everything itself, so it can travel between processes and servers (parallel query, other
- * nodes): a header, entries (count, sum, place of the group's text) sorted by text, and a heap of texts at the end that grows
- * towards them. Adding a row is a binary search. Anybody can call these functions with any bytes as a state, so every place
- * in it is checked before it is used.
+ * nodes): a header; groups (count, sum, place of the group's text) in the order of their arrival; slots, by which a group is found from
+ * the hash of its text; and a heap of texts at the end that grows towards them. Adding a row takes the same time however many groups there
+ * are. Anybody can call these functions with any bytes as a state, so every place in it is checked before it is used.
  */
 #include "postgres.h"
 
@@ -13,6 +13,8 @@
 
 #include "common/int.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
@@ -20,28 +22,34 @@
 #include "utils/memutils.h"
 
 #include "core/encoder.h"
+#include "core/hash.h"
+#include "core/metrics.h"
 #include "pg/compat.h"
 #include "pg/value.h"
 #include "pg/version.h"
 
-#define STATE_MAGIC 0x67617031
-#define FIRST_SIZE  1024
+#define STATE_MAGIC 0x67617032
+#define FIRST_ROOM  8   /* groups */
+#define FIRST_TEXTS 512 /* bytes */
 
 typedef struct Group
 {
-	int64 n;
+	int64 n; /* 0: a prediction that has been no row's label so far */
 	double sum;
-	uint32 offset; /* of the text from the start of the state */
-	uint32 len;
+	uint32 offset; /* of the text before the end of the state */
+	uint32 len : 31;
+	uint32 predicted : 1; /* advfair_cau: the text is also some row's prediction */
 } Group;
 
-/* A bytea; sizes are known from its header. 8-byte aligned. */
+/* A bytea; sizes are known from its header. 8-byte aligned. Behind the groups there are 2 * room slots and the heap. */
 typedef struct State
 {
 	int32 vl_len_;
 	uint32 magic;
 	uint32 n_groups;
-	uint32 heap; /* offset of the first byte used by texts */
+	uint32 room;  /* for groups; a power of 2 */
+	uint32 texts; /* bytes of the heap that are used */
+	uint32 size;  /* of all of it: one that was cut is none */
 	Group groups[FLEXIBLE_ARRAY_MEMBER];
 } State;
 
@@ -52,14 +60,34 @@ invalid_state(void)
 			errmsg("invalid state of an advfair aggregate"));
 }
 
-static State *
-new_state(MemoryContext context, size_t size)
+/* Size of a state but for its heap. */
+static size_t
+head_size(uint32 room)
 {
-	State *state = MemoryContextAllocZero(context, size);
+	return offsetof(State, groups) + room * (sizeof(Group) + 2 * sizeof(uint32));
+}
 
+/* Number of the group + 1 in the slot of its hash or the first free one behind it, 0 in free ones. */
+static uint32 *
+slots_of(State *state)
+{
+	return (uint32 *) &state->groups[state->room];
+}
+
+/* In the current memory context: the executor keeps a copy of each state that has moved. */
+static State *
+new_state(uint32 room, size_t heap)
+{
+	size_t size = head_size(room) + heap;
+	State *state;
+
+	if (!AllocSizeIsValid(size))
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many groups for one aggregate"));
+	state = palloc0(size);
 	SET_VARSIZE(state, size);
 	state->magic = STATE_MAGIC;
-	state->heap = size;
+	state->room = room;
+	state->size = size;
 	return state;
 }
 
@@ -70,9 +98,13 @@ get_state(Datum datum)
 	State *state = (State *) PG_DETOAST_DATUM(datum);
 	size_t size = VARSIZE(state);
 
-	if (size < offsetof(State, groups) || state->magic != STATE_MAGIC || state->heap > size ||
-		state->n_groups > (size - offsetof(State, groups)) / sizeof(Group) ||
-		offsetof(State, groups) + state->n_groups * sizeof(Group) > state->heap)
+	if (size < offsetof(State, groups))
+		invalid_state();
+	if ((uintptr_t) state % sizeof(int64) != 0) /* it lies in a row of a table */
+		state = memcpy(palloc(size), state, size);
+	if (state->magic != STATE_MAGIC || state->size != size || state->room == 0 ||
+		(state->room & (state->room - 1)) != 0 || state->n_groups > state->room ||
+		head_size(state->room) > size || state->texts > size - head_size(state->room))
 		invalid_state();
 	return state;
 }
@@ -80,109 +112,110 @@ get_state(Datum datum)
 static AdvText
 group_text(const State *state, const Group *group)
 {
-	AdvText text = {(const char *) state + group->offset, group->len};
+	AdvText text = {(const char *) state + VARSIZE(state) - group->offset, group->len};
 
-	if (group->offset > VARSIZE(state) || group->len > VARSIZE(state) - group->offset)
+	if (group->offset > state->texts || group->len > group->offset)
 		invalid_state();
 	return text;
 }
 
-/* Place of the group with this text, or where it belongs. */
-static uint32
-find_group(const State *state, AdvText text, bool *found)
+/* The slot of the group with this text, or the free one where it belongs. */
+static uint32 *
+find_slot(State *state, AdvText text)
 {
-	uint32 low = 0;
-	uint32 high = state->n_groups;
+	uint32 *slots = slots_of(state);
+	uint32 mask = state->room * 2 - 1;
+	uint32 place = (uint32) adv_hash(text.data, text.len, 0) & mask;
 
-	*found = false;
-	while (low < high)
+	for (uint32 probes = 0; probes <= mask; probes++, place = (place + 1) & mask)
 	{
-		uint32 middle = low + (high - low) / 2;
-		int order = adv_text_compare(group_text(state, &state->groups[middle]), text);
+		AdvText other;
 
-		if (order == 0)
-		{
-			*found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
+		if (slots[place] == 0)
+			return &slots[place];
+		if (slots[place] > state->n_groups)
+			invalid_state();
+		other = group_text(state, &state->groups[slots[place] - 1]);
+		if (other.len == text.len && memcmp(other.data, text.data, text.len) == 0)
+			return &slots[place];
 	}
-	return low;
+	invalid_state(); /* half of them should be free */
+	pg_unreachable();
 }
 
-/* A state twice as large, or larger if need be, with the same groups. */
+/* A state with the same groups and room for one more, with a text of len bytes. */
 static State *
-grow(State *state, size_t need, MemoryContext context)
+grow(State *state, size_t len)
 {
-	size_t old_size = VARSIZE(state);
-	size_t size = Max(old_size * 2, old_size + need);
-	State *larger;
-	size_t texts = old_size - state->heap;
+	size_t size = VARSIZE(state);
+	size_t heap = size - head_size(state->room);
+	bool full = state->n_groups == state->room;
+	State *larger =
+		new_state(full ? state->room * 2 : state->room, heap - state->texts < len ? heap * 2 + len : heap);
 
-	if (!AllocSizeIsValid(size))
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many groups for one aggregate"));
-	larger = new_state(context, size);
 	larger->n_groups = state->n_groups;
-	larger->heap = size - texts;
+	larger->texts = state->texts;
 	memcpy(larger->groups, state->groups, sizeof(Group) * state->n_groups);
-	memcpy((char *) larger + larger->heap, (char *) state + state->heap, texts);
+	memcpy((char *) larger + VARSIZE(larger) - state->texts, (char *) state + size - state->texts,
+		   state->texts);
 	for (uint32 i = 0; i < larger->n_groups; i++)
-		larger->groups[i].offset += size - old_size;
+		*find_slot(larger, group_text(larger, &larger->groups[i])) = i + 1;
 	return larger;
+}
+
+/* Number of the group with this text in a state, which may move. */
+static uint32
+find_group(State **state, AdvText text)
+{
+	State *s = *state;
+	uint32 *slot = find_slot(s, text);
+
+	if (*slot != 0)
+		return *slot - 1;
+	if (s->n_groups == s->room || VARSIZE(s) - head_size(s->room) - s->texts < text.len)
+	{
+		*state = s = grow(s, text.len);
+		slot = find_slot(s, text);
+	}
+	s->texts += text.len;
+	memcpy((char *) s + VARSIZE(s) - s->texts, text.data, text.len);
+	s->groups[s->n_groups] = (Group){.offset = s->texts, .len = text.len};
+	*slot = ++s->n_groups;
+	return s->n_groups - 1;
 }
 
 /* Add n values with this sum to a group; returns the state, which may have moved. */
 static State *
-add(State *state, AdvText text, int64 n, double sum, MemoryContext context)
+add(State *state, AdvText text, int64 n, double sum, bool predicted)
 {
-	bool found;
-	uint32 place = find_group(state, text, &found);
+	uint32 i = find_group(&state, text);
+	Group *group = &state->groups[i];
 
-	if (!found)
-	{
-		size_t need = sizeof(Group) + text.len;
-		Group *group;
-
-		if (state->heap - (offsetof(State, groups) + state->n_groups * sizeof(Group)) < need)
-			state = grow(state, need, context);
-		group = &state->groups[place];
-		memmove(group + 1, group, sizeof(Group) * (state->n_groups - place));
-		state->n_groups++;
-		state->heap -= text.len;
-		memcpy((char *) state + state->heap, text.data, text.len);
-		*group = (Group){0, 0, state->heap, text.len};
-	}
 	/* no real state has counted so far */
-	if (pg_add_s64_overflow(state->groups[place].n, n, &state->groups[place].n))
+	if (pg_add_s64_overflow(group->n, n, &group->n))
 		invalid_state();
-	state->groups[place].sum += sum;
-	if (isinf(state->groups[place].sum))
+	group->sum += sum;
+	if (isinf(group->sum))
 		float_overflow_error();
+	group->predicted |= predicted;
 	return state;
 }
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
+/* ---- SQL calls ---- */
 
-	if (!AggCheckCallContext(fcinfo, &context))
+static void
+check_context(FunctionCallInfo fcinfo)
+{
+	if (!AggCheckCallContext(fcinfo, NULL))
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("aggregate function called outside an aggregate"));
-	return context;
 }
 
-/* Transition: state of argument 0, or a new one. */
-static Datum
-transition(FunctionCallInfo fcinfo, AdvText group, double value)
+/* State of argument 0, or a new one. */
+static State *
+state_argument(FunctionCallInfo fcinfo)
 {
-	MemoryContext context = aggregate_context(fcinfo);
-	State *state = PG_ARGISNULL(0) ? new_state(context, FIRST_SIZE) : get_state(PG_GETARG_DATUM(0));
-
-	return PointerGetDatum(add(state, group, 1, value, context));
+	return PG_ARGISNULL(0) ? new_state(FIRST_ROOM, FIRST_TEXTS) : get_state(PG_GETARG_DATUM(0));
 }
 
 static Datum
@@ -204,6 +237,7 @@ advfair_gap_add(PG_FUNCTION_ARGS)
 	text *group;
 	double value;
 
+	check_context(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return unchanged(fcinfo);
 	value = PG_GETARG_FLOAT8(1);
@@ -211,12 +245,13 @@ advfair_gap_add(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("cannot aggregate a value that is %s", isnan(value) ? "NaN" : "infinite"));
 	group = PG_GETARG_TEXT_PP(2);
-	return transition(fcinfo, (AdvText){VARDATA_ANY(group), VARSIZE_ANY_EXHDR(group)}, value);
+	return PointerGetDatum(add(state_argument(fcinfo),
+							   (AdvText){VARDATA_ANY(group), VARSIZE_ANY_EXHDR(group)}, 1, value, false));
 }
 
 /*
- * advfair_cau(model, data) with data of type text comes here, too. With one constant for all labels there is one class and the
- * gap is 0, which nobody should take for the model's score.
+ * advfair_cau(model, data) with data of type text comes here, too. With one constant for all labels there is one class and no gap,
+ * although the model has a score.
  */
 static void
 check_label(FunctionCallInfo fcinfo)
@@ -236,7 +271,11 @@ advfair_cau_add(PG_FUNCTION_ARGS)
 {
 	AdvpgValueType *types = fcinfo->flinfo->fn_extra;
 	AdvText label;
+	AdvText prediction;
+	State *state;
+	bool right;
 
+	check_context(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return unchanged(fcinfo);
 	if (types == NULL)
@@ -251,48 +290,105 @@ advfair_cau_add(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(old);
 	}
 	label = advpg_value_text(&types[0], PG_GETARG_DATUM(1));
-	return transition(fcinfo, label,
-					  adv_text_compare(label, advpg_value_text(&types[1], PG_GETARG_DATUM(2))) == 0 ? 1 : 0);
+	prediction = advpg_value_text(&types[1], PG_GETARG_DATUM(2));
+	right = adv_text_compare(label, prediction) == 0;
+	state = add(state_argument(fcinfo), label, 1, right ? 1 : 0, right);
+	if (!right)
+		state = add(state, prediction, 0, 0, true);
+	return PointerGetDatum(state);
 }
 
 Datum
 advfair_gap_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
 	State *state;
 	State *other;
 
+	check_context(fcinfo);
 	if (PG_ARGISNULL(1))
 		return unchanged(fcinfo);
 	other = get_state(PG_GETARG_DATUM(1));
-	state = PG_ARGISNULL(0) ? new_state(context, FIRST_SIZE) : get_state(PG_GETARG_DATUM(0));
+	state = state_argument(fcinfo);
 	for (uint32 i = 0; i < other->n_groups; i++)
-		state = add(state, group_text(other, &other->groups[i]), other->groups[i].n, other->groups[i].sum,
-					context);
+	{
+		const Group *group = &other->groups[i];
+
+		CHECK_FOR_INTERRUPTS();
+		state = add(state, group_text(other, group), group->n, group->sum, group->predicted);
+	}
 	return PointerGetDatum(state);
 }
 
+/* A text of a state for messages. */
+static const char *
+shown(AdvText text)
+{
+	return pnstrdup(text.data, pg_mbcliplen(text.data, text.len, 100));
+}
+
+/*
+ * A prediction that is no label is of a class that these rows do not have, or it is a class in another spelling: '1' where labels are
+ * '1.00'. If that is so of all predictions, no accuracy can be told; of some of them a word is enough, and one for a query.
+ */
+static void
+check_predictions(FunctionCallInfo fcinfo, const State *state)
+{
+	const Group *stray = NULL;
+	const Group *label = NULL;
+	bool met = false;
+
+	for (uint32 i = 0; i < state->n_groups; i++)
+	{
+		const Group *group = &state->groups[i];
+		const Group **first = group->n > 0 ? &label : &stray;
+
+		met |= group->n > 0 && group->predicted;
+		if (*first == NULL || adv_text_compare(group_text(state, group), group_text(state, *first)) < 0)
+			*first = group;
+	}
+	if (stray == NULL || (met && fcinfo->flinfo->fn_extra))
+		return;
+	fcinfo->flinfo->fn_extra = fcinfo->flinfo; /* it has been said */
+	ereport(
+		met ? NOTICE : ERROR, errcode(met ? ERRCODE_SUCCESSFUL_COMPLETION : ERRCODE_DATA_EXCEPTION),
+		errmsg("prediction \"%s\" is no row's label", shown(group_text(state, stray))),
+		met ? errdetail("Rows with this prediction count as wrong.")
+			: errdetail("Nor is any other prediction here. A label is \"%s\".",
+						shown(group_text(state, label))),
+		errhint("Cast both so that they are spelt alike. If these rows may well be taken for a class that "
+				"none of "
+				"them has, advfair_gap((label = prediction)::int, label) is the score without this check."));
+}
+
+/* Shared by all: only states of advfair_cau have predictions. */
 Datum
 advfair_gap_final(PG_FUNCTION_ARGS)
 {
 	State *state;
-	double min = INFINITY;
-	double max = -INFINITY;
+	double *mean;
+	double gap;
+	int n = 0;
 
-	(void) aggregate_context(fcinfo);
+	check_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = get_state(PG_GETARG_DATUM(0));
+	mean = palloc(sizeof(double) * (state->n_groups + 1));
 	for (uint32 i = 0; i < state->n_groups; i++)
 	{
-		double mean = state->groups[i].sum / state->groups[i].n;
+		const Group *group = &state->groups[i];
 
-		if (!isfinite(mean))
+		if (group->n < 0 || (group->n == 0 && !group->predicted) || !isfinite(group->sum))
 			invalid_state();
-		min = Min(min, mean);
-		max = Max(max, mean);
+		if (group->n > 0)
+			mean[n++] = group->sum / group->n;
 	}
-	if (state->n_groups == 0)
+	gap = adv_gap(n, mean);
+	pfree(mean);
+	if (isnan(gap))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(max - min);
+	if (isinf(gap))
+		float_overflow_error();
+	check_predictions(fcinfo, state);
+	PG_RETURN_FLOAT8(gap);
 }

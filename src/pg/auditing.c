@@ -45,6 +45,8 @@ typedef struct Attribute
 	int n_groups;
 	const char **groups; /* (n_groups) its values in the order of their bytes */
 	int32_t *group;      /* (n) of each row, -1 for one that does not count */
+	size_t n_missing;    /* rows that would count, were it not NULL */
+	double *missing;     /* (n) 1 for these, 0 for those that count, NaN for the others; NULL without them */
 } Attribute;
 
 typedef struct Auditing
@@ -178,6 +180,7 @@ open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *
 	spec->attribute = attribute;
 	spec->need_proba = a->task->protected != NIL;
 	spec->workers = a->task->task.workers;
+	spec->quiet = a->classes > 0;
 	spec->entry = a->entries ? a->entries[number] : NULL;
 	spec->held_out = a->held_out;
 	victim = advpg_victim_open(spec, NULL);
@@ -222,26 +225,22 @@ order_groups(const Auditing *a, Attribute *attribute, const AdvpgDictionary *val
 	MemoryContextSwitchTo(old);
 }
 
-/* Which group each row is of. One group alone differs from nothing, and a gap of 0 would look like fairness. */
+/* Which group each row is of. */
 static void
 assign_groups(const Auditing *a, Attribute *attribute, const AdvpgRows *rows, const int *place)
 {
-	int32_t first = -1;
-	bool several = false;
-
 	attribute->group = new_array(a, sizeof(int32_t));
+	if (attribute->n_missing > 0)
+		attribute->missing = new_array(a, sizeof(double));
 	for (size_t i = 0; i < a->n; i++)
 	{
 		int code = rows->attribute[rows->canonical[i]];
-		bool counts = code >= 0 && (a->given < 0 || a->label[i] == a->given);
+		bool counts = a->given < 0 || a->label[i] == a->given;
 
-		attribute->group[i] = counts ? place[code] : -1;
-		if (counts && first < 0)
-			first = place[code];
-		several |= counts && place[code] != first;
+		attribute->group[i] = counts && code >= 0 ? place[code] : -1;
+		if (attribute->missing)
+			attribute->missing[i] = counts ? code < 0 : NAN;
 	}
-	if (first >= 0 && !several)
-		advpg_fail_one_group(attribute->name, advpg_cstring_text(attribute->groups[first]), a->task->given);
 }
 
 /* Begin memory that goes with end_work: what one reading of the rows needs is not kept beside that of the next. */
@@ -266,11 +265,14 @@ read_attribute(Auditing *a, int number)
 	Attribute *attribute = &a->attributes[number];
 	MemoryContext old = begin_work(a);
 	AdvpgEvaluationSpec spec;
+	AdvpgEvaluation *e;
 	AdvpgRows *rows;
 	int *place;
 
 	attribute->name = list_nth(a->task->protected, number);
-	rows = open_model(a, 0, attribute->name, &spec)->e->rows;
+	e = open_model(a, 0, attribute->name, &spec)->e;
+	rows = e->rows;
+	attribute->n_missing = advpg_count_missing(e, attribute->name);
 	place = palloc(sizeof(int) * (rows->attributes.n + 1));
 	order_groups(a, attribute, &rows->attributes, place);
 	assign_groups(a, attribute, rows, place);
@@ -436,7 +438,7 @@ figures(Auditing *a, const Kind *kind, const int32_t *group, int n_groups, const
 		total += n[g];
 		if (kind->metric)
 			add_figure(a, kind->metric, kind, kind->attribute || !names ? kind->class : names[g],
-					   kind->attribute ? names[g] : NULL, &mean[g], n_groups,
+					   kind->attribute && names ? names[g] : NULL, &mean[g], n_groups,
 					   d_mean ? &d_mean[n_groups + g] : NULL, n[g]);
 	}
 	if (kind->gap)
@@ -478,10 +480,18 @@ robustness_figures(Auditing *a)
 	}
 }
 
-/* The probability of which class: of two one says it all. */
+/* What share of the rows is in no group; the probability of which class: of two one says it all. */
 static void
 attribute_figures(Auditing *a, const Attribute *attribute)
 {
+	if (attribute->missing)
+	{
+		const double **missing = palloc(sizeof(double *) * a->audit->n_models);
+
+		for (int m = 0; m < a->audit->n_models; m++)
+			missing[m] = attribute->missing;
+		figures(a, &(Kind){"attribute_missing", NULL, NAN, NULL, attribute->name}, a->all, 1, NULL, missing);
+	}
 	for (int c = a->classes == 2 ? 1 : 0; c < a->classes; c++)
 	{
 		VALUES(proba, proba[c]);

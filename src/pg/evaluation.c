@@ -11,6 +11,7 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
+#include "core/metrics.h"
 #include "pg/advpg.h"
 #include "pg/callsite.h"
 #include "pg/compute.h"
@@ -31,6 +32,7 @@ read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry 
 	rows.id = spec->id ? spec->id : advpg_task_text(entry->task, "id");
 	rows.id_required = spec->id != NULL;
 	rows.drop_missing = missing && strcmp(missing, "drop") == 0;
+	rows.quiet = spec->quiet;
 	rows.attribute = spec->attribute;
 	rows.want_ids = spec->want_ids;
 	rows.id_type = spec->id_type;
@@ -75,6 +77,17 @@ advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 	return e;
 }
 
+/* A row without a class is right about none, and must not count as if it had one. */
+static void
+check_finite(const AdvpgEvaluation *e)
+{
+	for (size_t i = 0; i < e->rows->n; i++)
+		if (e->prediction[i] < 0)
+			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					errmsg("row %zu: the output of the network is not finite", i + 1),
+					errhint("The row is far outside of what the model can have been trained on."));
+}
+
 void
 advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 {
@@ -110,13 +123,9 @@ advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 		if (e->proba == NULL)
 			e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
 		memcpy(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false), n_proba * sizeof(float));
-		for (size_t i = 0; i < n; i++)
-			if (isnan(e->proba[i * e->model.net.classes])) /* then all of the row are */
-				ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("row %zu: the output of the network is not finite", i + 1),
-						errhint("The row is far outside of what the model can have been trained on."));
 	}
 	advpg_run_release(&run);
+	check_finite(e);
 }
 
 AdvpgEvaluation *
@@ -147,13 +156,35 @@ advpg_evaluate(const AdvpgEvaluationSpec *spec)
 	return e;
 }
 
-void
-advpg_fail_one_group(const char *attribute, AdvText value, const char *given)
+size_t
+advpg_count_missing(const AdvpgEvaluation *e, const char *attribute)
 {
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("attribute \"%s\" has only one value, \"%.*s\", so there is nothing to compare", attribute,
-				   pg_mbcliplen(value.data, value.len, 100), value.data),
-			given ? errdetail("Only rows whose label is \"%s\" count.", given) : 0,
-			errhint("Give data that has rows of at least two values."));
-	pg_unreachable();
+	const AdvpgRows *rows = e->rows;
+	size_t n = 0;
+
+	for (size_t i = 0; i < rows->n; i++)
+		n += rows->attribute[i] < 0 && (e->given < 0 || rows->label[i] == e->given);
+	if (n > 0)
+		ereport(NOTICE,
+				errmsg_plural("%zu row of data \"%s\" is in no group, because attribute \"%s\" is NULL",
+							  "%zu rows of data \"%s\" are in no group, because attribute \"%s\" is NULL", n,
+							  n, rows->source, attribute));
+	return n;
+}
+
+double
+advpg_gap(const char *score, const char *groups, int n, const AdvText *names, const double *mean)
+{
+	double gap = adv_gap(n, mean);
+	int one = -1;
+
+	for (int g = 0; g < n; g++)
+		if (!isnan(mean[g]))
+			one = g;
+	if (isnan(gap))
+		ereport(NOTICE, errmsg("%s is NULL, because fewer than two %s", score, groups),
+				one < 0 ? errdetail("There is no row that counts.")
+						: errdetail("All rows that count are of \"%.*s\".",
+									pg_mbcliplen(names[one].data, names[one].len, 100), names[one].data));
+	return gap;
 }

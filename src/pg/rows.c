@@ -376,7 +376,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	if (load.buffer)
 		pfree(load.buffer);
 	MemoryContextDelete(load.row_context);
-	if (rows->dropped > 0)
+	if (rows->dropped > 0 && !spec->quiet)
 		ereport(NOTICE, errmsg_plural("left out %zu row of data \"%s\" in which a feature is NULL",
 									  "left out %zu rows of data \"%s\" in which a feature is NULL",
 									  rows->dropped, rows->dropped, rows->source));

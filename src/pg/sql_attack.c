@@ -266,27 +266,23 @@ advfair_cru(PG_FUNCTION_ARGS)
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
 	ClassOutcome *outcome;
-	double min = INFINITY;
-	double max = -INFINITY;
+	double *mean;
+	double gap;
+	int n;
 
 	advpg_task_read(at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
 					advpg_call_task(fcinfo, NULL), &task);
 	victim = advpg_victim(get_func_namespace(fcinfo->flinfo->fn_oid), &task,
 						  at_eps ? ADVPG_ONSLAUGHT_EACH : ADVPG_ONSLAUGHT_SEARCH, "cru", InvalidOid);
 	outcome = count_classes(victim, victim->attacked[0], task.denominator);
-	for (int c = 0; c < victim->e->model.net.classes; c++)
-	{
-		double mean;
-
-		if (outcome[c].n == 0)
-			continue;
-		mean = (at_eps ? outcome[c].broken : outcome[c].eps) / outcome[c].n;
-		min = Min(min, mean);
-		max = Max(max, mean);
-	}
+	n = victim->e->model.net.classes;
+	mean = palloc(sizeof(double) * n);
+	for (int c = 0; c < n; c++)
+		mean[c] = outcome[c].n > 0 ? (at_eps ? outcome[c].broken : outcome[c].eps) / outcome[c].n : NAN;
+	gap = advpg_gap("CRU", "classes have rows", n, victim->e->model.classes, mean);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
-	if (max < min)
+	if (isnan(gap))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(max - min);
+	PG_RETURN_FLOAT8(gap);
 }

@@ -1,6 +1,7 @@
 /*
  * sql_data.c
- *		Whole data sets: advfair_predict(model, data), advfair_class_accuracy, advfair_group_confidence, advfair_eou.
+ *		Whole data sets: advfair_predict(model, data), advfair_class_accuracy, advfair_cau(model, data), advfair_group_confidence,
+ *		advfair_eou.
  */
 #include "postgres.h"
 
@@ -23,6 +24,7 @@
 ADVPG_FUNCTION(advfair_predict_data);
 ADVPG_FUNCTION(advfair_predict_data_key);
 ADVPG_FUNCTION(advfair_class_accuracy);
+ADVPG_FUNCTION(advfair_cau);
 ADVPG_FUNCTION(advfair_group_confidence);
 ADVPG_FUNCTION(advfair_eou);
 
@@ -110,15 +112,24 @@ advfair_predict_data_key(PG_FUNCTION_ARGS)
 						text_argument(fcinfo, 4, "id", false));
 }
 
-Datum
-advfair_class_accuracy(PG_FUNCTION_ARGS)
+/* ---- classes ---- */
+
+/* How often a model is right about each class. */
+typedef struct ClassAccuracy
 {
-	MemoryContext caller = CurrentMemoryContext;
+	int n_classes;
+	const AdvText *classes;
+	int64 *n;
+	double *accuracy; /* NaN where n = 0 */
+} ClassAccuracy;
+
+/* The accuracies that this call, of advfair_class_accuracy or advfair_cau, asks for. */
+static ClassAccuracy
+class_accuracy(FunctionCallInfo fcinfo)
+{
 	AdvpgEvaluationSpec spec = {.schema = get_func_namespace(fcinfo->flinfo->fn_oid), .need_label = true};
 	AdvpgEvaluation *e;
-	TupleDesc desc;
-	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
-	int64 *n;
+	ClassAccuracy a;
 	int64 *correct;
 
 	spec.model = text_argument(fcinfo, 0, "model", true);
@@ -126,26 +137,58 @@ advfair_class_accuracy(PG_FUNCTION_ARGS)
 	spec.workers = workers_argument(fcinfo, 2);
 	e = advpg_evaluate(&spec);
 
-	n = palloc0(sizeof(int64) * e->model.net.classes);
-	correct = palloc0(sizeof(int64) * e->model.net.classes);
+	a.n_classes = e->model.net.classes;
+	a.classes = e->model.classes;
+	a.n = palloc0(sizeof(int64) * a.n_classes);
+	a.accuracy = palloc(sizeof(double) * a.n_classes);
+	correct = palloc0(sizeof(int64) * a.n_classes);
 	for (size_t i = 0; i < e->rows->n; i++)
 	{
-		n[e->rows->label[i]]++;
+		a.n[e->rows->label[i]]++;
 		correct[e->rows->label[i]] += e->prediction[i] == e->rows->label[i];
 	}
-	for (int c = 0; c < e->model.net.classes; c++)
+	for (int c = 0; c < a.n_classes; c++)
+		a.accuracy[c] = a.n[c] > 0 ? (double) correct[c] / a.n[c] : NAN;
+	return a;
+}
+
+Datum
+advfair_class_accuracy(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	TupleDesc desc;
+	Tuplestorestate *result = advpg_call_result(fcinfo, &desc);
+	ClassAccuracy a = class_accuracy(fcinfo);
+
+	for (int c = 0; c < a.n_classes; c++)
 	{
 		Datum values[3];
 		bool nulls[3] = {0};
 
-		values[0] = advpg_text_datum(e->model.classes[c]);
-		nulls[1] = n[c] == 0;
-		values[1] = Float8GetDatum(n[c] ? (double) correct[c] / n[c] : 0);
-		values[2] = Int64GetDatum(n[c]);
+		values[0] = advpg_text_datum(a.classes[c]);
+		nulls[1] = isnan(a.accuracy[c]);
+		values[1] = Float8GetDatum(a.accuracy[c]);
+		values[2] = Int64GetDatum(a.n[c]);
 		tuplestore_putvalues(result, desc, values, nulls);
 	}
 	MemoryContextSwitchTo(caller);
 	return (Datum) 0;
+}
+
+Datum
+advfair_cau(PG_FUNCTION_ARGS)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "advfair evaluation", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ClassAccuracy a = class_accuracy(fcinfo);
+	double gap = advpg_gap("CAU", "classes have rows", a.n_classes, a.classes, a.accuracy);
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	if (isnan(gap))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(gap);
 }
 
 /* ---- groups ---- */
@@ -158,7 +201,7 @@ typedef struct GroupMeans
 	char *given; /* or NULL */
 	int *order;  /* groups by their texts' bytes */
 	int64 *n;
-	double *mean; /* where n > 0 */
+	double *mean; /* NaN where n = 0 */
 } GroupMeans;
 
 static int
@@ -196,8 +239,7 @@ subset_means(GroupMeans *m, const AdvpgEvaluation *e)
 		m->mean[group] += e->proba[i * e->model.net.classes + e->class];
 	}
 	for (int g = 0; g < e->rows->attributes.n; g++)
-		if (m->n[g] > 0)
-			m->mean[g] /= m->n[g];
+		m->mean[g] = m->n[g] > 0 ? m->mean[g] / m->n[g] : NAN;
 }
 
 /* The means that this call, of advfair_group_confidence or advfair_eou, asks for. */
@@ -218,6 +260,7 @@ group_means(FunctionCallInfo fcinfo)
 	spec.workers = workers_argument(fcinfo, 6);
 	spec.need_label = spec.given != NULL;
 	e = advpg_evaluate(&spec);
+	(void) advpg_count_missing(e, m.attribute);
 
 	m.rows = e->rows;
 	groups = e->rows->attributes.n;
@@ -232,7 +275,7 @@ group_means(FunctionCallInfo fcinfo)
 		if (!spec.intervene)
 			continue;
 		m.n[g] = e->n_intervened;
-		m.mean[g] = e->intervened[g];
+		m.mean[g] = e->n_intervened > 0 ? e->intervened[g] : NAN;
 	}
 	qsort_arg(m.order, groups, sizeof(int), compare_codes, e->rows->attributes.texts);
 	return m;
@@ -253,7 +296,7 @@ advfair_group_confidence(PG_FUNCTION_ARGS)
 		bool nulls[3] = {0};
 
 		values[0] = advpg_text_datum(m.rows->attributes.texts[g]);
-		nulls[1] = m.n[g] == 0;
+		nulls[1] = isnan(m.mean[g]);
 		values[1] = Float8GetDatum(m.mean[g]);
 		values[2] = Int64GetDatum(m.n[g]);
 		tuplestore_putvalues(result, desc, values, nulls);
@@ -269,25 +312,13 @@ advfair_eou(PG_FUNCTION_ARGS)
 		AllocSetContextCreate(CurrentMemoryContext, "advfair evaluation", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	GroupMeans m = group_means(fcinfo);
-	int groups = 0;
-	int last = 0;
-	double min = INFINITY;
-	double max = -INFINITY;
+	const char *groups = psprintf("values of attribute \"%s\" have rows%s%s%s", m.attribute,
+								  m.given ? " of class \"" : "", m.given ? m.given : "", m.given ? "\"" : "");
+	double gap = advpg_gap("EOU", groups, m.rows->attributes.n, m.rows->attributes.texts, m.mean);
 
-	for (int g = 0; g < m.rows->attributes.n; g++)
-	{
-		if (m.n[g] == 0)
-			continue;
-		groups++;
-		last = g;
-		min = Min(min, m.mean[g]);
-		max = Max(max, m.mean[g]);
-	}
-	if (groups == 1) /* one group differs from nothing: a gap of 0 would look like fairness */
-		advpg_fail_one_group(m.attribute, m.rows->attributes.texts[last], m.given);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
-	if (groups == 0)
+	if (isnan(gap))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(max - min);
+	PG_RETURN_FLOAT8(gap);
 }

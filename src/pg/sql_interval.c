@@ -237,7 +237,7 @@ advfair_gap_interval(PG_FUNCTION_ARGS)
 	result[1] = Float8GetDatum(gap.low);
 	result[2] = Float8GetDatum(gap.high);
 	result[3] = Int64GetDatum(n);
-	nulls[0] = nulls[1] = nulls[2] = n == 0;
+	nulls[0] = nulls[1] = nulls[2] = isnan(gap.value);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, result, nulls);
 	return (Datum) 0;
 }

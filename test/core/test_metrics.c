@@ -129,6 +129,13 @@ test_by_hand(void)
 	ok(run(bootstrap(100, 0), 0, group, 2, 1, value, mean, gap, NULL, NULL, n_rows) == ADV_OK &&
 		   isnan(gap[0].value) && isnan(gap[0].low) && n_rows[0] == 0,
 	   "no rows, no gap");
+	ok(run(bootstrap(100, 0), 1, group, 2, 2, value, mean, gap, d_mean, d_gap, n_rows) == ADV_OK &&
+		   isnan(gap[0].value) && isnan(gap[0].low) && isnan(gap[0].high) && isnan(d_gap[1].value) &&
+		   isnan(d_gap[1].high) && mean[0].value == 1 && n_rows[0] == 1,
+	   "one group with rows differs from nothing: its gap is not 0");
+	ok(adv_gap(3, (double[]){NAN, 2, 5}) == 3 && isnan(adv_gap(2, (double[]){NAN, 2})) &&
+		   isnan(adv_gap(0, NULL)),
+	   "a gap takes two groups");
 }
 
 /* ---- against a naive bootstrap ---- */
@@ -297,7 +304,7 @@ test_width(void)
 	ok(fabs((found.high - found.low) / (2 * 1.96 * sqrt(squares / N)) - 1) < 0.07 &&
 		   fabs((found.high + found.low) / 2 - mean) < 0.2 * sqrt(squares / N),
 	   "an interval is as wide as theory says, and around the mean");
-	ok(gap.value == 0 && gap.low == 0 && gap.high == 0, "one group has no gap");
+	ok(isnan(gap.value) && isnan(gap.low) && isnan(gap.high), "one group has no gap");
 }
 
 /* ---- errors ---- */

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(43);
+SELECT plan(45);
 
 CREATE FUNCTION near(a float8, b float8, tolerance float8 DEFAULT 1e-12) RETURNS boolean LANGUAGE sql AS
 	$$ SELECT abs(a - b) <= tolerance * greatest(1, abs(a), abs(b)) $$;
@@ -45,8 +45,10 @@ CREATE FUNCTION shown(v float8[], g text[]) RETURNS text LANGUAGE sql AS $$ SELE
 SELECT is(shown('{}', '{}'), '(,,,0)', 'no rows');
 SELECT is(shown(NULL, NULL), '(,,,0)', 'array_agg of no rows');
 SELECT is(shown('{NULL,1}', '{a,NULL}'), '(,,,0)', 'nothing but NULLs');
-SELECT is(shown('{1}', '{a}'), '(0,0,0,1)', 'one row');
-SELECT is(shown('{1,2,3}', '{a,a,a}'), '(0,0,0,3)', 'one group');
+SELECT is(shown('{1}', '{a}'), '(,,,1)', 'one row');
+SELECT is(shown('{1,2,3}', '{a,a,a}'), '(,,,3)', 'one group differs from nothing');
+SELECT is(shown('{1,2,3}', '{a,a,NULL}'), '(,,,2)', 'a group without a name is none');
+SELECT is(shown('{1,NULL}', '{a,b}'), '(,,,1)', 'nor is one without a value');
 SELECT is(shown('{1,3}', '{a,b}'), '(2,2,2,2)', 'two rows');
 SELECT is(shown('{1,3,4}', '{a,"",NULL}'), '(2,2,2,2)', 'a group without a name is a group');
 SELECT is(shown('{{1,3},{4,2}}', '{{a,b},{b,a}}'), shown('{1,3,4,2}', '{a,b,b,a}'), 'arrays of arrays are their elements');

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(39);
+SELECT plan(40);
 CREATE TABLE people AS SELECT *, age / 3.0 AS third, hours > 40 AS busy, ARRAY[age, hours] AS pair FROM advfair_make_census(600, 3);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 SELECT is(version, 1, encoding || ': trained') FROM unnest('{standard,minmax,ordinal}'::text[]) encoding,
@@ -67,10 +67,11 @@ SELECT throws_ok($$ SELECT advfair_group_confidence('ignorant', 'people', 'no su
 SELECT throws_ok($$ SELECT advfair_group_confidence('standard', 'people', 'no such', '>50K') $$, '42703', NULL, 'no column');
 SELECT throws_ok($$ SELECT advfair_eou('standard', 'people', 'pair', '>50K', mode => 'intervene') $$, '22023',
 				 'attribute "pair" is an array of numbers, but only a number or a category can be set', 'an array');
-SELECT throws_ok(format($$ SELECT advfair_eou('standard', 'SELECT * FROM people WHERE sex = ''Female''', 'sex', '>50K', mode => %L) $$, mode), '22023',
-				 'attribute "sex" has only one value, "Female", so there is nothing to compare', mode || ': one value') FROM unnest('{subset,intervene}'::text[]) mode;
-SELECT throws_ok($$ SELECT advfair_eou('standard', 'SELECT * FROM people WHERE sex = ''Female'' OR income = ''<=50K''', 'sex', '>50K', '>50K') $$, '22023',
-				 'attribute "sex" has only one value, "Female", so there is nothing to compare', 'one value among the rows that count');
+SELECT is(advfair_eou('standard', 'SELECT * FROM people WHERE sex = ''Female''', 'sex', '>50K', mode => mode), NULL, mode || ': one value')
+	FROM unnest('{subset,intervene}'::text[]) mode;
+SELECT is(advfair_eou('standard', 'SELECT * FROM people WHERE sex = ''Female'' OR income = ''<=50K''', 'sex', '>50K', '>50K'), NULL,
+		  'one value among the rows that count');
+SELECT is(advfair_eou('standard', 'SELECT * FROM people WHERE income = ''<=50K''', 'sex', '>50K', '>50K', mode => 'intervene'), NULL, 'set in no row');
 SELECT is((SELECT count(*) FROM advfair_group_confidence('standard', 'SELECT * FROM people WHERE sex = ''Female''', 'sex', '>50K')), 1::bigint, 'one group has a confidence');
 SELECT * FROM finish();
 ROLLBACK;
