@@ -41,6 +41,7 @@
 #include "pg/jobkind.h"
 #include "pg/joblock.h"
 #include "pg/json.h"
+#include "pg/ownsql.h"
 #include "pg/queue.h"
 #include "pg/transaction.h"
 #include "pg/version.h"
@@ -49,7 +50,7 @@
 #define MAX_CANDIDATES "100"
 #define FIRST_DELAY_S  1 /* before the second attempt; doubles from attempt to attempt */
 #define MOST_DELAY_S   600
-#define HELD_MS        1000 /* before looking again at a job that another process holds */
+#define HELD_MS        1000  /* before looking again at a job that another process holds */
 #define OUTDATED_MS    60000 /* before looking again whether the extension was updated */
 
 PGDLLEXPORT void advfair_job_main(Datum arg);
@@ -149,16 +150,14 @@ advpg_job_as_superuser(void)
 
 	GetUserIdAndSecContext(&identity.role, &identity.context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, identity.context | SECURITY_LOCAL_USERID_CHANGE);
-	identity.nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", SAFE_PATH, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	identity.nest_level = advpg_own_begin();
 	return identity;
 }
 
 void
 advpg_job_as(AdvpgIdentity identity)
 {
-	AtEOXact_GUC(true, identity.nest_level);
+	advpg_own_end(identity.nest_level);
 	SetUserIdAndSecContext(identity.role, identity.context);
 }
 

@@ -25,6 +25,7 @@
 #include "utils/wait_event.h"
 
 #include "pg/advpg.h"
+#include "pg/ownsql.h"
 #include "pg/transaction.h"
 
 #define TABLE           "advfair_luf_part"
@@ -50,11 +51,11 @@ delete_parts(const AdvpgKeeperRun *run, const int64 *part, uint64 n)
 	values[0] = CStringGetTextDatum(run->digest);
 	values[1] =
 		PointerGetDatum(construct_array(parts, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	if (SPI_execute_with_args(psprintf("DELETE FROM %s." TABLE " WHERE digest OPERATOR(pg_catalog.=) $1"
-									   " AND part OPERATOR(pg_catalog.=) ANY ($2)"
-									   " AND owner OPERATOR(pg_catalog.=) current_user",
-									   quote_identifier(get_namespace_name(run->schema))),
-							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
+	if (advpg_own_execute(psprintf("DELETE FROM %s." TABLE " WHERE digest OPERATOR(pg_catalog.=) $1"
+								   " AND part OPERATOR(pg_catalog.=) ANY ($2)"
+								   " AND owner OPERATOR(pg_catalog.=) current_user",
+								   quote_identifier(get_namespace_name(run->schema))),
+						  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete from " TABLE);
 }
 
@@ -72,11 +73,11 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 	Datum values[] = {CStringGetTextDatum(keeper->digest)};
 	int loaded = 0;
 
-	if (SPI_execute_with_args(psprintf("SELECT part, change FROM %s." TABLE
-									   " WHERE digest OPERATOR(pg_catalog.=) $1"
-									   " AND owner OPERATOR(pg_catalog.=) current_user",
-									   quote_identifier(get_namespace_name(keeper->schema))),
-							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+	if (advpg_own_execute(psprintf("SELECT part, change FROM %s." TABLE
+								   " WHERE digest OPERATOR(pg_catalog.=) $1"
+								   " AND owner OPERATOR(pg_catalog.=) current_user",
+								   quote_identifier(get_namespace_name(keeper->schema))),
+						  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read " TABLE);
 	for (uint64 r = 0; r < SPI_processed; r++)
 	{
@@ -221,10 +222,10 @@ keep_finished(Keeper *k)
 		values[0] = CStringGetTextDatum(k->run->digest);
 		values[1] = Int64GetDatum(k->part[m]);
 		values[2] = PointerGetDatum(bytes);
-		if (SPI_execute_with_args(psprintf("INSERT INTO %s." TABLE " (digest, part, change, owner)"
-										   " VALUES ($1, $2, $3, current_user) ON CONFLICT DO NOTHING",
-										   quote_identifier(get_namespace_name(k->run->schema))),
-								  3, types, values, NULL, false, 0) != SPI_OK_INSERT)
+		if (advpg_own_execute(psprintf("INSERT INTO %s." TABLE " (digest, part, change, owner)"
+									   " VALUES ($1, $2, $3, current_user) ON CONFLICT DO NOTHING",
+									   quote_identifier(get_namespace_name(k->run->schema))),
+							  3, types, values, NULL, false, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not write " TABLE);
 		k->kept[m] = true;
 	}

@@ -23,6 +23,8 @@
 #include "utils/snapmgr.h"
 #include "utils/uuid.h"
 
+#include "pg/ownsql.h"
+
 #define NAMELOCK_KIND 0x6e61 /* of advisory locks, beside ADVPG_JOBLOCK_KIND */
 
 static const char *
@@ -65,7 +67,7 @@ find(const char *query, int n, Oid *types, Datum *values)
 	TupleDesc desc;
 	bool isnull;
 
-	if (SPI_execute_with_args(query, n, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (advpg_own_execute(query, n, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_model");
 	MemoryContextSwitchTo(context); /* SPI leaves its own */
 	if (SPI_processed == 0)
@@ -181,7 +183,7 @@ add_curve(Oid schema, Datum model_id, const AdvEpoch *epochs, int n)
 						   " WITH ORDINALITY AS e (l, a, vl, va, s, epoch)",
 						   schema_name(schema));
 
-	if (SPI_execute_with_args(query, 6, types, values, NULL, false, 0) != SPI_OK_INSERT)
+	if (advpg_own_execute(query, 6, types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write advfair_curve");
 }
 
@@ -203,12 +205,14 @@ lock_name(const char *name)
 static void
 execute_now(const char *query, int n, Oid *types, Datum *values, int expected)
 {
+	int level = advpg_own_begin();
 	SPIPlanPtr plan = SPI_prepare(query, n, types);
 
 	if (plan == NULL || SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, false,
 											 true, 0) != expected)
 		elog(ERROR, "could not write advfair_model");
 	SPI_freeplan(plan);
+	advpg_own_end(level);
 }
 
 int
@@ -249,11 +253,10 @@ advpg_registry_promote(Oid schema, const AdvpgEntry *entry)
 	Oid types[] = {UUIDOID};
 	Datum values[] = {DirectFunctionCall1(uuid_in, CStringGetDatum(entry->model_id))};
 
-	if (SPI_execute_with_args(
-			psprintf("UPDATE %s.advfair_model SET promoted_at = pg_catalog.clock_timestamp()"
-					 " WHERE model_id OPERATOR(pg_catalog.=) $1",
-					 schema_name(schema)),
-			1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+	if (advpg_own_execute(psprintf("UPDATE %s.advfair_model SET promoted_at = pg_catalog.clock_timestamp()"
+								   " WHERE model_id OPERATOR(pg_catalog.=) $1",
+								   schema_name(schema)),
+						  1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not write advfair_model");
 	if (SPI_processed != 1)
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

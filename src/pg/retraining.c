@@ -17,6 +17,7 @@
 #include "pg/auditing.h"
 #include "pg/callsite.h"
 #include "pg/condition.h"
+#include "pg/ownsql.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/source.h"
@@ -342,7 +343,7 @@ log_metrics(Oid schema, const AdvpgRetrained *result, const AdvpgAudit *audit)
 	values[3] = PointerGetDatum(construct_md_array(numbers, nulls, 1, &n, &lower, FLOAT8OID, sizeof(float8),
 												   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	values[4] = result->reason ? CStringGetTextDatum(result->reason) : (Datum) 0;
-	if (SPI_execute_with_args(
+	if (advpg_own_execute(
 			psprintf("INSERT INTO %s.advfair_metric_log (model, version, metric, value, note)"
 					 " SELECT $1, $2, m.metric, m.value, CASE WHEN m.metric OPERATOR(pg_catalog.=) 'promoted'"
 					 " THEN $5 END FROM unnest($3, $4) AS m (metric, value)",

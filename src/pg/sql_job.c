@@ -15,6 +15,8 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
@@ -28,6 +30,7 @@
 
 #include "pg/advpg.h"
 #include "pg/jobkind.h"
+#include "pg/ownsql.h"
 #include "pg/queue.h"
 #include "pg/transaction.h"
 #include "pg/version.h"
@@ -47,6 +50,15 @@ schema_name(Oid schema)
 	return quote_identifier(get_namespace_name(schema));
 }
 
+/* A function of the extension by its arguments, whatever others of the name lie in the schema. */
+static Oid
+own_function(FunctionCallInfo fcinfo, const char *name, int n, const Oid *types)
+{
+	char *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+
+	return LookupFuncName(list_make2(makeString(schema), makeString(pstrdup(name))), n, types, false);
+}
+
 /* What advfair_wait and advfair_cancel are to say of a job the caller does not see. */
 static void
 no_such_job(int64 job, const char *schema)
@@ -60,10 +72,10 @@ no_such_job(int64 job, const char *schema)
 Datum
 advfair_submit(PG_FUNCTION_ARGS)
 {
-	Oid types[] = {JSONBOID, TIMESTAMPTZOID, INT4OID, TEXTOID};
+	Oid types[] = {JSONBOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTARRAYOID};
 	const char *schema = schema_name(get_func_namespace(fcinfo->flinfo->fn_oid));
-	Datum values[4];
-	char nulls[4];
+	Datum values[5];
+	char nulls[5];
 	bool isnull;
 	int64 job;
 
@@ -76,13 +88,16 @@ advfair_submit(PG_FUNCTION_ARGS)
 		values[i] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
+	/* those of the session, not those that the statement has */
+	values[4] = OidFunctionCall0(own_function(fcinfo, "advfair_job_settings", 0, NULL));
+	nulls[4] = ' ';
 	SPI_connect();
-	if (SPI_execute_with_args(
+	if (advpg_own_execute(
 			psprintf("INSERT INTO %s.advfair_job (task, not_before, max_attempts, on_change, settings)"
 					 " VALUES ($1, COALESCE($2, pg_catalog.clock_timestamp()), COALESCE($3, 5),"
-					 " COALESCE($4, 'restart'), %s.advfair_job_settings()) RETURNING job",
-					 schema, schema),
-			4, types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING ||
+					 " COALESCE($4, 'restart'), $5) RETURNING job",
+					 schema),
+			5, types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING ||
 		SPI_processed != 1)
 		elog(ERROR, "could not write advfair_job");
 	job = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -129,8 +144,8 @@ interrupt(int64 job, const char *schema)
 	Datum pid;
 	bool isnull;
 
-	if (SPI_execute_with_args(psprintf("SELECT %s.advfair_job_pid($1)", schema), 1, types, values, NULL, true,
-							  1) != SPI_OK_SELECT)
+	if (advpg_own_execute(psprintf("SELECT %s.advfair_job_pid($1)", schema), 1, types, values, NULL, true,
+						  1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_locks");
 	pid = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	return !isnull && kill(DatumGetInt32(pid), SIGINT) == 0;
@@ -151,7 +166,7 @@ advfair_cancel(PG_FUNCTION_ARGS)
 	 * A member of pg_monitor sees jobs, but the update finds only those it may change. One that says running without a process is
 	 * left over from a server that died.
 	 */
-	if (SPI_execute_with_args(
+	if (advpg_own_execute(
 			psprintf("UPDATE %s.advfair_job SET state = 'cancelled',"
 					 " finished_at = pg_catalog.clock_timestamp()"
 					 " WHERE job OPERATOR(pg_catalog.=) $1 AND (state OPERATOR(pg_catalog.=) 'queued' OR"
@@ -162,10 +177,10 @@ advfair_cancel(PG_FUNCTION_ARGS)
 	cancelled = SPI_processed == 1;
 	if (!cancelled)
 	{
-		if (SPI_execute_with_args(psprintf("SELECT state OPERATOR(pg_catalog.=) 'running' FROM %s.advfair_job"
-										   " WHERE job OPERATOR(pg_catalog.=) $1 AND %s.advfair_owns(owner)",
-										   schema, schema),
-								  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		if (advpg_own_execute(psprintf("SELECT state OPERATOR(pg_catalog.=) 'running' FROM %s.advfair_job"
+									   " WHERE job OPERATOR(pg_catalog.=) $1 AND %s.advfair_owns(owner)",
+									   schema, schema),
+							  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
 			elog(ERROR, "could not read advfair_job");
 		if (SPI_processed == 0)
 			no_such_job(job, schema);
@@ -186,7 +201,7 @@ read_state(int64 job, const char *schema, bool *by_us)
 	Datum values[] = {Int64GetDatum(job)};
 	bool isnull;
 
-	if (SPI_execute_with_args(
+	if (advpg_own_execute(
 			psprintf("SELECT state, xmin FROM %s.advfair_job WHERE job OPERATOR(pg_catalog.=) $1", schema), 1,
 			types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");

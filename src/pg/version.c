@@ -33,8 +33,7 @@ objects_version(void)
 	if (HeapTupleIsValid(row))
 	{
 		bool isnull;
-		Datum value =
-			heap_getattr(row, Anum_pg_extension_extversion, RelationGetDescr(relation), &isnull);
+		Datum value = heap_getattr(row, Anum_pg_extension_extversion, RelationGetDescr(relation), &isnull);
 
 		if (!isnull)
 			version = TextDatumGetCString(value);
@@ -76,9 +75,10 @@ advpg_version_check(void)
 		return;
 	version = objects_version();
 	if (version && strcmp(version, ADVFAIR_VERSION) != 0)
-		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("advfair's objects are of version %s, but its library is %s", version, ADVFAIR_VERSION),
-				is_later(version)
-					? errhint("Begin a new session, or restart the server where the library is preloaded.")
-					: errhint("Run \"ALTER EXTENSION advfair UPDATE\"."));
+		ereport(
+			ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("advfair's objects are of version %s, but its library is %s", version, ADVFAIR_VERSION),
+			is_later(version)
+				? errhint("Begin a new session, or restart the server where the library is preloaded.")
+				: errhint("Run \"ALTER EXTENSION advfair UPDATE\"."));
 }
