@@ -44,6 +44,20 @@ DROP POLICY IF EXISTS advfair_curve_owner ON advfair_curve;
 CREATE POLICY advfair_curve_owner ON advfair_curve
 	USING (EXISTS (SELECT FROM advfair_model m WHERE m.model_id = advfair_curve.model_id));
 COMMENT ON POLICY advfair_curve_owner ON advfair_curve IS 'a curve is visible to whoever sees its model';
+CREATE OR REPLACE FUNCTION advfair_model_missing(model_id uuid) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advfair_model_missing(uuid) IS 'whether there is no such row in advfair_model, be it one''s own or another''s';
+DROP POLICY IF EXISTS advfair_curve_load ON advfair_curve;
+CREATE POLICY advfair_curve_load ON advfair_curve FOR INSERT WITH CHECK (advfair_model_missing(model_id));
+COMMENT ON POLICY advfair_curve_load ON advfair_curve IS 'what pg_dump has written is loaded in the order of names';
+
+-- What a foreign key would do, without the order of loading that one asks for.
+CREATE OR REPLACE FUNCTION advfair_model_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON FUNCTION advfair_model_changed() IS 'deletes the curve of a model that is deleted';
+CREATE OR REPLACE TRIGGER advfair_model_changed BEFORE DELETE OR UPDATE OF model_id ON advfair_model
+	FOR EACH ROW EXECUTE FUNCTION advfair_model_changed();
+COMMENT ON TRIGGER advfair_model_changed ON advfair_model IS 'a curve goes with its model, whose model_id does not change';
 
 -- Making models -----------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,9 @@ COMMENT ON COLUMN advfair_job.sqlstate IS 'of the last error';
 COMMENT ON COLUMN advfair_job.message IS 'message of the last error, or warnings of a job that succeeded';
 COMMENT ON COLUMN advfair_job.hint IS 'hint of the last error';
 COMMENT ON COLUMN advfair_job.result IS 'model and version that were made, or the table and its number of rows';
+COMMENT ON COLUMN advfair_job.origin IS 'where it was submitted or queued again: it is run there, and not where its row is copied to';
+COMMENT ON SEQUENCE advfair_origin_seq IS 'a random number that stands for this database, see advfair_origin; not to be changed';
+COMMENT ON FUNCTION advfair_origin() IS 'this database among all that may have the same rows';
 
 DROP POLICY IF EXISTS advfair_job_owner ON advfair_job;
 CREATE POLICY advfair_job_owner ON advfair_job USING (advfair_owns(owner)) WITH CHECK (advfair_owns(owner));
@@ -45,6 +48,13 @@ CREATE OR REPLACE TRIGGER advfair_job_changed AFTER INSERT OR UPDATE OF state, n
 	FOR EACH ROW EXECUTE FUNCTION advfair_job_changed();
 COMMENT ON TRIGGER advfair_job_changed ON advfair_job IS 'tells listeners and the launcher';
 
+CREATE OR REPLACE FUNCTION advfair_job_queued() RETURNS trigger
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON FUNCTION advfair_job_queued() IS 'says of a job that is queued by who may that it is run here, of one inserted for others that it is run nowhere';
+CREATE OR REPLACE TRIGGER advfair_job_queued BEFORE INSERT OR UPDATE OF state ON advfair_job
+	FOR EACH ROW EXECUTE FUNCTION advfair_job_queued();
+COMMENT ON TRIGGER advfair_job_queued ON advfair_job IS 'where it is run';
+
 CREATE OR REPLACE FUNCTION advfair_job_settings() RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN (SELECT array_agg(s.name || '=' || s.setting ORDER BY s.name) FROM pg_settings s
@@ -65,7 +75,8 @@ COMMENT ON FUNCTION advfair_job_pid(bigint) IS 'process that runs a job, NULL wh
 
 CREATE OR REPLACE FUNCTION advfair_jobs_due() RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
-	RETURN (SELECT count(*) FROM advfair_job j WHERE advfair_owns(j.owner)
+	SET row_security = on
+	RETURN (SELECT count(*) FROM advfair_job j WHERE advfair_owns(j.owner) AND j.origin = advfair_origin()
 		AND (j.state = 'queued' AND j.not_before <= clock_timestamp() OR j.state = 'running' AND advfair_job_pid(j.job) IS NULL));
 COMMENT ON FUNCTION advfair_jobs_due() IS 'number of the caller''s jobs that could run now and do not';
 
@@ -88,7 +99,7 @@ CREATE OR REPLACE PROCEDURE advfair_run_jobs(at_once int DEFAULT NULL)
 COMMENT ON PROCEDURE advfair_run_jobs(int) IS 'run the caller''s jobs that are due, up to at_once (advfair.max_jobs) at a time, until there are no more';
 
 CREATE OR REPLACE FUNCTION advfair_prune_jobs(older_than interval DEFAULT '7 days') RETURNS bigint
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET row_security = on
 	BEGIN ATOMIC
 		WITH pruned AS (
 			DELETE FROM advfair_job j WHERE j.state IN ('succeeded', 'failed', 'cancelled') AND j.finished_at < now() - older_than
@@ -101,7 +112,7 @@ COMMENT ON FUNCTION advfair_prune_jobs(interval) IS 'delete the caller''s jobs t
 CREATE OR REPLACE VIEW advfair_jobs WITH (security_invoker = true) AS
 	SELECT j.job, j.owner, j.task ->> 'kind' AS kind, j.state, j.attempt, j.max_attempts, j.submitted_at, j.not_before, j.started_at,
 		j.finished_at, j.pid, p.phase, p.done::float8 / NULLIF(p.total, 0) AS progress, p.loss, p.eta, j.sqlstate, j.message, j.hint,
-		j.result, j.task
+		j.result, j.task, j.origin = advfair_origin() AS here
 	FROM advfair_job j LEFT JOIN advfair_progress p ON p.pid = j.pid AND j.state = 'running';
 GRANT SELECT ON advfair_jobs TO PUBLIC;
 COMMENT ON VIEW advfair_jobs IS 'own jobs, or all for members of pg_monitor, with their progress';
@@ -125,3 +136,4 @@ COMMENT ON COLUMN advfair_jobs.message IS 'message of the last error, or warning
 COMMENT ON COLUMN advfair_jobs.hint IS 'hint of the last error';
 COMMENT ON COLUMN advfair_jobs.result IS 'model and version that were made, or the table and its number of rows';
 COMMENT ON COLUMN advfair_jobs.task IS 'what to do';
+COMMENT ON COLUMN advfair_jobs.here IS 'false: the row was copied from another server or database; setting state to queued has it run here';

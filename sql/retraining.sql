@@ -9,6 +9,7 @@ COMMENT ON COLUMN advfair_metric_log.metric IS 'name of the metric, as condition
 COMMENT ON COLUMN advfair_metric_log.value IS 'its value, NULL without rows; promoted: 1 or 0';
 COMMENT ON COLUMN advfair_metric_log.note IS 'promoted: why not';
 COMMENT ON COLUMN advfair_metric_log.owner IS 'role that retrained';
+COMMENT ON COLUMN advfair_metric_log.entry IS 'identifier that is the same on every server the row is copied to';
 
 DROP POLICY IF EXISTS advfair_metric_log_owner ON advfair_metric_log;
 CREATE POLICY advfair_metric_log_owner ON advfair_metric_log USING (advfair_owns(owner)) WITH CHECK (advfair_owns(owner));

@@ -47,4 +47,7 @@ extern int advpg_registry_add(Oid schema, const char *name, Jsonb *task, const c
 /* Let the plain name mean this version from now on. Needs a connection to SPI. Error: it is not the caller's (42501). */
 extern void advpg_registry_promote(Oid schema, const AdvpgEntry *entry);
 
+/* Delete the learning curve of a model, which is a uuid. Needs a connection to SPI. */
+extern void advpg_registry_forget_curve(Oid schema, Datum model_id);
+
 #endif

@@ -1,7 +1,7 @@
 
 /*
  * steps/1.2.sql
- *		No tables so far.
+ *		Functions that take id; tables that can be dumped, restored in any order, and replicated.
  */
 
 -- which now take id
@@ -25,3 +25,31 @@ DROP FUNCTION IF EXISTS advfair_least_eps(text, text, anycompatible, anyelement,
 DROP FUNCTION IF EXISTS advfair_class_robustness(text, text, float8[], text, float8, int, int, text, boolean, text, text, text[], boolean, text, float8, float8, boolean, bigint, int);
 DROP FUNCTION IF EXISTS advfair_class_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text, float8, float8, bigint, int);
 DROP FUNCTION IF EXISTS advfair_cru(text, text, float8, float8, text, float8, float8, text, float8, int, int, text, boolean, text, text, text[], boolean, text, float8, float8, boolean, bigint, int);
+
+-- A restore in parallel may load curves before their models. The trigger advfair_model_changed keeps them together.
+ALTER TABLE advfair_curve DROP CONSTRAINT advfair_curve_model_id_fkey;
+
+ALTER TABLE advfair_metric_log ADD COLUMN entry uuid PRIMARY KEY DEFAULT gen_random_uuid();
+
+/*
+ * What tells this database from others that have the same rows. A sequence that is not among what is dumped is not copied with the rows,
+ * neither by a dump nor by logical replication; unlike the identifier of the server it is kept by pg_upgrade.
+ */
+CREATE SEQUENCE advfair_origin_seq;
+SELECT setval('advfair_origin_seq', 1 + ('x' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 15))::bit(60)::bigint);
+GRANT SELECT ON SEQUENCE advfair_origin_seq TO PUBLIC;
+
+CREATE FUNCTION advfair_origin() RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (SELECT s.last_value || '/' || d.oid FROM advfair_origin_seq s, pg_database d WHERE d.datname = current_database());
+ALTER TABLE advfair_job ADD COLUMN origin text NOT NULL DEFAULT advfair_origin();
+
+-- For pg_dump, and for who has created the extension and restores what was dumped.
+GRANT SELECT ON SEQUENCE advfair_job_job_seq TO PUBLIC;
+DO $$
+DECLARE
+	creator name := (SELECT r.rolname FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'advfair');
+BEGIN
+	EXECUTE format('GRANT INSERT ON advfair_job TO %I', creator);
+	EXECUTE format('GRANT UPDATE ON SEQUENCE advfair_job_job_seq TO %I', creator);
+END $$;

@@ -50,6 +50,7 @@
 #define MAX_CANDIDATES "100"
 #define FIRST_DELAY_S  1 /* before the second attempt; doubles from attempt to attempt */
 #define MOST_DELAY_S   600
+#define HERE           "origin OPERATOR(pg_catalog.=) %1$s.advfair_origin()" /* is a row of this database's own */
 #define HELD_MS        1000  /* before looking again at a job that another process holds */
 #define OUTDATED_MS    60000 /* before looking again whether the extension was updated */
 
@@ -264,13 +265,13 @@ put_back(int64 number)
 
 	if (SPI_execute_with_args(
 			psprintf(
-				"UPDATE %s.advfair_job SET state = 'queued', failures = failures OPERATOR(pg_catalog.+) 1,"
+				"UPDATE %1$s.advfair_job SET state = 'queued', failures = failures OPERATOR(pg_catalog.+) 1,"
 				" pid = NULL, not_before = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)"
-				" pg_catalog.make_interval(secs => LEAST(%d, %d OPERATOR(pg_catalog.*)"
+				" pg_catalog.make_interval(secs => LEAST(%2$d, %3$d OPERATOR(pg_catalog.*)"
 				" pg_catalog.power(2, failures)::float8)), sqlstate = '57P02',"
 				" message = 'the job''s process ended unexpectedly'"
 				" WHERE job OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'running'"
-				" AND failures OPERATOR(pg_catalog.>) 0",
+				" AND failures OPERATOR(pg_catalog.>) 0 AND " HERE,
 				job.schema_name, MOST_DELAY_S, FIRST_DELAY_S),
 			1, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not write advfair_job");
@@ -292,7 +293,7 @@ take(int64 number)
 	/* one that was running has failed once more, without a word; one that had come to an end begins anew */
 	if (SPI_execute_with_args(
 			psprintf(
-				"UPDATE %s.advfair_job SET state = 'running', attempt = attempt OPERATOR(pg_catalog.+) 1,"
+				"UPDATE %1$s.advfair_job SET state = 'running', attempt = attempt OPERATOR(pg_catalog.+) 1,"
 				" failures = CASE WHEN state OPERATOR(pg_catalog.=) 'running' THEN failures "
 				"OPERATOR(pg_catalog.+) 1"
 				" WHEN finished_at IS NULL THEN failures ELSE 0 END,"
@@ -300,7 +301,7 @@ take(int64 number)
 				" message = NULL, hint = NULL, result = NULL"
 				" WHERE job OPERATOR(pg_catalog.=) $1 AND (state OPERATOR(pg_catalog.=) 'running' OR"
 				" state OPERATOR(pg_catalog.=) 'queued' AND not_before OPERATOR(pg_catalog.<=)"
-				" pg_catalog.clock_timestamp())"
+				" pg_catalog.clock_timestamp()) AND " HERE
 				" RETURNING owner::text, task, settings, failures, max_attempts, on_change",
 				job.schema_name),
 			2, types, values, NULL, false, 0) != SPI_OK_UPDATE_RETURNING)
@@ -333,13 +334,12 @@ take_next(Oid role)
 	uint64 n;
 
 	if (SPI_execute_with_args(
-			psprintf("SELECT job FROM %s.advfair_job WHERE (state OPERATOR(pg_catalog.=) 'running' OR"
+			psprintf("SELECT job FROM %1$s.advfair_job WHERE (state OPERATOR(pg_catalog.=) 'running' OR"
 					 " state OPERATOR(pg_catalog.=) 'queued' AND"
 					 " not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
 					 " AND ($1 OPERATOR(pg_catalog.=) 0::oid OR EXISTS (SELECT FROM pg_catalog.pg_roles r"
 					 " WHERE r.rolname OPERATOR(pg_catalog.=) owner AND pg_catalog.pg_has_role($1, r.oid, "
-					 "'USAGE')))"
-					 " ORDER BY not_before, job LIMIT " MAX_CANDIDATES,
+					 "'USAGE'))) AND " HERE " ORDER BY not_before, job LIMIT " MAX_CANDIDATES,
 					 job.schema_name),
 			1, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");
@@ -373,8 +373,8 @@ next_due(void)
 	if (SPI_execute(
 			psprintf("SELECT pg_catalog.min(CASE WHEN state OPERATOR(pg_catalog.=) 'queued' THEN not_before"
 					 " ELSE pg_catalog.clock_timestamp() END) FROM %1$s.advfair_job"
-					 " WHERE state OPERATOR(pg_catalog.=) 'queued' OR"
-					 " state OPERATOR(pg_catalog.=) 'running' AND %1$s.advfair_job_pid(job) IS NULL",
+					 " WHERE " HERE " AND (state OPERATOR(pg_catalog.=) 'queued' OR"
+					 " state OPERATOR(pg_catalog.=) 'running' AND %1$s.advfair_job_pid(job) IS NULL)",
 					 job.schema_name),
 			false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");

@@ -263,3 +263,14 @@ advpg_registry_promote(Oid schema, const AdvpgEntry *entry)
 				errmsg("model \"%s@%d\" is not yours to promote", entry->name, entry->version));
 	MemoryContextSwitchTo(context);
 }
+
+void
+advpg_registry_forget_curve(Oid schema, Datum model_id)
+{
+	Oid types[] = {UUIDOID};
+
+	if (advpg_own_execute(psprintf("DELETE FROM %s.advfair_curve WHERE model_id OPERATOR(pg_catalog.=) $1",
+								   schema_name(schema)),
+						  1, types, &model_id, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not write advfair_curve");
+}

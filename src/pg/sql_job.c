@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
@@ -21,6 +22,7 @@
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -40,6 +42,7 @@ ADVPG_FUNCTION(advfair_cancel);
 ADVPG_FUNCTION(advfair_wait);
 ADVPG_FUNCTION(advfair_run_jobs);
 ADVPG_FUNCTION(advfair_job_changed);
+ADVPG_FUNCTION(advfair_job_queued);
 
 #define LOOK_MS     50  /* how often a waiting session looks at a job */
 #define RUN_LOOK_MS 200 /* how often one that runs jobs looks for more */
@@ -52,11 +55,10 @@ schema_name(Oid schema)
 
 /* A function of the extension by its arguments, whatever others of the name lie in the schema. */
 static Oid
-own_function(FunctionCallInfo fcinfo, const char *name, int n, const Oid *types)
+own_function(Oid schema, const char *name)
 {
-	char *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
-
-	return LookupFuncName(list_make2(makeString(schema), makeString(pstrdup(name))), n, types, false);
+	return LookupFuncName(list_make2(makeString(get_namespace_name(schema)), makeString(pstrdup(name))), 0,
+						  NULL, false);
 }
 
 /* What advfair_wait and advfair_cancel are to say of a job the caller does not see. */
@@ -89,7 +91,8 @@ advfair_submit(PG_FUNCTION_ARGS)
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
 	/* those of the session, not those that the statement has */
-	values[4] = OidFunctionCall0(own_function(fcinfo, "advfair_job_settings", 0, NULL));
+	values[4] =
+		OidFunctionCall0(own_function(get_func_namespace(fcinfo->flinfo->fn_oid), "advfair_job_settings"));
 	nulls[4] = ' ';
 	SPI_connect();
 	if (advpg_own_execute(
@@ -131,6 +134,52 @@ advfair_job_changed(PG_FUNCTION_ARGS)
 	if (strcmp(state, "queued") == 0)
 		advpg_queue_wake_at_commit();
 	return PointerGetDatum(row);
+}
+
+/* Whether the current role may have a job of this owner run. */
+static bool
+may_run_for(const char *owner)
+{
+	Oid role = get_role_oid(owner, true);
+
+	return superuser() || (OidIsValid(role) && has_privs_of_role(GetUserId(), role));
+}
+
+/*
+ * A job is run where it was submitted, or queued again by who may. Rows that come from elsewhere (a dump that is restored, replication) keep
+ * what they say. One inserted for a role whose rights the current one has not, which row-level security lets no more than who may bypass it
+ * do, is run nowhere.
+ */
+Datum
+advfair_job_queued(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleDesc desc;
+	HeapTuple row;
+	bool may;
+	int origin;
+	Datum value;
+	bool isnull = false;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+		!TRIGGER_FIRED_BEFORE(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("advfair_job_queued must be called as a trigger before insert or update of a row"));
+	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+	desc = RelationGetDescr(data->tg_relation);
+	origin = SPI_fnumber(desc, "origin");
+	if (origin <= 0 || SPI_fnumber(desc, "state") <= 0 || SPI_fnumber(desc, "owner") <= 0)
+		elog(ERROR, "advfair_job_queued is for advfair_job");
+	may = may_run_for(SPI_getvalue(row, desc, SPI_fnumber(desc, "owner")));
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event) ? may : !may)
+		return PointerGetDatum(row);
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		value = CStringGetTextDatum("");
+	else if (strcmp(SPI_getvalue(row, desc, SPI_fnumber(desc, "state")), "queued") == 0)
+		value = OidFunctionCall0(own_function(RelationGetNamespace(data->tg_relation), "advfair_origin"));
+	else
+		return PointerGetDatum(row);
+	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, 1, &origin, &value, &isnull));
 }
 
 /* ---- cancel ---- */
@@ -193,30 +242,43 @@ advfair_cancel(PG_FUNCTION_ARGS)
 
 /* ---- wait ---- */
 
-/* A job's state by now, and whether it was submitted, or put back into the queue, by the transaction under way. */
+/*
+ * A job's state by now, whether it was submitted, or put back into the queue, by the transaction under way, and whether it is run in this
+ * database.
+ */
 static char *
-read_state(int64 job, const char *schema, bool *by_us)
+read_state(int64 job, const char *schema, bool *by_us, bool *here)
 {
 	Oid types[] = {INT8OID};
 	Datum values[] = {Int64GetDatum(job)};
 	bool isnull;
 
-	if (advpg_own_execute(
-			psprintf("SELECT state, xmin FROM %s.advfair_job WHERE job OPERATOR(pg_catalog.=) $1", schema), 1,
-			types, values, NULL, false, 0) != SPI_OK_SELECT)
+	if (advpg_own_execute(psprintf("SELECT state, xmin, origin OPERATOR(pg_catalog.=) %1$s.advfair_origin() "
+								   "FROM %1$s.advfair_job"
+								   " WHERE job OPERATOR(pg_catalog.=) $1",
+								   schema),
+						  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");
 	if (SPI_processed == 0)
 		no_such_job(job, schema);
 	*by_us = TransactionIdIsCurrentTransactionId(
 		DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)));
+	*here = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
 /* Once, before a wait that may be in vain. */
 static void
-tell_who_runs(const char *schema, bool *told)
+tell_who_runs(int64 job, bool here, const char *schema, bool *told)
 {
-	if (!*told && !advpg_queue_exists())
+	if (!*told && !here)
+		ereport(NOTICE,
+				errmsg("job " INT64_FORMAT " was copied from another server or database and is not run here",
+					   job),
+				errhint("UPDATE %s.advfair_job SET state = 'queued' WHERE job = " INT64_FORMAT
+						" has it run here.",
+						schema, job));
+	else if (!*told && !advpg_queue_exists())
 		ereport(NOTICE, errmsg("no launcher starts jobs on this server"),
 				errhint("CALL %s.advfair_run_jobs() in another session, or add advfair to "
 						"shared_preload_libraries.",
@@ -263,9 +325,10 @@ advfair_wait(PG_FUNCTION_ARGS)
 	{
 		char *state;
 		bool by_us;
+		bool here;
 
 		SPI_connect();
-		state = read_state(job, schema, &by_us);
+		state = read_state(job, schema, &by_us, &here);
 		if (is_final(state) || GetCurrentTimestamp() >= until)
 			strlcpy(final, state, sizeof(final));
 		else if (by_us && strcmp(state, "queued") == 0)
@@ -276,7 +339,7 @@ advfair_wait(PG_FUNCTION_ARGS)
 		SPI_finish();
 		if (final[0] == '\0')
 		{
-			tell_who_runs(schema, &told);
+			tell_who_runs(job, here, schema, &told);
 			wait_ms(LOOK_MS);
 		}
 	}

@@ -6,8 +6,11 @@
 
 #include <math.h>
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -15,9 +18,12 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/uuid.h"
 
 #include "core/model.h"
 #include "pg/callsite.h"
@@ -31,6 +37,8 @@ ADVPG_FUNCTION(advfair_get);
 ADVPG_FUNCTION(advfair_describe);
 ADVPG_FUNCTION(advfair_weights);
 ADVPG_FUNCTION(advfair_build);
+ADVPG_FUNCTION(advfair_model_changed);
+ADVPG_FUNCTION(advfair_model_missing);
 
 static const char *const kind_names[] = {NULL, "number", "category", "array", "image"};
 static const char *const unseen_names[] = {NULL, "error", "ignore"};
@@ -555,4 +563,60 @@ advfair_build(PG_FUNCTION_ARGS)
 	/* the reader's checks are the rules for models, whoever wrote them */
 	advpg_model_read(bytes, CurrentMemoryContext, &check);
 	PG_RETURN_BYTEA_P(bytes);
+}
+
+/* ---- the registry's rows ---- */
+
+/* Whatever row-level security lets the caller see. */
+Datum
+advfair_model_missing(PG_FUNCTION_ARGS)
+{
+	Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Relation models = table_open(get_relname_relid("advfair_model", schema), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool found;
+
+	ScanKeyInit(&key, get_attnum(RelationGetRelid(models), "model_id"), BTEqualStrategyNumber, F_UUID_EQ,
+				PG_GETARG_DATUM(0));
+	scan = systable_beginscan(models, get_relname_relid("advfair_model_pkey", schema), true,
+							  GetActiveSnapshot(), 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(models, AccessShareLock);
+	PG_RETURN_BOOL(!found);
+}
+
+/* Before the model is gone: its curve is seen by who sees the model. */
+Datum
+advfair_model_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleDesc desc;
+	int column;
+	Datum model_id;
+	bool isnull;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+		!TRIGGER_FIRED_BEFORE(data->tg_event) || TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("advfair_model_changed must be called as a trigger before delete or update of a row"));
+	desc = RelationGetDescr(data->tg_relation);
+	column = SPI_fnumber(desc, "model_id");
+	if (column <= 0)
+		elog(ERROR, "advfair_model_changed is for advfair_model");
+	model_id = heap_getattr(data->tg_trigtuple, column, desc, &isnull);
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+	{
+		Datum changed = heap_getattr(data->tg_newtuple, column, desc, &isnull);
+
+		if (isnull || !DatumGetBool(DirectFunctionCall2(uuid_eq, model_id, changed)))
+			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("model_id of a model cannot be changed"));
+		return PointerGetDatum(data->tg_newtuple);
+	}
+	SPI_connect();
+	advpg_registry_forget_curve(RelationGetNamespace(data->tg_relation), model_id);
+	SPI_finish();
+	return PointerGetDatum(data->tg_trigtuple);
 }

@@ -4,7 +4,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(18);
+SELECT plan(19);
 
 CREATE ROLE advfair_eve;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO advfair_eve', current_database()); END $$;
@@ -130,6 +130,15 @@ SELECT evil_b.advfair_train(model => 'm', data => 'people', label => 'income', e
 SELECT lives_ok($$ SELECT * FROM evil_b.advfair_luf_summary('m', 'people', leave_out => 1) $$, 'so do scores written in SQL');
 SELECT lives_ok($$ SELECT evil_b.advfair_report('{m}'::text[], 'people'::text, leave_out => 1, eps_max => 0.1) $$, 'and reports');
 SELECT is(current_setting('looks.alike'), 'not called', 'without them');
+-- nor do statements on its tables find them where they come first in search_path
+SET LOCAL search_path = evil_b, pg_catalog, public, pg_temp;
+SELECT evil_b.advfair_train(model => 'm'::text, data => 'people'::text, label => 'income'::text, epochs => 1);
+SELECT pg_catalog.count(*) FROM evil_b.advfair_predict('m@2'::text, 'people'::text, NULL::int);
+SELECT evil_b.advfair_promote('m'::text, 1), pg_catalog.length(evil_b.advfair_get('m'::text));
+SELECT evil_b.advfair_retrain('m'::text, 'accuracy > 2'::text, data => 'people'::text);
+SELECT evil_b.advfair_cancel(evil_b.advfair_submit('{"kind": "train", "model": "j", "data": "people", "label": "income"}'::jsonb));
+RESET search_path;
+SELECT is(current_setting('looks.alike'), 'not called', 'statements on advfair''s tables do not depend on search_path');
 SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'advfair_eve'), false, 'who made them has no more rights than before');
 SELECT * FROM finish();
 ROLLBACK;

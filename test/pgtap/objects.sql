@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(20);
+SELECT plan(21);
 
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
@@ -33,6 +33,8 @@ SELECT results_eq($$ SELECT relname::text COLLATE "C", relrowsecurity FROM pg_cl
 				  $$ VALUES ('advfair_curve' COLLATE "C", true), ('advfair_job', true), ('advfair_luf_part', true), ('advfair_metric_log', true), ('advfair_model', true) $$, 'tables have row-level security');
 SELECT results_eq($$ SELECT c.relname::text COLLATE "C" FROM pg_extension e, unnest(extconfig) t JOIN pg_class c ON c.oid = t WHERE extname = 'advfair' ORDER BY 1 $$,
 				  $$ VALUES ('advfair_curve' COLLATE "C"), ('advfair_job'), ('advfair_job_job_seq'), ('advfair_metric_log'), ('advfair_model') $$, 'tables are dumped');
+SELECT is_empty($$ SELECT relname FROM pg_class c JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+				   WHERE relkind = 'r' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary) $$, 'every table has a primary key');
 SELECT columns_are('advfair_model', '{model_id,name,version,owner,created_at,task,data_digest,metrics,model,promoted_at}');
 SELECT columns_are('advfair_curve', '{model_id,epoch,loss,accuracy,validation_loss,validation_accuracy,seconds}');
 SELECT columns_are('advfair_progress', '{pid,task,model,phase,done,total,loss,rate,eta}');

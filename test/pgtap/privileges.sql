@@ -79,6 +79,10 @@ INSERT INTO attempt VALUES
 	('advfair_prune_jobs', $$ ml.advfair_prune_jobs('-1 day') $$, NULL),
 	('advfair_submit', $$ ml.advfair_submit('{"kind": "retrain", "model": "m"}') $$, NULL), -- it fails when it runs, as its own
 	('advfair_job_changed', $$ ml.advfair_job_changed() $$, '39P01'), -- a trigger, and nothing else
+	('advfair_job_queued', $$ ml.advfair_job_queued() $$, '39P01'),
+	('advfair_model_changed', $$ ml.advfair_model_changed() $$, '39P01'),
+	('advfair_origin', $$ ml.advfair_origin() $$, NULL),
+	('advfair_model_missing', $$ ml.advfair_model_missing(gen_random_uuid()) $$, NULL),
 	('advfair_run_jobs', $$ ml.advfair_run_jobs() $$, '42809'), -- a procedure
 	('advfair_progress_rows', $$ ml.advfair_progress_rows() $$, NULL),
 	('advfair_owns', $$ ml.advfair_owns('advfair_owner') $$, NULL),

@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(18);
+SELECT plan(20);
 
 -- everything that belongs to the extension, as text
 CREATE FUNCTION pg_temp.contents() RETURNS TABLE (what text, how text) LANGUAGE sql AS $$
@@ -76,6 +76,7 @@ SELECT throws_ok($$ SELECT advfair_train('n', 'people', 'income') $$, '55000', N
 SELECT throws_ok($$ SELECT * FROM advfair_jobs $$, '55000', NULL, 'nor by views');
 SET LOCAL session_replication_role = replica; -- the trigger is such a function, too
 UPDATE advfair_model SET promoted_at = CASE version WHEN 2 THEN now() END;
+INSERT INTO advfair_curve SELECT model_id, 1, 0.5, 0.5, NULL, NULL, 1 FROM advfair_model;
 INSERT INTO advfair_metric_log (model, version, metric, value) SELECT 'm', v, 'cau', 0.1 FROM generate_series(1, 3) v;
 INSERT INTO advfair_job (task, state) VALUES ('{"kind": "train"}', 'succeeded'), ('{"kind": "train"}', 'queued');
 RESET session_replication_role;
@@ -83,7 +84,10 @@ ALTER EXTENSION advfair UPDATE;
 CREATE TEMP TABLE updated AS SELECT * FROM pg_temp.contents();
 SELECT lives_ok('outdated', 'the same session can call them as soon as it is done');
 SELECT is((SELECT array_agg(version ORDER BY version) FROM advfair_model WHERE promoted_at IS NOT NULL), '{2}', 'what was promoted remains so');
-SELECT is((SELECT count(*) FROM advfair_metric_log), 3::bigint, 'scores are kept');
+SELECT is((SELECT count(DISTINCT entry) FROM advfair_metric_log), 3::bigint, 'scores are kept, and have keys');
+SELECT is((SELECT count(*) FROM advfair_jobs WHERE here), 2::bigint, 'jobs are this database''s');
+DELETE FROM advfair_model WHERE version = 1;
+SELECT is((SELECT count(*) FROM advfair_curve), 2::bigint, 'curves are kept, and go with their models');
 SELECT is((SELECT array_agg(state ORDER BY job) FROM advfair_job), '{succeeded,queued}', 'jobs are kept');
 SELECT is(version, 4, 'models can be used') FROM advfair_retrain('m');
 DROP EXTENSION advfair;
