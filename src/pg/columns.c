@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -117,6 +118,16 @@ feature_names(AdvpgLoad *load)
 	return names;
 }
 
+/* Whether a type such as pgvector's vector, which is numbers in a dress of its own, has a cast that takes it off. */
+static bool
+becomes_array(Oid type)
+{
+	Oid function;
+	CoercionPathType path = find_coercion_pathway(FLOAT4ARRAYOID, type, COERCION_EXPLICIT, &function);
+
+	return path == COERCION_PATH_FUNC || path == COERCION_PATH_RELABELTYPE;
+}
+
 /* Each feature's type must be one that can be a feature, and the one the encoder was fitted to. */
 static void
 check_feature(AdvpgLoad *load, const AdvpgFeature *f, int i, Oid type)
@@ -126,8 +137,8 @@ check_feature(AdvpgLoad *load, const AdvpgFeature *f, int i, Oid type)
 	if (kind == 0)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s cannot be a feature", f->column.name, format_type_be(type)),
-				errhint("Exclude it, name it by id if it tells rows apart, or cast it to a number or to text "
-						"in a query."));
+				errhint("Exclude it, name it by id if it tells rows apart, or cast it to %s in a query.",
+						becomes_array(type) ? "real[]" : "a number or to text"));
 	if (load->spec->encoder && load->spec->encoder->columns[i].kind != kind)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s is %s, but the model was trained on %s", f->column.name,

@@ -19,7 +19,7 @@
 
 #include "pg/advpg.h"
 #include "pg/compat.h"
-#include "pg/dictionary.h"
+#include "pg/distinct.h"
 #include "pg/version.h"
 
 ADVPG_FUNCTION(advfair_gap_interval);
@@ -161,6 +161,24 @@ read_rows(ArrayType *values, ArrayType *names, Row *rows, AdvpgDictionary *group
 	return n;
 }
 
+/* Give groups that are equal by a collation, which tell no rows apart then, one code. */
+static void
+settle_groups(Row *rows, size_t n, AdvpgDictionary *groups, Oid collation)
+{
+	AdvpgValueType type;
+	AdvpgDictionary settled;
+	int *code;
+
+	advpg_value_type_init(&type, TEXTOID, collation);
+	if (type.normal)
+		return;
+	advpg_dictionary_init(&settled, CurrentMemoryContext);
+	code = advpg_distinct_settle(&type, groups, &settled, NULL);
+	for (size_t i = 0; i < n; i++)
+		rows[i].group = code[rows[i].group];
+	*groups = settled;
+}
+
 /* Sort rows by the text of their group, then value, with groups numbered in that order. */
 static void
 order_rows(Row *rows, size_t n, const AdvpgDictionary *groups)
@@ -179,7 +197,8 @@ order_rows(Row *rows, size_t n, const AdvpgDictionary *groups)
 }
 
 static AdvInterval
-gap_interval(ArrayType *values, ArrayType *names, double level, int replicates, int64 seed, int64 *n_rows)
+gap_interval(ArrayType *values, ArrayType *names, Oid collation, double level, int replicates, int64 seed,
+			 int64 *n_rows)
 {
 	size_t length = length_of(values);
 	Row *rows = palloc_extended(sizeof(Row) * (length + 1), MCXT_ALLOC_HUGE);
@@ -196,6 +215,7 @@ gap_interval(ArrayType *values, ArrayType *names, double level, int replicates, 
 				errhint("Aggregate both over the same rows."));
 	advpg_dictionary_init(&groups, CurrentMemoryContext);
 	n = read_rows(values, names, rows, &groups);
+	settle_groups(rows, n, &groups, collation);
 	order_rows(rows, n, &groups);
 	for (size_t i = 0; i < n; i++)
 	{
@@ -229,7 +249,7 @@ advfair_gap_interval(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "advfair interval", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	gap = gap_interval(array_argument(fcinfo, 0, FLOAT8OID), array_argument(fcinfo, 1, TEXTOID),
-					   PG_GETARG_FLOAT8(2), PG_GETARG_INT32(3), PG_GETARG_INT64(4), &n);
+					   PG_GET_COLLATION(), PG_GETARG_FLOAT8(2), PG_GETARG_INT32(3), PG_GETARG_INT64(4), &n);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 

@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION advfair;
-SELECT plan(107);
+SELECT plan(108);
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE pair AS (a numeric, b text);
 CREATE DOMAIN spelled AS citext;
@@ -91,6 +91,9 @@ SELECT is(array_agg(n ORDER BY class), '{10,0,0}', 'or the first that is equal')
 
 CREATE FUNCTION class_named(name text) RETURNS float8 LANGUAGE sql AS $$
 	SELECT round(advfair_confidence(advfair_build(jsonb_build_object('arch', '', 'input_shape', '[1]'::jsonb, 'label', 'y', 'classes', '["0.50","1","1.0"]'::jsonb), ARRAY[0,0,0,ln(5),ln(2),ln(3)]::real[]), ARRAY[0]::real[], name)::numeric, 4) $$;
+-- groups of rows at hand, by their collation
+SELECT is(gap, 0.5::float8, 'an interval over groups of a collation') FROM advfair_gap_interval('{1,0,1}', ARRAY['a','b','B'] COLLATE nocase, replicates => 10);
+
 -- whoever names a class may write a number as he likes
 SELECT is(class_named(name), 0.5::float8, 'class 0.50 named ' || name) FROM unnest('{0.5,0.50,.5,5e-1,+0.500}'::text[]) name;
 SELECT throws_ok(format('SELECT class_named(%L)', name), '22023', 'the model has no class "' || name || '"', 'no class: ' || name) FROM unnest('{0.51,"0.5 ",0.5.,e,"",5e-999,NaN,1.00}'::text[]) name;
