@@ -124,24 +124,26 @@ COMMENT ON FUNCTION advfair_decode(bytea, real[])
 
 -- Prediction, one row at a time ---------------------------------------------------------------------------------------
 
+-- Not immutable: the instruction set, which a session may choose, decides the last bits, and what texts a row's values have is not for good.
+
 CREATE OR REPLACE FUNCTION advfair_predict(model bytea, "row" record) RETURNS text
-	AS 'MODULE_PATHNAME', 'advfair_predict_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+	AS 'MODULE_PATHNAME', 'advfair_predict_row' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 CREATE OR REPLACE FUNCTION advfair_predict(model bytea, x real[]) RETURNS text
-	AS 'MODULE_PATHNAME', 'advfair_predict_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+	AS 'MODULE_PATHNAME', 'advfair_predict_array' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 CREATE OR REPLACE FUNCTION advfair_predict(model bytea, image bytea) RETURNS text
-	AS 'MODULE_PATHNAME', 'advfair_predict_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+	AS 'MODULE_PATHNAME', 'advfair_predict_image' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50000;
 CREATE OR REPLACE FUNCTION advfair_proba(model bytea, "row" record) RETURNS real[]
-	AS 'MODULE_PATHNAME', 'advfair_proba_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+	AS 'MODULE_PATHNAME', 'advfair_proba_row' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 CREATE OR REPLACE FUNCTION advfair_proba(model bytea, x real[]) RETURNS real[]
-	AS 'MODULE_PATHNAME', 'advfair_proba_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+	AS 'MODULE_PATHNAME', 'advfair_proba_array' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 CREATE OR REPLACE FUNCTION advfair_proba(model bytea, image bytea) RETURNS real[]
-	AS 'MODULE_PATHNAME', 'advfair_proba_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+	AS 'MODULE_PATHNAME', 'advfair_proba_image' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50000;
 CREATE OR REPLACE FUNCTION advfair_confidence(model bytea, "row" record, class text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'advfair_confidence_row' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+	AS 'MODULE_PATHNAME', 'advfair_confidence_row' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 CREATE OR REPLACE FUNCTION advfair_confidence(model bytea, x real[], class text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'advfair_confidence_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+	AS 'MODULE_PATHNAME', 'advfair_confidence_array' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 CREATE OR REPLACE FUNCTION advfair_confidence(model bytea, image bytea, class text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'advfair_confidence_image' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+	AS 'MODULE_PATHNAME', 'advfair_confidence_image' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50000;
 
 COMMENT ON FUNCTION advfair_predict(bytea, record) IS 'class of a row; columns are found by name';
 COMMENT ON FUNCTION advfair_predict(bytea, real[]) IS 'class of an encoded input: the values the network''s input layer sees, images in channel, row, column order';
@@ -268,6 +270,8 @@ COMMENT ON FUNCTION advfair_eou(text, text, text, text, text, text, int)
 COMMENT ON TYPE advfair_data IS 'a data set: the name of a relation, or a query';
 COMMENT ON FUNCTION advfair_data_in(cstring) IS 'I/O';
 COMMENT ON FUNCTION advfair_data_out(advfair_data) IS 'I/O';
+COMMENT ON FUNCTION advfair_data_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION advfair_data_send(advfair_data) IS 'I/O';
 COMMENT ON CAST (text AS advfair_data) IS 'a relation''s name or a query as a data set';
 COMMENT ON CAST (advfair_data AS text) IS 'a data set as its relation''s name or query';
 

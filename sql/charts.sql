@@ -25,13 +25,13 @@ CREATE OR REPLACE FUNCTION advfair_chart_colors() RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_colors() IS 'colours of charts, told apart also by the colour-blind';
 
 CREATE OR REPLACE FUNCTION advfair_chart_field(field text, type text, title text, more jsonb DEFAULT '{}') RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN jsonb_build_object('field', field, 'type', type, 'title', title) || more;
 COMMENT ON FUNCTION advfair_chart_field(text, text, text, jsonb) IS 'encoding of a field of a chart';
 
 -- Colours of what a legend names, none for a single one.
 CREATE OR REPLACE FUNCTION advfair_chart_color(field text, names text[]) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN advfair_chart_field(field, 'nominal', NULL, jsonb_build_object('sort', to_jsonb(names),
 		'scale', jsonb_build_object('domain', to_jsonb(names), 'range', advfair_chart_colors()),
 		'legend', CASE WHEN cardinality(names) BETWEEN 2 AND 12 THEN '{"orient": "top", "columns": 4, "labelLimit": 240, "symbolType": "circle", "symbolOpacity": 1}'::jsonb END));
@@ -39,7 +39,7 @@ COMMENT ON FUNCTION advfair_chart_color(text, text[]) IS 'encoding of a field as
 
 -- Bars with intervals, models side by side. Rows: label, model, value, ci_low, ci_high, n.
 CREATE OR REPLACE FUNCTION advfair_chart_bars(data jsonb, labels text[], models text[], title text) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN jsonb_build_object('data', jsonb_build_object('values', data),
 		'height', jsonb_build_object('step', greatest(10, 20 / greatest(cardinality(models), 1)), 'for', 'offset'),
 		'encoding', jsonb_build_object(
@@ -60,7 +60,7 @@ COMMENT ON FUNCTION advfair_chart_bars(jsonb, text[], text[], text) IS 'bars of 
 
 -- Lines over x with intervals. Rows: x, value, ci_low, ci_high, n, and what color says.
 CREATE OR REPLACE FUNCTION advfair_chart_lines(x jsonb, y jsonb, color jsonb, more jsonb DEFAULT '{}') RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN jsonb_build_object('height', 260, 'encoding', jsonb_build_object('x', x, 'color', color) || more,
 		'layer', jsonb_build_array(
 			jsonb_build_object('mark', '{"type": "rule", "opacity": 0.5}'::jsonb, 'encoding', jsonb_build_object(
@@ -75,7 +75,7 @@ COMMENT ON FUNCTION advfair_chart_lines(jsonb, jsonb, jsonb, jsonb) IS 'lines wi
 
 -- A chart once for each value of a field, in columns.
 CREATE OR REPLACE FUNCTION advfair_chart_panels(chart jsonb, field text, names text[], columns int DEFAULT 2) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN CASE WHEN cardinality(names) < 2 THEN chart
 		ELSE jsonb_build_object('data', chart -> 'data', 'columns', columns, 'usermeta', '{"panels": true}'::jsonb,
 			'facet', advfair_chart_field(field, 'nominal', NULL, jsonb_build_object('sort', to_jsonb(names), 'header', '{"labelLimit": 320}'::jsonb)),
@@ -83,7 +83,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_panels(chart jsonb, field text, names t
 COMMENT ON FUNCTION advfair_chart_panels(jsonb, text, text[], int) IS 'a chart for each value of a field';
 
 CREATE OR REPLACE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, title text) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.class || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || ')' AS label
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
@@ -96,7 +96,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, tit
 COMMENT ON FUNCTION advfair_chart_of_classes(jsonb, text, text) IS 'a score of each class, from rows of advfair_audit';
 
 CREATE OR REPLACE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, a.eps, a.class, a.value, a.ci_low, a.ci_high, a.n
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
@@ -111,7 +111,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS
 COMMENT ON FUNCTION advfair_chart_of_class_robustness(jsonb) IS 'success of an attack over eps for each class, from rows of advfair_audit';
 
 CREATE OR REPLACE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, COALESCE(a.eps, 0) AS eps, a.value, a.ci_low, a.ci_high, a.n
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
@@ -126,7 +126,7 @@ COMMENT ON FUNCTION advfair_chart_of_robust_accuracy(jsonb) IS 'accuracy under a
 
 -- From rows of advfair_least_eps, and the model's name: the share that is broken by each eps.
 CREATE OR REPLACE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH a AS (SELECT COALESCE(a.model, '') AS model, COALESCE(a.label, '') AS class, a.eps, a.censored
 			FROM jsonb_to_recordset(rows) AS a (model text, label text, eps float8, censored boolean)),
@@ -146,7 +146,7 @@ COMMENT ON FUNCTION advfair_chart_of_least_eps(jsonb) IS 'share of rows broken b
 
 -- Of many classes those with the largest gaps.
 CREATE OR REPLACE FUNCTION advfair_chart_of_group_confidence(rows jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH every_row AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.attribute || ': confidence in ' || a.class AS panel,
 				COALESCE(a.grp, '') || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || ')' AS label
@@ -164,7 +164,7 @@ COMMENT ON FUNCTION advfair_chart_of_group_confidence(jsonb) IS 'mean confidence
 
 -- From rows of advfair_luf_rows, and the model's name.
 CREATE OR REPLACE FUNCTION advfair_chart_of_luf(rows jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH a AS (SELECT COALESCE(a.model, '') AS model, a.luf FROM jsonb_to_recordset(rows) AS a (model text, luf float8)),
 		bins AS (SELECT i, i * width AS lower, (i + 1) * width AS upper, width
@@ -187,7 +187,7 @@ COMMENT ON FUNCTION advfair_chart_of_luf(jsonb) IS 'distribution of leave-one-ou
 
 -- From rows of advfair_curve, and the model's name.
 CREATE OR REPLACE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT a.model, a.epoch, m.measure, m.rows, m.value
 			FROM jsonb_to_recordset(rows) AS a (model text, epoch int, loss float8, accuracy float8, validation_loss float8, validation_accuracy float8),
@@ -208,7 +208,7 @@ COMMENT ON FUNCTION advfair_chart_of_curve(jsonb) IS 'learning curves, from rows
 
 -- From rows of advfair_metric_log: scores of whole models, not of their classes and groups.
 CREATE OR REPLACE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH a AS (SELECT a.* FROM jsonb_to_recordset(rows) AS a (model text, version int, at timestamptz, metric text, value float8)),
 		r AS (SELECT a.model, a.version, a.at, a.metric, a.value, COALESCE(p.value = 1, false) AS promoted
@@ -228,7 +228,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 COMMENT ON FUNCTION advfair_chart_of_metric_log(jsonb) IS 'scores of versions over time, from rows of advfair_metric_log';
 
 CREATE OR REPLACE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text DEFAULT NULL) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT CASE WHEN jsonb_typeof(rows) = 'array' THEN rows ELSE '[]' END AS rows)
 		SELECT '{"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": "container", "autosize": {"type": "fit-x", "contains": "padding"},

@@ -11,14 +11,14 @@ CREATE OR REPLACE FUNCTION advfair_html(value text) RETURNS text
 COMMENT ON FUNCTION advfair_html(text) IS 'a text as HTML shows it';
 
 CREATE OR REPLACE FUNCTION advfair_html_number(value float8) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN CASE WHEN value IS NULL THEN '&ndash;' WHEN abs(value) >= 0.0005 AND abs(value) < 1e6 OR value = 0 THEN round(value::numeric, 4)::text
 		ELSE to_char(value, '9.99EEEE') END;
 COMMENT ON FUNCTION advfair_html_number(float8) IS 'a score as HTML shows it';
 
 -- JSON inside of a script element ends where the element does: no < may be in it.
 CREATE OR REPLACE FUNCTION advfair_html_chart(chart jsonb, heading text, explanation text) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN CASE WHEN jsonb_array_length(chart #> '{data,values}') > 0 THEN
 		'<figure><figcaption><h3>' || advfair_html(heading) || '</h3><p>' || advfair_html(explanation)
 		|| E'</p></figcaption><div class="chart" role="img" aria-label="' || advfair_html(heading) || E'"></div>\n<script type="application/json">'
@@ -27,7 +27,7 @@ COMMENT ON FUNCTION advfair_html_chart(jsonb, text, text) IS 'a chart of a repor
 
 -- How to call the report again, in words for psql.
 CREATE OR REPLACE FUNCTION advfair_report_call(arguments jsonb) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		SELECT E'SELECT advfair_report(\n    ' || string_agg(key || ' => ' || CASE jsonb_typeof(value)
 				WHEN 'array' THEN quote_literal((SELECT array_agg(e)::text FROM jsonb_array_elements_text(value) e))

@@ -26,6 +26,11 @@ DROP FUNCTION IF EXISTS advfair_class_robustness(text, text, float8[], text, flo
 DROP FUNCTION IF EXISTS advfair_class_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text, float8, float8, bigint, int);
 DROP FUNCTION IF EXISTS advfair_cru(text, text, float8, float8, text, float8, float8, text, float8, int, int, text, boolean, text, text, text[], boolean, text, float8, float8, boolean, bigint, int);
 
+-- so that clients may take and send data sets as binary values
+CREATE FUNCTION advfair_data_recv(internal) RETURNS advfair_data AS 'textrecv' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION advfair_data_send(advfair_data) RETURNS bytea AS 'textsend' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+ALTER TYPE advfair_data SET (RECEIVE = advfair_data_recv, SEND = advfair_data_send);
+
 -- A restore in parallel may load curves before their models. The trigger advfair_model_changed keeps them together.
 ALTER TABLE advfair_curve DROP CONSTRAINT advfair_curve_model_id_fkey;
 

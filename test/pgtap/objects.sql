@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(21);
+SELECT plan(23);
 
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
@@ -24,8 +24,16 @@ SELECT is_empty($$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute
 SELECT is_empty($$ SELECT proname FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid WHERE prosecdef $$,
 				'nothing runs with the rights of its owner');
 SELECT results_eq($$ SELECT DISTINCT provolatile::text, proisstrict, proparallel::text FROM pg_proc
-					 WHERE proname IN ('advfair_predict', 'advfair_proba', 'advfair_confidence', 'advfair_decode') AND proargtypes[0] = 'bytea'::regtype $$,
-				  $$ VALUES ('i', true, 's') $$, 'row functions are immutable, strict and parallel safe');
+					 WHERE proname IN ('advfair_predict', 'advfair_proba', 'advfair_confidence') AND proargtypes[0] = 'bytea'::regtype $$,
+				  $$ VALUES ('s', true, 's') $$, 'row functions are stable, strict and parallel safe');
+-- the same arguments give the same result for good: whatever settings, catalogs, clock and instruction set are
+SELECT results_eq($$ SELECT DISTINCT proname::text COLLATE "C" FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+					 WHERE provolatile = 'i' AND prokind = 'f' ORDER BY 1 $$,
+				  $$ VALUES ('advfair_build' COLLATE "C"), ('advfair_chart_colors'), ('advfair_data_in'), ('advfair_data_out'), ('advfair_decode'), ('advfair_describe'), ('advfair_gap_add'),
+					 ('advfair_gap_combine'), ('advfair_gap_final'), ('advfair_gap_interval'), ('advfair_given'), ('advfair_html'), ('advfair_make_census'), ('advfair_one_of'),
+					 ('advfair_report_metric'), ('advfair_weights') $$, 'only these are immutable');
+CREATE TEMP TABLE scored (x real[]);
+SELECT throws_ok($$ CREATE INDEX ON scored (advfair_confidence('', x, 'yes')) $$, '42P17', NULL, 'so there are no indexes on predictions');
 SELECT results_eq($$ SELECT DISTINCT aggcombinefn <> 0, format_type(aggtranstype, NULL), p.proparallel::text
 					 FROM pg_aggregate a JOIN pg_proc p ON p.oid = aggfnoid WHERE proname LIKE 'advfair%' $$,
 				  $$ VALUES (true, 'bytea', 's') $$, 'aggregates have a plain state and combine');

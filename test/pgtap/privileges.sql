@@ -8,7 +8,7 @@ SELECT no_plan();
 
 CREATE TABLE public.people AS SELECT * FROM ml.advfair_make_census(200);
 ALTER TABLE public.people ADD PRIMARY KEY (person_id);
-INSERT INTO public.people SELECT 1000, age, education, 77, 'spy', sex, race, income FROM public.people LIMIT 1;
+INSERT INTO public.people SELECT 1001, age, education, 77, 'spy', sex, race, income FROM public.people LIMIT 1;
 CREATE ROLE advfair_owner;
 CREATE ROLE advfair_nobody;
 GRANT USAGE ON SCHEMA ml TO advfair_owner, advfair_nobody;
@@ -32,6 +32,7 @@ INSERT INTO attempt VALUES
 	('advfair_predict', $$ ml.advfair_predict('m', 'VALUES (1)') $$, '42704'),
 	('advfair_pgd', $$ ml.advfair_pgd('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_fgsm', $$ ml.advfair_fgsm('m', 'VALUES (1)', 0.1) $$, '42704'),
+	('advfair_least_eps_values', $$ ml.advfair_least_eps_values('m', 'VALUES (1)', 0.1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) $$, '42704'),
 	('advfair_least_eps', $$ ml.advfair_least_eps('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_class_accuracy', $$ ml.advfair_class_accuracy('m', 'VALUES (1)') $$, '42704'),
 	('advfair_class_robustness', $$ ml.advfair_class_robustness('m', 'VALUES (1)', '{0.1}') $$, '42704'),
@@ -42,6 +43,7 @@ INSERT INTO attempt VALUES
 	('advfair_cru', $$ ml.advfair_cru('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_luf', $$ ml.advfair_luf('m', 'VALUES (1)', 1) $$, '42704'),
 	('advfair_luf_rows', $$ ml.advfair_luf_rows('m', 'VALUES (1)', 1) $$, '42704'),
+	('advfair_luf_values', $$ ml.advfair_luf_values('m', 'VALUES (1)', 1, NULL, NULL, NULL, NULL, NULL, NULL) $$, '42704'),
 	('advfair_luf_summary', $$ ml.advfair_luf_summary('m', 'VALUES (1)', 1) $$, '42704'),
 	('advfair_audit', $$ ml.advfair_audit('{m}', 'VALUES (1)') $$, '42704'),
 	('advfair_compare', $$ ml.advfair_compare('m', 'm', 'VALUES (1)') $$, '42704'),
@@ -101,6 +103,8 @@ INSERT INTO attempt VALUES
 	('advfair_gap_final', $$ ml.advfair_gap_final(NULL) $$, '0A000'),
 	('advfair_gap_interval', $$ ml.advfair_gap_interval('{1,2}', '{a,b}') $$, NULL),
 	('advfair_data_in', $$ ml.advfair_data_in('x') $$, NULL),
+	('advfair_data_recv', $$ ml.advfair_data_recv(NULL::internal) $$, '42846'), -- no value of that type
+	('advfair_data_send', $$ ml.advfair_data_send('x') $$, NULL),
 	('advfair_data_out', $$ ml.advfair_data_out('x') $$, NULL);
 SELECT is_empty($$ SELECT DISTINCT p.proname::text FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 				   JOIN pg_extension e ON e.oid = d.refobjid WHERE extname = 'advfair' EXCEPT SELECT name FROM attempt $$, 'every function is tried');

@@ -37,6 +37,8 @@ CREATE FUNCTION pg_temp.contents() RETURNS TABLE (what text, how text) LANGUAGE 
 	SELECT t.oid::regtype::text || '.' || attname, format_type(atttypid, atttypmod) FROM pg_type t JOIN member ON classid = 'pg_type'::regclass AND objid = t.oid
 		JOIN pg_attribute ON attrelid = typrelid AND attnum > 0
 	UNION ALL
+	SELECT t.oid::regtype::text, concat_ws(' ', typinput, typoutput, typreceive, typsend) FROM pg_type t JOIN member ON classid = 'pg_type'::regclass AND objid = t.oid
+	UNION ALL
 	SELECT 'dumped ' || t.relation::regclass, t.condition FROM pg_extension, unnest(extconfig, extcondition) t (relation, condition) WHERE extname = 'advfair'
 $$;
 
