@@ -33,7 +33,8 @@ extern AdvpgEntry *advpg_registry_find_id(Oid schema, const char *model_id);
 
 /*
  * The task by which a model can be trained again, under the name it has now. Errors: 55000 when the model was not trained here, but
- * inserted; 42501 when it is not the current role's own, whose data would be read with the caller's rights.
+ * inserted; 55000 also when it was trained on temporary tables of another
+ * session; 42501 when it is not the current role's own, whose data would be read with the caller's rights.
  */
 extern void advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task);
 

@@ -58,6 +58,7 @@ typedef struct AdvpgRows
 	size_t n;
 	size_t dropped;           /* rows left out for a NULL feature */
 	char *source;             /* schema-qualified relation, or the query */
+	bool temporary;           /* it reads temporary tables or views */
 	const char *id_name;      /* the column ids come from, NULL for row numbers */
 	AdvpgValueType *id_value; /* of that column */
 

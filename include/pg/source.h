@@ -14,6 +14,7 @@ typedef struct AdvpgSource
 	char *name;        /* schema-qualified relation, or the query as given */
 	char *from;        /* what stands behind FROM: the relation, or the query in parentheses, as data */
 	TupleDesc desc;    /* its columns */
+	bool temporary;    /* it reads temporary tables or views */
 	char *primary_key; /* column that is the primary key of the one table all rows come from, else NULL */
 } AdvpgSource;
 
@@ -22,6 +23,9 @@ typedef struct AdvpgSource
  * relation that holds rows (42809), neither a name nor a query (42602), a query that writes (25006).
  */
 extern AdvpgSource *advpg_source_open(const char *data);
+
+/* What tells this session, whose temporary tables a source may name, from all others. */
+extern char *advpg_session(void);
 
 /* Attribute number of a column (1-based), 0 when there is none of the name. */
 extern int advpg_find_column(TupleDesc desc, const char *name);

@@ -83,6 +83,7 @@ typedef struct AdvpgTrainTask
 	double epochs;
 	double batch_size;
 	char *validation; /* NULL, a fraction of the rows, or a relation or query */
+	char *session;    /* whose temporary tables these are, NULL when they are none */
 	double seed;
 	double workers; /* 0: advfair.workers */
 

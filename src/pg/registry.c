@@ -24,6 +24,7 @@
 #include "utils/uuid.h"
 
 #include "pg/ownsql.h"
+#include "pg/source.h"
 
 #define NAMELOCK_KIND 0x6e61 /* of advisory locks, beside ADVPG_JOBLOCK_KIND */
 
@@ -135,6 +136,28 @@ check_owner(const AdvpgEntry *entry)
 				errhint("SET ROLE %s, if you may.", quote_identifier(entry->owner)));
 }
 
+/* Names of the temporary tables of a session of its own, as tasks had them before 1.2, when they did not tell the session. */
+static bool
+is_temporary(const char *data)
+{
+	return data && strncmp(data, "pg_temp_", strlen("pg_temp_")) == 0;
+}
+
+/*
+ * Temporary tables are read again in the session that has them alone: in another one their names mean nothing, or tables that have nothing to
+ * do with them.
+ */
+static void
+check_session(const AdvpgEntry *entry, const AdvpgTrainTask *task)
+{
+	if (task->session ? strcmp(task->session, advpg_session()) != 0
+					  : is_temporary(task->data) || is_temporary(task->validation))
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("model \"%s@%d\" was trained on temporary tables of another session", entry->name,
+					   entry->version),
+				errhint("Train a new version on tables that stay."));
+}
+
 void
 advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task)
 {
@@ -144,6 +167,7 @@ advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task)
 				errmsg("model \"%s@%d\" has no task to train it again by", entry->name, entry->version),
 				errdetail("Its column task in advfair_model does not say on which data it was trained."));
 	advpg_train_task_read(entry->task, advpg_task_text(entry->task, "model") != NULL, task);
+	check_session(entry, task);
 	task->model = entry->name; /* it may have been renamed since */
 }
 

@@ -361,6 +361,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	load.row_context = AllocSetContextCreate(CurrentMemoryContext, "advfair row", ALLOCSET_DEFAULT_SIZES);
 	load.source = advpg_source_open(spec->data);
 	rows->source = load.source->name;
+	rows->temporary = load.source->temporary;
 	advpg_dictionary_init(&rows->labels, load.context);
 	advpg_dictionary_init(&rows->attributes, load.context);
 	advpg_dictionary_init(&load.label_images, load.context);

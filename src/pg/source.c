@@ -6,7 +6,9 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "parser/scansup.h"
@@ -90,7 +92,19 @@ check_query(const char *data)
 					statement->stmt_len ? statement->stmt_len : strlen(data + statement->stmt_location));
 }
 
-/* Find out which columns there are, and which of them is the key. */
+/* Whether any of some relations is temporary: to another session its name means nothing, or another table. */
+static bool
+any_temporary(const List *relations)
+{
+	ListCell *cell;
+
+	foreach (cell, relations)
+		if (get_rel_persistence(lfirst_oid(cell)) == RELPERSISTENCE_TEMP)
+			return true;
+	return false;
+}
+
+/* Find out which columns there are, which of them is the key, and whether all of it stays when the session ends. */
 static void
 describe(AdvpgSource *source)
 {
@@ -106,6 +120,7 @@ describe(AdvpgSource *source)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("data query returns no columns"));
 	source->desc = CreateTupleDescCopy(planned->resultDesc);
 	source->primary_key = advpg_origin_key(linitial_node(Query, planned->query_list));
+	source->temporary = any_temporary(planned->relationOids);
 	SPI_freeplan(plan);
 }
 
@@ -124,6 +139,7 @@ open_relation(AdvpgSource *source, const char *data)
 	List *quoted = NIL;
 	ListCell *cell;
 	Relation rel;
+	Oid schema;
 	int level;
 
 	if (!SplitIdentifierString(pstrdup(data), '.', &names) || names == NIL)
@@ -146,11 +162,18 @@ open_relation(AdvpgSource *source, const char *data)
 					errmsg("\"%s\" is not a table, view, materialized view or foreign table", data));
 	}
 	level = advpg_begin_kept_settings(); /* the name is kept with the model */
-	source->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-											  RelationGetRelationName(rel));
+	schema = RelationGetNamespace(rel);
+	source->name = quote_qualified_identifier(
+		isTempNamespace(schema) ? "pg_temp" : get_namespace_name(schema), RelationGetRelationName(rel));
 	AtEOXact_GUC(true, level);
 	source->from = psprintf("%s AS data", source->name);
 	relation_close(rel, NoLock); /* the lock stays until the transaction ends, as a query's would */
+}
+
+char *
+advpg_session(void)
+{
+	return psprintf("%lx.%x", (long) MyStartTime, MyProcPid);
 }
 
 AdvpgSource *

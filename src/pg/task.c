@@ -111,6 +111,7 @@ static const Key train_keys[] = {
 	{"validation", KEY_TEXT, AT(validation)},
 	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
 	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
+	{"session", KEY_TEXT, AT(session)},
 };
 static const Key adv_train_keys[] = {
 	{"method", KEY_WORD, AT(method), .words = method_words},

@@ -30,6 +30,7 @@
 #include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/segment.h"
+#include "pg/source.h"
 
 #define TRADES_BETA     6      /* Zhang et al. 2019 */
 #define FAST_VALIDATION "0.02" /* method fast watches rows it does not train on */
@@ -109,6 +110,7 @@ read_training(AdvpgPlan *t)
 	if (t->rows->labels.n > t->rows->n_classes)
 		advpg_fail_no_class(&t->source, t->rows->labels.texts[t->rows->n_classes]);
 	t->task.data = t->rows->source;
+	t->task.session = t->rows->temporary ? advpg_session() : NULL;
 	t->task.id = unconstify(char *, t->rows->id_name);
 }
 
@@ -129,6 +131,8 @@ read_validation(AdvpgPlan *t)
 	spec.want_order = true;
 	t->validation = advpg_rows_read(&spec);
 	t->task.validation = t->validation->source;
+	if (t->validation->temporary)
+		t->task.session = advpg_session();
 	if (t->validation->n == 0)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("validation data \"%s\" has no rows", t->validation->source));
