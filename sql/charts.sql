@@ -95,6 +95,16 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, tit
 	END;
 COMMENT ON FUNCTION advfair_chart_of_classes(jsonb, text, text) IS 'a score of each class, from rows of advfair_audit';
 
+-- eps as x: in equal steps as far as they can be told apart, else in equal ratios. No attack, 0, has its place there, too.
+CREATE OR REPLACE FUNCTION advfair_chart_eps(title text, eps float8[]) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (SELECT advfair_chart_field('eps', 'quantitative', title, CASE WHEN max(e) > 20 * min(e) FILTER (WHERE e > 0)
+			THEN jsonb_build_object('axis', jsonb_build_object('format', '.3~g', 'labelOverlap', true, 'values', jsonb_agg(DISTINCT e)),
+				'scale', CASE WHEN min(e) > 0 THEN '{"type": "log", "nice": false}' ELSE jsonb_build_object('type', 'symlog', 'constant', min(e) FILTER (WHERE e > 0)) END)
+			ELSE '{"axis": {"format": ".3~g"}, "scale": {"zero": false}}' END)
+		FROM unnest(eps) e);
+COMMENT ON FUNCTION advfair_chart_eps(text, float8[]) IS 'encoding of eps as x';
+
 CREATE OR REPLACE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
@@ -103,7 +113,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS
 				jsonb_to_record(e) AS a (model text, metric text, eps float8, class text, value float8, ci_low float8, ci_high float8, n bigint)
 			WHERE a.metric = 'success_rate')
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r)))
-			|| advfair_chart_lines(advfair_chart_field('eps', 'quantitative', 'eps (largest change of an input)', '{"axis": {"format": ".3~g"}, "scale": {"zero": false}}'),
+			|| advfair_chart_lines(advfair_chart_eps('eps (largest change of an input)', ARRAY (SELECT r.eps FROM r)),
 				advfair_chart_field('value', 'quantitative', 'success rate of the attack (share of rows)', '{"scale": {"domain": [0, 1]}}'),
 				advfair_chart_color('class', ARRAY (SELECT class FROM r GROUP BY class ORDER BY min(at)))),
 			'model', ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at)));
@@ -118,7 +128,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS 
 				jsonb_to_record(e) AS a (model text, metric text, eps float8, value float8, ci_low float8, ci_high float8, n bigint)
 			WHERE a.metric IN ('accuracy', 'robust_accuracy'))
 		SELECT jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r)))
-			|| advfair_chart_lines(advfair_chart_field('eps', 'quantitative', 'eps (largest change of an input; 0: no attack)', '{"axis": {"format": ".3~g"}}'),
+			|| advfair_chart_lines(advfair_chart_eps('eps (largest change of an input; 0: no attack)', ARRAY (SELECT r.eps FROM r)),
 				advfair_chart_field('value', 'quantitative', 'accuracy under attack (share of rows)', '{"scale": {"domain": [0, 1]}}'),
 				advfair_chart_color('model', ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at))));
 	END;
@@ -196,7 +206,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
 			WHERE m.value IS NOT NULL)
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, epoch) FROM r)),
 			'height', 220, 'mark', '{"type": "line", "point": {"size": 16}}'::jsonb,
-			'encoding', jsonb_build_object('x', advfair_chart_field('epoch', 'quantitative', 'epoch (dashed: validation)', '{"axis": {"tickMinStep": 1, "format": "d"}}'),
+			'encoding', jsonb_build_object('x', advfair_chart_field('epoch', 'quantitative', CASE WHEN EXISTS (SELECT FROM r WHERE r.rows = 'validation') THEN 'epoch (dashed: validation)' ELSE 'epoch' END, '{"axis": {"tickMinStep": 1, "format": "d"}}'),
 				'y', advfair_chart_field('value', 'quantitative', NULL, '{"scale": {"zero": false}}'),
 				'color', advfair_chart_color('model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model)),
 				'strokeDash', advfair_chart_field('rows', 'nominal', NULL, '{"legend": null, "scale": {"domain": ["training", "validation"]}}'),

@@ -12,8 +12,8 @@ COMMENT ON FUNCTION advfair_html(text) IS 'a text as HTML shows it';
 
 CREATE OR REPLACE FUNCTION advfair_html_number(value float8) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN CASE WHEN value IS NULL THEN '&ndash;' WHEN abs(value) >= 0.0005 AND abs(value) < 1e6 OR value = 0 THEN round(value::numeric, 4)::text
-		ELSE to_char(value, '9.99EEEE') END;
+	RETURN CASE WHEN value IS NULL THEN '&ndash;' WHEN abs(value) >= 1e6 THEN to_char(value, '9.99EEEE') WHEN value > 0 AND value < 0.00005 THEN '&lt; 0.0001'
+		ELSE round(value::numeric, 4)::text END;
 COMMENT ON FUNCTION advfair_html_number(float8) IS 'a score as HTML shows it';
 
 -- JSON inside of a script element ends where the element does: no < may be in it.
@@ -46,6 +46,26 @@ CREATE OR REPLACE FUNCTION advfair_report_metric(metric text) RETURNS text
 		WHEN 'eou' THEN 'EOU: gap of confidence between groups' WHEN 'luf' THEN 'LUF: change by one row left out' ELSE metric END;
 COMMENT ON FUNCTION advfair_report_metric(text) IS 'a score in words';
 
+-- Each further model beside the first one, as items of a list. Rows: those of advfair_audit, in its order.
+CREATE OR REPLACE FUNCTION advfair_report_comparison(rows jsonb) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	BEGIN ATOMIC
+		WITH a AS (SELECT ordinality AS at, first_value(a.model) OVER (ORDER BY ordinality) AS first, a.*, a.metric IN ('accuracy', 'robust_accuracy') AS more_is_better,
+				CASE a.metric WHEN 'accuracy' THEN 'accuracy' WHEN 'robust_accuracy' THEN 'accuracy under attack with eps ' || a.eps WHEN 'cau' THEN 'CAU' WHEN 'cru_s' THEN 'CRU with eps ' || a.eps
+					WHEN 'cru_eps' THEN 'CRU in least eps' ELSE 'EOU of ' || a.attribute || ' (' || a.class || ')' END AS name
+			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
+				jsonb_to_record(e) AS a (model text, metric text, eps float8, class text, attribute text, value float8, ci_low float8, ci_high float8)
+			WHERE a.metric IN ('accuracy', 'robust_accuracy', 'cau', 'cru_s', 'cru_eps', 'eou') AND a.ci_low IS NOT NULL),
+		pair AS (SELECT b.at, b.model, b.first, advfair_html(b.name) || ' (' || advfair_html_number(b.value) || ' instead of ' || advfair_html_number(a.value) || ')' AS what,
+				CASE WHEN b.ci_low <= a.ci_high AND a.ci_low <= b.ci_high THEN 'close' WHEN (b.value > a.value) = b.more_is_better THEN 'better' ELSE 'worse' END AS how
+			FROM a b JOIN a ON a.model = b.first AND b.model <> b.first AND a.name = b.name)
+		SELECT string_agg('<li><strong>' || advfair_html(model) || '</strong> beside <strong>' || advfair_html(first) || '</strong>: ' || concat_ws('; ', 'better in ' || better, 'worse in ' || worse,
+			'too close to tell, as intervals overlap, in ' || close) || '.</li>', E'\n' ORDER BY at)
+		FROM (SELECT min(at) AS at, model, first, string_agg(what, ', ' ORDER BY at) FILTER (WHERE how = 'better') AS better, string_agg(what, ', ' ORDER BY at) FILTER (WHERE how = 'worse') AS worse,
+			string_agg(what, ', ' ORDER BY at) FILTER (WHERE how = 'close') AS close FROM pair GROUP BY model, first) p;
+	END;
+COMMENT ON FUNCTION advfair_report_comparison(jsonb) IS 'in which scores a model is better or worse than the first one, as HTML';
+
 /*
  * Everything is computed once: the audit, and what it leaves out. A page without the chart library has all but the charts, and says so.
  */
@@ -68,7 +88,7 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 				seed, workers, id) l
 			WHERE eps_max IS NOT NULL),
 		luf AS MATERIALIZED (
-			SELECT e.model, l.luf FROM entry e, advfair_luf_values(e.model, data, leave_out, NULL, NULL, NULL, seed, workers, id) l
+			SELECT e.model, l.luf, l.left_out FROM entry e, advfair_luf_values(e.model, data, leave_out, NULL, NULL, NULL, seed, workers, id) l
 			WHERE leave_out IS NOT NULL),
 		figures AS MATERIALIZED (
 			SELECT at, model, metric, eps, class, attribute, grp, value, ci_low, ci_high, n FROM audit
@@ -83,7 +103,9 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 				HAVING count(*) > 0), '')
 				|| COALESCE((SELECT string_agg(' Between groups of ' || advfair_html(r.attribute) || ' its mean confidence in ' || advfair_html(r.class) || ' differs by '
 				|| advfair_html_number(r.value) || '.', '' ORDER BY r.at) FROM (SELECT DISTINCT ON (attribute) * FROM figures
-				WHERE model = e.model AND metric = 'eou' ORDER BY attribute, value DESC NULLS LAST, at) r), '') || '</li>' AS html
+				WHERE model = e.model AND metric = 'eou' ORDER BY attribute, value DESC NULLS LAST, at) r), '')
+				|| COALESCE((SELECT ' Trained again without one row, it changes the probabilities of others by up to ' || advfair_html_number(avg(l.luf)) || ' on the average; only '
+				|| max(l.left_out) || ' rows were left out in turn.' FROM luf l WHERE l.model = e.model HAVING count(*) > 0), '') || '</li>' AS html
 			FROM entry e JOIN figures f ON f.model = e.model AND f.metric = 'accuracy',
 				LATERAL (SELECT class, value FROM figures WHERE model = e.model AND metric = 'class_accuracy' AND value IS NOT NULL ORDER BY value DESC, at LIMIT 1) best,
 				LATERAL (SELECT class, value FROM figures WHERE model = e.model AND metric = 'class_accuracy' AND value IS NOT NULL ORDER BY value, at LIMIT 1) worst),
@@ -101,10 +123,11 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			FROM (SELECT model, eps, value, lead(eps) OVER w AS next FROM figures WHERE metric = 'robust_accuracy' WINDOW w AS (PARTITION BY model ORDER BY eps)) f
 			JOIN figures g ON g.model = f.model AND g.metric = 'robust_accuracy' AND g.eps = f.next WHERE g.value > f.value + 0.005
 			UNION ALL SELECT 'Intervals tell how much scores would vary with other rows. They do not tell how much they would vary with another training: train with several seeds to see.'
-			UNION ALL SELECT 'The chart library is not installed on this server, so this page has no charts.' WHERE advfair_report_file('vega.js') IS NULL),
+			UNION ALL SELECT 'Models are compared by their intervals here. advfair_compare does so row by row, and finds smaller differences.' FROM entry HAVING count(DISTINCT model) > 1
+			UNION ALL SELECT 'The chart library is not installed on this server, so this page has no charts. To have them, run make charts, which takes npm, and make install where advfair was built.' WHERE advfair_report_file('vega.js') IS NULL),
 		method AS (
 			SELECT string_agg('<tr><th>' || advfair_html(model) || '</th><td>' || advfair_html(owner) || '</td><td>' || advfair_html(to_char(created_at, 'YYYY-MM-DD HH24:MI TZ'))
-				|| '</td><td>' || advfair_html(task ->> 'kind') || COALESCE(', ' || advfair_html(task ->> 'method'), '') || '</td><td class="number">' || COALESCE(ltrim(to_char((metrics ->> 'rows')::bigint, '999,999,999,999')), '&ndash;')
+				|| '</td><td>' || advfair_html(task ->> 'kind') || advfair_html(', ' || (task ->> 'method')) || '</td><td class="number">' || COALESCE(ltrim(to_char((metrics ->> 'rows')::bigint, '999,999,999,999')), '&ndash;')
 				|| '</td><td><details><summary>task</summary><pre>' || advfair_html(jsonb_pretty(task)) || '</pre></details></td></tr>', E'\n' ORDER BY at) AS html FROM entry)
 		SELECT E'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
 			|| E'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; script-src ''unsafe-inline''; style-src ''unsafe-inline''; img-src data: blob:">\n<title>'
@@ -112,20 +135,22 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			|| E'</h1>\n<p class="about">Measured on ' || COALESCE((SELECT ltrim(to_char(max(n), '999,999,999,999')) FROM figures WHERE metric = 'accuracy'), '0') || ' rows of <code>' || advfair_html(data)
 			|| '</code> on ' || to_char(now(), 'YYYY-MM-DD HH24:MI TZ') || ', with advfair ' || advfair_html(advfair_version() ->> 'advfair') || ' on PostgreSQL ' || advfair_html(advfair_version() ->> 'postgresql')
 			|| E'.</p>\n<section>\n<h2>In short</h2>\n<ul class="verdict">\n' || COALESCE((SELECT string_agg(html, E'\n' ORDER BY at) FROM verdict), '<li>There are no rows to say anything about.</li>')
-			|| E'\n</ul>\n</section>\n<section class="warnings">\n<h2>To bear in mind</h2>\n<ul>\n' || (SELECT string_agg('<li>' || advfair_html(text) || '</li>', E'\n') FROM warning)
+			|| COALESCE(E'\n' || advfair_report_comparison(a.rows), '') || E'\n</ul>\n</section>\n<section class="warnings">\n<h2>To bear in mind</h2>\n<ul>\n' || (SELECT string_agg('<li>' || advfair_html(text) || '</li>', E'\n') FROM warning)
 			|| E'\n</ul>\n</section>\n<section>\n<h2>Charts</h2>\n'
 			|| advfair_html_chart(advfair_chart_rows('class_accuracy', a.rows), 'Accuracy of each class', 'How often the model is right about rows of a class. Classes that are served equally have equal bars; the gap between the longest and the shortest is CAU. Lines are intervals.')
 			|| advfair_html_chart(CASE WHEN eps IS NOT NULL THEN advfair_chart_rows('robust_accuracy', a.rows) END, 'Accuracy under attack', 'How often the model is still right when somebody changes each input by at most eps to make it fail. The attacker knows the model (PGD, white box).')
 			|| advfair_html_chart(CASE WHEN eps IS NOT NULL THEN advfair_chart_rows('class_robustness', a.rows) END, 'Who is easiest to attack', 'Share of a class''s rows about which the model is wrong after the attack. The gap between classes at one eps is CRU.')
 			|| advfair_html_chart(CASE WHEN eps_max IS NOT NULL THEN advfair_chart_rows('least_eps', broken.rows) END, 'How much change it takes', 'Share of rows for which a change of so much suffices. Lines further left are classes that are easier to attack.')
 			|| advfair_html_chart(CASE WHEN protected IS NOT NULL THEN advfair_chart_rows('group_confidence', a.rows) END, 'Confidence by group', 'How much the model believes in a class, on the average of each group' || COALESCE(', among rows whose true class is ' || given, '') || '. The gap between groups is EOU; of many classes those with the largest gaps are shown.')
-			|| advfair_html_chart(CASE WHEN leave_out IS NOT NULL THEN advfair_chart_rows('luf', (SELECT jsonb_agg(jsonb_build_object('model', model, 'luf', luf)) FROM luf)) END, 'Influence of a single row', 'How much the probabilities of a row change at most when the model is trained again without one other row.')
+			|| advfair_html_chart(CASE WHEN leave_out IS NOT NULL THEN advfair_chart_rows('luf', (SELECT jsonb_agg(jsonb_build_object('model', model, 'luf', luf)) FROM luf)) END, 'Influence of a single row', 'How much the probabilities of a row change at most when the model is trained again without one other row. '
+				|| 'Only ' || (SELECT max(left_out) FROM luf) || ' rows, drawn by chance, were left out in turn; with more of them the changes can only grow.')
 			|| advfair_html_chart(advfair_chart_rows('curve', (SELECT jsonb_agg(jsonb_build_object('model', e.model) || (to_jsonb(c) - 'model_id')) FROM entry e JOIN advfair_curve c ON c.model_id = e.model_id)), 'Learning curves', 'Loss and accuracy in the course of the training.')
 			|| E'</section>\n<section>\n<h2>What the scores mean</h2>\n<dl>\n'
-			|| E'<dt>CAU, class-wise accuracy unfairness</dt><dd>The gap between the class the model is right about most often and the one it is right about least often. 0: all classes are served equally. Who belongs to the worst class bears more of the mistakes.</dd>\n'
+			|| E'<dt>CAU, class-wise accuracy unfairness</dt><dd>The gap between the class the model is right about most often and the one it is right about least often. 0: all classes are served equally. 0.05: of 100 people of the worst class, five more are misjudged than of 100 of the best one. Who belongs to the worst class bears more of the mistakes.</dd>\n'
 			|| E'<dt>CRU, class-wise robustness unfairness</dt><dd>The same gap under attack: in the share of rows for which a change of at most eps succeeds, or in the mean of the least eps that succeeds. Who belongs to the most fragile class is the easiest to misrepresent.</dd>\n'
-			|| E'<dt>EOU, equalized-odds unfairness</dt><dd>Among people whose true class is the same: the largest difference between two groups in the mean confidence in a class. 0: the model treats groups alike. The group with the lower confidence in a favourable class is put at a disadvantage.</dd>\n'
+			|| E'<dt>EOU, equalized-odds unfairness</dt><dd>Among people whose true class is the same: the largest difference between two groups in the mean confidence in a class. 0: the model treats groups alike. 0.1: with the same true class, one group is thought ten points of a hundred more likely to belong to the class. The group with the lower confidence in a favourable class is put at a disadvantage.</dd>\n'
 			|| E'<dt>LUF, leave-one-out unfairness</dt><dd>The largest change of a row''s probabilities when one other row is taken out of the training data. A decision that hinges on whether one stranger was among the data is arbitrary.</dd>\n'
+			|| E'<dt>What is bad?</dt><dd>No number parts fair from unfair. It depends on what is decided and on who pays for a mistake: five more mistakes among a hundred people are little for an advertisement and much for a loan. Look at the lower end of the interval, for a gap between few rows may be chance, and at what another model or a simpler one would score.</dd>\n'
 			|| '<dt>Intervals</dt><dd>Bootstrap intervals of ' || level || ' from ' || replicates || E' replicates.</dd>\n</dl>\n</section>\n<section>\n<h2>All figures</h2>\n<div class="wide"><table>\n<thead><tr><th>score</th><th>model</th><th>eps</th><th>class</th><th>attribute</th><th>group</th><th>value</th><th>interval</th><th>rows</th></tr></thead>\n<tbody>\n'
 			|| COALESCE((SELECT string_agg('<tr' || CASE WHEN metric IN ('cau', 'cru_s', 'cru_eps', 'eou', 'luf') THEN ' class="gap"' ELSE '' END || '><td>' || advfair_html(advfair_report_metric(metric)) || '</td><td>' || advfair_html(model)
 				|| '</td><td class="number">' || COALESCE(figures.eps::text, '') || '</td><td>' || advfair_html(class) || '</td><td>' || advfair_html(attribute) || '</td><td>' || advfair_html(grp) || '</td><td class="number">' || advfair_html_number(value)

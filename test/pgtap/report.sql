@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(63);
+SELECT plan(73);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -61,6 +61,24 @@ SELECT ok(advfair_report('{m@1}', 'test') NOT LIKE '%was trained on the data it 
 SELECT ok(advfair_report('{m@1}', 'SELECT * FROM test WHERE income = ''>50K''', eps => '{0.1}') LIKE '%is right about%', 'one class');
 SELECT is(advfair_report_file('../../../../../../etc/passwd'), NULL, 'other files are not read');
 SELECT is(length(advfair_report_file('report.css')) > 100, true, 'its own are');
+
+-- what a page says of several models, of leaving rows out, and of small numbers
+CREATE TEMP TABLE pair AS SELECT advfair_report('{m@1,o@1}', 'test', eps => '{0.01,0.5}', eps_max => 0.5, leave_out => 3, replicates => 100) AS html;
+SELECT ok(html ~ '<li><strong>o@1</strong> beside <strong>m@1</strong>: [^<]*accuracy \([01]\.\d{4} instead of [01]\.\d{4}\)', 'models are compared') FROM pair;
+SELECT ok(html LIKE '%only 3 rows were left out in turn%' AND html LIKE '%Only 3 rows, drawn by chance, were left out in turn%', 'it tells how few rows were left out') FROM pair;
+SELECT unalike(html, '%, </td>%', 'what is not there leaves no comma') FROM pair;
+SELECT is(advfair_report_comparison('[{"model": "a", "metric": "cau", "value": 0.2, "ci_low": 0.1, "ci_high": 0.3}, {"model": "a", "metric": "accuracy", "value": 0.8, "ci_low": 0.7, "ci_high": 0.9},
+	{"model": "a", "metric": "robust_accuracy", "eps": 0.5, "value": 0.5, "ci_low": 0.4, "ci_high": 0.6}, {"model": "<b>", "metric": "cau", "value": 0.05, "ci_low": 0, "ci_high": 0.09},
+	{"model": "<b>", "metric": "accuracy", "value": 0.65, "ci_low": 0.6, "ci_high": 0.69}, {"model": "<b>", "metric": "robust_accuracy", "eps": 0.5, "value": 0.6, "ci_low": 0.55, "ci_high": 0.65}]'),
+	'<li><strong>&lt;b&gt;</strong> beside <strong>a</strong>: better in CAU (0.0500 instead of 0.2000); worse in accuracy (0.6500 instead of 0.8000); '
+	'too close to tell, as intervals overlap, in accuracy under attack with eps 0.5 (0.6000 instead of 0.5000).</li>', 'a higher accuracy is better, and a lower unfairness');
+SELECT is(advfair_report_comparison('[{"model": "a", "metric": "cau", "value": 0.2, "ci_low": 0.1, "ci_high": 0.3}]'), NULL, 'a model alone is compared with nothing');
+SELECT is(array_agg(advfair_html_number(x) ORDER BY x), '{-0.2500,0.0000,&lt; 0.0001,0.0002,0.2500," 1.00e+07"}', 'numbers of a column are written alike') FROM unnest('{0,0.25,-0.25,0.000162,0.00001,1e7}'::float8[]) x;
+SELECT is(advfair_chart_eps('eps', '{0.25,0.5,10}') -> 'scale' ->> 'type', 'log', 'eps of all sizes have their ratios shown');
+SELECT is(advfair_chart_eps('eps', '{0,0.25,10}') -> 'scale', '{"type": "symlog", "constant": 0.25}', 'also beside 0');
+SELECT is(advfair_chart_eps('eps', '{0,0.25,1}') -> 'scale' ->> 'type', NULL, 'those of a like size have not');
+SELECT ok(advfair_chart('curve', '{m@1}')::text LIKE '%(dashed: validation)%' AND advfair_chart_rows('curve', '[{"model": "m", "epoch": 1, "loss": 1, "accuracy": 1}]')::text NOT LIKE '%validation)%',
+		  'dashes are explained where there are any');
 
 -- rights
 CREATE ROLE advfair_eve;
