@@ -203,8 +203,6 @@ charts:
 	@tools/charts.sh
 
 demo:
-	@tools/deps.sh build report
-	@tools/charts.sh --try
 	@tools/demo.sh
 
 paper:

@@ -56,7 +56,8 @@ FROM advfair_train(model => 'adult', data => 'adult_train', label => 'income', e
 
 \echo '3. How good is it, and for which class?'
 \echo '---------------------------------------'
-\echo 'On people it has not seen. Class-wise accuracy unfairness (CAU) is the gap between best and worst class.'
+\echo 'On people it has not seen. Class-wise accuracy unfairness (CAU) is the gap between best and worst class. 0.04 means:'
+\echo 'of 100 people of the worse class, 4 more are misjudged than of 100 of the better one.'
 \echo
 \set ECHO queries
 SELECT COALESCE(class, 'all') AS class, round((sum(accuracy * n) / sum(n))::numeric, 3) AS accuracy, sum(n) AS n
@@ -68,7 +69,9 @@ SELECT round(advfair_cau('adult', 'adult_test')::numeric, 3) AS cau;
 \echo '4. Is it fair to everybody?'
 \echo '---------------------------'
 \echo 'Of people who in truth earn little, whom does the model still take for rich? Equalized-odds unfairness (EOU)'
-\echo 'is the largest difference between two groups in the mean confidence for a class, given the true one.'
+\echo 'is the largest difference between two groups in the mean confidence for a class, given the true one. 0 is fair; 0.2'
+\echo 'means: with the same truth, one group is thought 20 points of 100 more likely to be rich. No number parts fair from'
+\echo 'unfair, that depends on what is decided. But a gap between few people may be chance: make demo puts intervals on a page.'
 \echo
 \set ECHO queries
 SELECT attribute, given, round(advfair_eou(model => 'adult', data => 'adult_test', attribute => attribute,
@@ -92,7 +95,9 @@ ORDER BY confidence DESC;
 \echo '6. How easily is it fooled?'
 \echo '---------------------------'
 \echo 'An attack (PGD) moves a person''s numbers a little, in the direction that hurts most. How little is enough? The'
-\echo 'model sees raw values: eps 1 is one year of age, one hour of work, or one dollar.'
+\echo 'model sees raw values: eps 1 is one year of age, one hour of work, or one dollar. Categories are numbers, too, in the'
+\echo 'order of the alphabet: eps 1 also turns Female into Male, and a smaller eps into something between. (mutable says what'
+\echo 'may change; with feasible => true only values that exist count.)'
 \echo
 \set ECHO queries
 SELECT label, round(avg(eps)::numeric, 2) AS mean_least_eps,
