@@ -96,9 +96,10 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 		a AS MATERIALIZED (SELECT jsonb_agg(to_jsonb(audit) ORDER BY at) AS rows FROM audit),
 		verdict AS (
 			SELECT e.at, '<li><strong>' || advfair_html(e.model) || '</strong> is right about ' || round(100 * f.value::numeric, 1) || ' % of the '
-				|| ltrim(to_char(f.n, '999,999,999,999')) || ' rows. It serves the class ' || advfair_html(best.class) || ' best (' || round(100 * best.value::numeric, 1)
+				|| ltrim(to_char(f.n, '999,999,999,999')) || ' rows' || CASE WHEN best.class = worst.class THEN ', which are all of class ' || advfair_html(best.class) || '.'
+				ELSE '. It serves the class ' || advfair_html(best.class) || ' best (' || round(100 * best.value::numeric, 1)
 				|| ' % right) and ' || advfair_html(worst.class) || ' worst (' || round(100 * worst.value::numeric, 1) || ' %): who belongs to ' || advfair_html(worst.class)
-				|| ' bears more of its mistakes.' || COALESCE((SELECT ' When somebody may change each input by ' || string_agg(r.eps::text, ', ' ORDER BY r.eps) || ' to make it fail, it is right about '
+				|| ' bears more of its mistakes.' END || COALESCE((SELECT ' When somebody may change each input by ' || string_agg(r.eps::text, ', ' ORDER BY r.eps) || ' to make it fail, it is right about '
 				|| string_agg(COALESCE(round(100 * r.value::numeric, 1)::text, '?'), ', ' ORDER BY r.eps) || ' %.' FROM figures r WHERE r.model = e.model AND r.metric = 'robust_accuracy'
 				HAVING count(*) > 0), '')
 				|| COALESCE((SELECT string_agg(' Between groups of ' || advfair_html(r.attribute) || ' its mean confidence in ' || advfair_html(r.class) || ' differs by '
