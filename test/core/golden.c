@@ -39,21 +39,27 @@ read_tensor(FILE *f, GoldenTensor *t, const char *file)
 }
 
 bool
+golden_load(Golden *golden, const char *path)
+{
+	FILE *f = fopen(path, "r");
+
+	golden->n_tensors = 0;
+	if (!f)
+		return false;
+	while (golden->n_tensors < GOLDEN_TENSORS && read_tensor(f, &golden->tensor[golden->n_tensors], path))
+		golden->n_tensors++;
+	fclose(f);
+	return true;
+}
+
+bool
 golden_read(Golden *golden, const char *file)
 {
 	const char *folder = getenv("ADVFAIR_GOLDEN");
 	char path[1024];
-	FILE *f;
 
-	golden->n_tensors = 0;
 	snprintf(path, sizeof(path), "%s/%s", folder ? folder : "../shared/golden", file);
-	f = fopen(path, "r");
-	if (!f)
-		return false;
-	while (golden->n_tensors < GOLDEN_TENSORS && read_tensor(f, &golden->tensor[golden->n_tensors], file))
-		golden->n_tensors++;
-	fclose(f);
-	return true;
+	return golden_load(golden, path);
 }
 
 void

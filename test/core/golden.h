@@ -2,8 +2,7 @@
  * golden.h
  *		Reference tensors, computed elsewhere in double precision.
  *
- * A file is a sequence of blocks: a line "name ndim d0 d1 ...", then the values, row-major, separated by blanks. The
- * folder is $ADVFAIR_GOLDEN, or ../shared/golden.
+ * A file is a sequence of blocks: a line "name ndim d0 d1 ...", then the values, row-major, separated by blanks.
  */
 #ifndef ADV_GOLDEN_H
 #define ADV_GOLDEN_H
@@ -30,8 +29,11 @@ typedef struct Golden
 } Golden;
 
 /* Read a file; false when there is none. A file that cannot be understood ends the program. */
-extern bool golden_read(Golden *golden, const char *file);
+extern bool golden_load(Golden *golden, const char *path);
 extern void golden_free(Golden *golden);
+
+/* The same, for a file in the folder $ADVFAIR_GOLDEN, or ../shared/golden. */
+extern bool golden_read(Golden *golden, const char *file);
 
 /* The tensor of that name, or NULL. */
 extern const GoldenTensor *golden_find(const Golden *golden, const char *name);
