@@ -62,8 +62,11 @@ adv_ball_bounds(const AdvBall *ball, size_t n, const float *x0, double eps, floa
 
 		if (unit == 0)
 			below = above = x0[i];
-		below = fmin(fmax(below, ball->low), x0[i]);
-		above = fmax(fmin(above, ball->high), x0[i]);
+		/* not fmin and fmax: which of two zeros they give is each processor's own affair */
+		below = below < ball->low ? ball->low : below;
+		above = above > ball->high ? ball->high : above;
+		below = below < x0[i] ? below : x0[i];
+		above = above > x0[i] ? above : x0[i];
 		low[i] = round_towards(x0[i], below);
 		high[i] = round_towards(x0[i], above);
 	}
