@@ -223,7 +223,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 		WITH a AS (SELECT a.* FROM jsonb_to_recordset(rows) AS a (model text, version int, at timestamptz, metric text, value float8)),
 		r AS (SELECT a.model, a.version, a.at, a.metric, a.value, COALESCE(p.value = 1, false) AS promoted
 			FROM a LEFT JOIN a p ON p.model = a.model AND p.version = a.version AND p.metric = 'promoted'
-			WHERE a.metric ~ '^(accuracy|cau|robust_accuracy|cru_s|cru_eps|eou_.*)$' AND a.value IS NOT NULL)
+			WHERE a.metric ~ '^(accuracy|cau|robust_accuracy|cru_s|cru_eps|eou[_(].*)$' AND a.value IS NOT NULL)
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, at) FROM r)),
 			'height', 260, 'encoding', jsonb_build_object('x', advfair_chart_field('at', 'temporal', 'trained'),
 				'y', advfair_chart_field('value', 'quantitative', 'score'),

@@ -11,6 +11,9 @@
 #include "pg/evaluation.h"
 #include "pg/task.h"
 
+/* Share of the rows in which an attribute is NULL; there is no figure where it is 0. */
+#define ADVPG_METRIC_MISSING "attribute_missing"
+
 /* One figure, for each model. Texts that do not apply are NULL, eps NaN. */
 typedef struct AdvpgFigure
 {
@@ -27,7 +30,8 @@ typedef struct AdvpgFigure
 typedef struct AdvpgAudit
 {
 	int n_models;
-	char **model;  /* (n_models) name@version */
+	char **model; /* (n_models) name@version */
+	int n_classes;
 	List *figures; /* of AdvpgFigure * */
 } AdvpgAudit;
 

@@ -87,7 +87,7 @@ take_measure(Auditing *a, const AdvpgEvaluation *e)
 	const AdvpgRows *rows = e->rows;
 	MemoryContext old = MemoryContextSwitchTo(a->context);
 
-	a->classes = e->model.net.classes;
+	a->classes = a->audit->n_classes = e->model.net.classes;
 	a->class_names = palloc(sizeof(char *) * a->classes);
 	for (int c = 0; c < a->classes; c++)
 		a->class_names[c] = advpg_text_cstring(e->model.classes[c]);
@@ -490,7 +490,7 @@ attribute_figures(Auditing *a, const Attribute *attribute)
 
 		for (int m = 0; m < a->audit->n_models; m++)
 			missing[m] = attribute->missing;
-		figures(a, &(Kind){"attribute_missing", NULL, NAN, NULL, attribute->name}, a->all, 1, NULL, missing);
+		figures(a, &(Kind){ADVPG_METRIC_MISSING, NULL, NAN, NULL, attribute->name}, a->all, 1, NULL, missing);
 	}
 	for (int c = a->classes == 2 ? 1 : 0; c < a->classes; c++)
 	{

@@ -20,6 +20,9 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
+#include "utils/resowner.h"
+
+#include "pg/longname.h"
 
 #define OLD "old"
 #define NEW "new"
@@ -32,35 +35,31 @@ refuse(const AdvpgCondition *condition, const char *what)
 			errhint("Write an expression over metrics, such as accuracy >= 0.8 AND cau <= old.cau."));
 }
 
-static bool
-has_name(const List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
-
 /* Take the name of a column reference: name, new.name or old.name. */
 static void
 take_name(AdvpgCondition *condition, const ColumnRef *reference)
 {
 	int n = list_length(reference->fields);
-	const char *name;
+	const char *column;
+	List **columns;
 	List **names;
+	ListCell *cell;
+	bool old;
 
 	if (n > 2 || !IsA(llast(reference->fields), String))
 		refuse(condition, "a name that is no metric");
 	if (n == 2 && strcmp(strVal(linitial(reference->fields)), OLD) != 0 &&
 		strcmp(strVal(linitial(reference->fields)), NEW) != 0)
 		refuse(condition, "a name with another prefix than " OLD " or " NEW);
-	names = n == 2 && strcmp(strVal(linitial(reference->fields)), OLD) == 0 ? &condition->old_names
-																			: &condition->names;
-	name = strVal(llast(reference->fields));
-	if (!has_name(*names, name))
-		*names = lappend(*names, pstrdup(name));
+	old = n == 2 && strcmp(strVal(linitial(reference->fields)), OLD) == 0;
+	columns = old ? &condition->old_columns : &condition->columns;
+	names = old ? &condition->old_names : &condition->names;
+	column = strVal(llast(reference->fields));
+	foreach (cell, *columns)
+		if (strcmp(lfirst(cell), column) == 0)
+			return;
+	*columns = lappend(*columns, pstrdup(column));
+	*names = lappend(*names, pstrdup(advpg_full_name(condition->long_names, column)));
 }
 
 /* Functions, operators and types are found in pg_catalog, and may name it. */
@@ -106,11 +105,11 @@ walk(Node *node, void *arg)
 	return raw_expression_tree_walker(node, walk, arg);
 }
 
-/* The one expression a text is, as the parser sees it. */
+/* The one expression a condition is, as the parser sees it. */
 static Node *
-parse(const char *text)
+parse(const AdvpgCondition *condition)
 {
-	List *statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
+	List *statements = raw_parser(psprintf("SELECT %s", condition->query), RAW_PARSE_DEFAULT);
 	SelectStmt *select = NULL;
 
 	if (list_length(statements) == 1)
@@ -121,18 +120,19 @@ parse(const char *text)
 		select->windowClause || select->valuesLists || select->sortClause || select->limitOffset ||
 		select->limitCount || select->lockingClause || select->withClause ||
 		linitial_node(ResTarget, select->targetList)->name)
-		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR), errmsg("condition \"%s\" is not one expression", text));
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("condition \"%s\" is not one expression", condition->text));
 	return linitial_node(ResTarget, select->targetList)->val;
 }
 
 /* A row of metrics, as parameters from first on. */
 static void
-append_row(StringInfo query, const List *names, int first, const char *row)
+append_row(StringInfo query, const List *columns, int first, const char *row)
 {
 	appendStringInfoString(query, "(SELECT ");
-	for (int i = 0; i < list_length(names); i++)
+	for (int i = 0; i < list_length(columns); i++)
 		appendStringInfo(query, "%s$%d AS %s", i ? ", " : "", first + i,
-						 quote_identifier(list_nth(names, i)));
+						 quote_identifier(list_nth(columns, i)));
 	appendStringInfo(query, ") AS %s", row);
 }
 
@@ -151,10 +151,10 @@ prepare(const AdvpgCondition *condition)
 		types[i] = FLOAT8OID;
 	initStringInfo(&query);
 	/* on a line of its own: a comment at the end of the text ends there */
-	appendStringInfo(&query, "SELECT (SELECT (%s\n) FROM ", condition->text);
-	append_row(&query, condition->names, 1, NEW);
+	appendStringInfo(&query, "SELECT (SELECT (%s\n) FROM ", condition->query);
+	append_row(&query, condition->columns, 1, NEW);
 	appendStringInfoString(&query, ") FROM ");
-	append_row(&query, condition->old_names, list_length(condition->names) + 1, OLD);
+	append_row(&query, condition->old_columns, list_length(condition->columns) + 1, OLD);
 	plan = SPI_prepare(query.data, n, types);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a condition: %s", SPI_result_code_string(SPI_result));
@@ -168,15 +168,15 @@ prepare(const AdvpgCondition *condition)
 	return plan;
 }
 
-static AdvpgVerdict
-evaluate(const AdvpgCondition *condition, const double *new_values, const double *old_values)
+/* Whether the condition holds; *isnull when nobody knows. */
+static bool
+evaluate(const AdvpgCondition *condition, const double *new_values, const double *old_values, bool *isnull)
 {
 	int n = list_length(condition->names);
 	int n_old = list_length(condition->old_names);
 	Datum *values = palloc(sizeof(Datum) * (n + n_old + 1));
 	char *nulls = palloc(n + n_old + 1);
 	SPIPlanPtr plan = prepare(condition);
-	bool isnull;
 	bool value;
 
 	for (int i = 0; i < n + n_old; i++)
@@ -188,28 +188,72 @@ evaluate(const AdvpgCondition *condition, const double *new_values, const double
 	}
 	if (SPI_execute_plan(plan, values, nulls, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not evaluate a condition");
-	value = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	value = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull));
 	SPI_freetuptable(SPI_tuptable);
 	SPI_freeplan(plan);
-	return isnull ? ADVPG_VERDICT_UNKNOWN : value ? ADVPG_VERDICT_TRUE : ADVPG_VERDICT_FALSE;
+	return value;
 }
 
-/* Settings are restored by the end of the transaction or subtransaction, should this fail. */
-AdvpgVerdict
-advpg_condition_value(const AdvpgCondition *condition, const double *new_values, const double *old_values)
+/* The same, in PostgreSQL's own terms. Settings are restored by the end of the transaction or subtransaction, should this fail. */
+static bool
+evaluate_safely(const AdvpgCondition *condition, const double *new_values, const double *old_values,
+				bool *isnull)
 {
 	int level = NewGUCNestLevel();
 	bool read_only = XactReadOnly;
-	AdvpgVerdict verdict;
+	bool value;
 
 	/* an operator >= (float8, numeric) in a schema of the caller's search_path would suit better than pg_catalog's */
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	XactReadOnly = true;
-	verdict = evaluate(condition, new_values, old_values);
+	value = evaluate(condition, new_values, old_values, isnull);
 	XactReadOnly = read_only;
 	AtEOXact_GUC(true, level);
-	return verdict;
+	return value;
+}
+
+/* What the current error says of the condition, now that it is over; one that was to stop the operation goes on. */
+static const char *
+take_failure(void)
+{
+	ErrorData *error = CopyErrorData();
+
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		PG_RE_THROW();
+	FlushErrorState();
+	return psprintf("fails (%s)", error->message);
+}
+
+const char *
+advpg_condition_outcome(const AdvpgCondition *condition, const double *new_values, const double *old_values)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const char *volatile outcome = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		bool isnull;
+		bool value;
+
+		SPI_connect();
+		value = evaluate_safely(condition, new_values, old_values, &isnull);
+		SPI_finish();
+		outcome = isnull ? "is NULL" : value ? NULL : "is false";
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		outcome = take_failure();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return outcome;
 }
 
 static double *
@@ -227,11 +271,13 @@ advpg_condition_read(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
 	AdvpgCondition *condition = palloc0(sizeof(AdvpgCondition));
+	bool isnull;
 
 	condition->text = text;
-	(void) walk(parse(text), condition);
+	condition->query = advpg_shorten_names(text, &condition->long_names);
+	(void) walk(parse(condition), condition);
 	/* for its type, and what else can be wrong */
-	(void) advpg_condition_value(condition, unknowns(condition->names), unknowns(condition->old_names));
+	(void) evaluate_safely(condition, unknowns(condition->names), unknowns(condition->old_names), &isnull);
 	MemoryContextSwitchTo(context);
 	return condition;
 }

@@ -17,106 +17,23 @@
 #include "pg/auditing.h"
 #include "pg/callsite.h"
 #include "pg/condition.h"
+#include "pg/dictionary.h"
+#include "pg/metricname.h"
 #include "pg/ownsql.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/source.h"
-
-#define EOU "eou_"
 
 /* How the new version is judged. */
 typedef struct Trial
 {
 	AdvpgAuditTask audit;
 	AdvpgCondition *condition; /* NULL: it is promoted in any case */
+	List *metrics;             /* of List *: what each of the condition's names means */
+	List *old_metrics;
 	const AdvpgHeldOut *held_out;
 	AdvpgHeldOut held;
 } Trial;
-
-/* ---- metrics by name ---- */
-
-/* What is known without rows, and what follows the prefix of the others. */
-static const struct
-{
-	const char *name;
-	bool prefix;
-} metrics[] = {
-	{"accuracy"},
-	{"cau"},
-	{"class_accuracy_", true},
-	{"robust_accuracy"},
-	{"success_rate_", true},
-	{"cru_s"},
-	{"least_eps_", true},
-	{"cru_eps"},
-	{"group_confidence_", true},
-	{EOU, true},
-};
-
-static void
-check_metric(const char *name)
-{
-	for (int i = 0; i < lengthof(metrics); i++)
-		if (metrics[i].prefix ? strncmp(name, metrics[i].name, strlen(metrics[i].name)) == 0
-							  : strcmp(name, metrics[i].name) == 0)
-			return;
-	ereport(
-		ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a metric", name),
-		errhint(
-			"Metrics are accuracy, cau, class_accuracy_CLASS, eou_ATTRIBUTE, "
-			"group_confidence_ATTRIBUTE_GROUP; "
-			"with eps robust_accuracy, cru_s, success_rate_CLASS; with eps_max cru_eps, least_eps_CLASS."));
-}
-
-/* Several classes have a gap for an attribute each. */
-static bool
-of_several_classes(const AdvpgAudit *audit, const AdvpgFigure *figure)
-{
-	ListCell *cell;
-
-	foreach (cell, audit->figures)
-	{
-		const AdvpgFigure *other = lfirst(cell);
-
-		if (other->attribute == figure->attribute && other->class && strcmp(other->class, figure->class) != 0)
-			return true;
-	}
-	return false;
-}
-
-static char *
-metric_name(const AdvpgAudit *audit, const AdvpgFigure *figure)
-{
-	StringInfoData name;
-
-	initStringInfo(&name);
-	appendStringInfoString(&name, figure->metric);
-	if (figure->attribute)
-		appendStringInfo(&name, "_%s", figure->attribute);
-	if (figure->class && (!figure->attribute || of_several_classes(audit, figure)))
-		appendStringInfo(&name, "_%s", figure->class);
-	if (figure->group)
-		appendStringInfo(&name, "_%s", figure->group);
-	return name.data;
-}
-
-/* Value of a metric of one of the audited models, NaN when there is none. */
-static double
-metric_value(const AdvpgAudit *audit, int model, const char *name)
-{
-	ListCell *cell;
-
-	if (model >= audit->n_models)
-		return NAN;
-	foreach (cell, audit->figures)
-	{
-		const AdvpgFigure *figure = lfirst(cell);
-
-		if (strcmp(metric_name(audit, figure), name) == 0)
-			return figure->value[model].value;
-	}
-	return NAN;
-}
 
 /* ---- before the training ---- */
 
@@ -127,52 +44,62 @@ is_judged(const AdvpgRetrainTask *task)
 		   task->audit.protected;
 }
 
-/* Attributes the condition speaks of are protected ones. */
+/* Check names as far as can be done without model and data. */
 static void
-add_attributes(Trial *trial, const List *names)
-{
-	ListCell *cell;
-	ListCell *other;
-
-	foreach (cell, names)
-	{
-		char *attribute = (char *) lfirst(cell) + strlen(EOU);
-		bool listed = false;
-
-		if (strncmp(lfirst(cell), EOU, strlen(EOU)) != 0)
-			continue;
-		foreach (other, trial->audit.protected)
-			listed |= strcmp(lfirst(other), attribute) == 0;
-		if (!listed)
-			trial->audit.protected = lappend(list_copy(trial->audit.protected), attribute);
-	}
-}
-
-/* Metrics that need something to attack with. */
-static void
-check_needs(const Trial *trial, const char *name)
-{
-	bool at_eps = strcmp(name, "robust_accuracy") == 0 || strcmp(name, "cru_s") == 0 ||
-				  strncmp(name, "success_rate_", 13) == 0;
-	bool least = strcmp(name, "cru_eps") == 0 || strncmp(name, "least_eps_", 10) == 0;
-
-	if (at_eps && trial->audit.task.eps_list == NIL)
-		advpg_task_invalid("eps", "is missing: metric %s is that of an attack", name);
-	if (least && trial->audit.eps_max == NULL)
-		advpg_task_invalid("eps_max", "is missing: metric %s is that of a search", name);
-}
-
-static void
-check_metrics(Trial *trial, const List *names)
+check_metrics(const Trial *trial, const List *names)
 {
 	ListCell *cell;
 
 	foreach (cell, names)
 	{
-		check_metric(lfirst(cell));
-		check_needs(trial, lfirst(cell));
+		AdvpgMetricNeed need = advpg_metric_check(lfirst(cell));
+
+		if (need == ADVPG_NEED_ATTACK && trial->audit.task.eps_list == NIL)
+			advpg_task_invalid("eps", "is missing: metric %s is that of an attack", (char *) lfirst(cell));
+		if (need == ADVPG_NEED_SEARCH && trial->audit.eps_max == NULL)
+			advpg_task_invalid("eps_max", "is missing: metric %s is that of a search", (char *) lfirst(cell));
 	}
-	add_attributes(trial, names);
+}
+
+/* An attribute of which a metric is has to be a protected one. */
+static void
+protect(Trial *trial, const char *attribute)
+{
+	ListCell *cell;
+
+	foreach (cell, trial->audit.protected)
+		if (strcmp(lfirst(cell), attribute) == 0)
+			return;
+	trial->audit.protected = lappend(list_copy(trial->audit.protected), pstrdup(attribute));
+}
+
+/* What names mean: a list for each. */
+static List *
+resolve_metrics(const Trial *trial, const List *names, const AdvModel *model, const AdvpgSource *source)
+{
+	List *metrics = NIL;
+	ListCell *cell;
+
+	foreach (cell, names)
+		metrics = lappend(metrics, advpg_metric_resolve(lfirst(cell), model, source->name, source->desc,
+														trial->audit.protected));
+	return metrics;
+}
+
+static void
+protect_attributes(Trial *trial, const List *metrics)
+{
+	ListCell *cell;
+	ListCell *meaning;
+
+	foreach (cell, metrics)
+		foreach (meaning, (const List *) lfirst(cell))
+		{
+			const AdvpgMetric *metric = lfirst(meaning);
+
+			if (metric->attribute)
+				protect(trial, metric->attribute);
+		}
 }
 
 static Trial *
@@ -206,13 +133,11 @@ advpg_retrain_check(const AdvpgRetrainTask *task)
 	MemoryContextSwitchTo(context);
 }
 
-/* Find the rows to judge by: those given, or those the training validates on. Attributes must be among their columns. */
-static void
+/* Find the rows to judge by: those given, or those the training validates on. */
+static AdvpgSource *
 find_rows(Trial *trial, const AdvpgTrainTask *train)
 {
 	double share = advpg_validation_fraction(train);
-	AdvpgSource *source;
-	ListCell *cell;
 
 	if (trial->audit.task.data == NULL &&
 		trial->audit.task.id) /* rows are held out by the training's own ids */
@@ -229,11 +154,30 @@ find_rows(Trial *trial, const AdvpgTrainTask *train)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("there are no rows to judge model \"%s\" by", train->model),
 				errdetail("It was trained without validation."), errhint("Name them by data."));
-	source = advpg_source_open(trial->audit.task.data);
+	return advpg_source_open(trial->audit.task.data);
+}
+
+/* Check all that is asked of the new version against the old one and the columns to judge by: afterwards it would cost a training. */
+static void
+check_trial(Trial *trial, const AdvpgTrainTask *train, const AdvpgEntry *old)
+{
+	AdvpgSource *source = find_rows(trial, train);
+	AdvModel model;
+	ListCell *cell;
+
+	advpg_model_read(DatumGetByteaPP(old->model), CurrentMemoryContext, &model);
+	if (trial->audit.given)
+		(void) advpg_find_class(&model, advpg_cstring_text(trial->audit.given));
 	foreach (cell, trial->audit.protected)
 		if (advpg_find_column(source->desc, lfirst(cell)) == 0)
 			ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
 					errmsg("data \"%s\" have no column \"%s\"", source->name, (char *) lfirst(cell)));
+	if (trial->condition == NULL)
+		return;
+	trial->metrics = resolve_metrics(trial, trial->condition->names, &model, source);
+	trial->old_metrics = resolve_metrics(trial, trial->condition->old_names, &model, source);
+	protect_attributes(trial, trial->metrics);
+	protect_attributes(trial, trial->old_metrics);
 }
 
 /* ---- after it ---- */
@@ -272,18 +216,19 @@ judge(Oid schema, const Trial *trial, const AdvpgEntry *old, AdvpgTrained *train
 
 /* Values of metrics of one of the audited models; the reason tells them, should the condition not hold. */
 static double *
-metric_values(const AdvpgAudit *audit, int model, const List *names, StringInfo reason)
+metric_values(const AdvpgAudit *audit, int model, const List *names, const List *metrics, StringInfo reason)
 {
 	double *values = palloc(sizeof(double) * (list_length(names) + 1));
 
 	for (int i = 0; i < list_length(names); i++)
 	{
-		const char *name = list_nth(names, i);
+		const char *why;
 
-		values[i] = metric_value(audit, model, name);
-		appendStringInfo(reason, "%s%s%s ", reason->len ? ", " : "", model ? "old." : "", name);
+		values[i] = advpg_metric_value(audit, model, list_nth(metrics, i), &why);
+		appendStringInfo(reason, "%s%s%s ", reason->len ? ", " : "", model ? "old." : "",
+						 (char *) list_nth(names, i));
 		if (isnan(values[i]))
-			appendStringInfoString(reason, "is NULL");
+			appendStringInfo(reason, "is NULL (%s)", why);
 		else
 			appendStringInfo(reason, "= %.6g", values[i]);
 	}
@@ -292,27 +237,22 @@ metric_values(const AdvpgAudit *audit, int model, const List *names, StringInfo 
 
 /* Whether the condition holds, and if it does not, why. */
 static char *
-decide(const AdvpgCondition *condition, const AdvpgAudit *audit)
+decide(const Trial *trial, const AdvpgAudit *audit)
 {
-	MemoryContext context = CurrentMemoryContext;
+	const AdvpgCondition *condition = trial->condition;
 	StringInfoData reason;
-	AdvpgVerdict verdict;
+	const char *outcome;
 	double *values;
 	double *old_values;
 
 	if (condition == NULL)
 		return NULL;
 	initStringInfo(&reason);
-	values = metric_values(audit, 0, condition->names, &reason);
-	old_values = metric_values(audit, 1, condition->old_names, &reason);
-	SPI_connect();
-	verdict = advpg_condition_value(condition, values, old_values);
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	if (verdict == ADVPG_VERDICT_TRUE)
-		return NULL;
-	return psprintf("%s is %s%s%s", condition->text, verdict == ADVPG_VERDICT_FALSE ? "false" : "NULL",
-					reason.len ? ": " : "", reason.data);
+	values = metric_values(audit, 0, condition->names, trial->metrics, &reason);
+	old_values = metric_values(audit, 1, condition->old_names, trial->old_metrics, &reason);
+	outcome = advpg_condition_outcome(condition, values, old_values);
+	return outcome ? psprintf("%s %s%s%s", condition->text, outcome, reason.len ? ": " : "", reason.data)
+				   : NULL;
 }
 
 /* A row for each metric of the new version, and one for the decision. */
@@ -321,6 +261,7 @@ log_metrics(Oid schema, const AdvpgRetrained *result, const AdvpgAudit *audit)
 {
 	int n = 1 + (audit ? list_length(audit->figures) : 0);
 	Datum *names = palloc(sizeof(Datum) * n);
+	char **metrics = audit ? advpg_metric_names(audit) : NULL;
 	Datum *numbers = palloc(sizeof(Datum) * n);
 	bool *nulls = palloc0(sizeof(bool) * n);
 	int lower = 1;
@@ -331,7 +272,7 @@ log_metrics(Oid schema, const AdvpgRetrained *result, const AdvpgAudit *audit)
 	{
 		const AdvpgFigure *figure = list_nth(audit->figures, i);
 
-		names[i] = CStringGetTextDatum(metric_name(audit, figure));
+		names[i] = CStringGetTextDatum(metrics[i]);
 		numbers[i] = Float8GetDatum(figure->value[0].value);
 		nulls[i] = isnan(figure->value[0].value);
 	}
@@ -386,7 +327,7 @@ prepare(Oid schema, const AdvpgRetrainTask *task, AdvpgTrainTask *train, Trial *
 	if (is_judged(task))
 	{
 		*trial = read_trial(task);
-		find_rows(*trial, train);
+		check_trial(*trial, train, old);
 	}
 	SPI_finish();
 	MemoryContextSwitchTo(context);
@@ -410,7 +351,7 @@ advpg_retrain(Oid schema, const AdvpgRetrainTask *task)
 		if (trial)
 		{
 			audit = judge(schema, trial, old, result->trained);
-			result->reason = decide(trial->condition, audit);
+			result->reason = decide(trial, audit);
 		}
 		result->promoted = result->reason == NULL;
 		store(schema, result, audit);
