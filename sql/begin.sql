@@ -17,7 +17,9 @@
 -- complain if script is sourced in psql
 \echo Use "CREATE EXTENSION advfair" or "ALTER EXTENSION advfair UPDATE" to load this file. \quit
 
-SELECT pg_catalog.set_config('advfair_script.target'::text, n.nspname::text, true)
+SELECT pg_catalog.set_config('advfair_script.target'::text, n.nspname::text, true),
+	pg_catalog.set_config('advfair_script.updates'::text, (EXISTS (SELECT FROM pg_catalog.pg_depend d
+		WHERE d.refclassid OPERATOR(pg_catalog.=) e.tableoid AND d.refobjid OPERATOR(pg_catalog.=) e.oid))::text, true)
 	FROM pg_catalog.pg_extension e, pg_catalog.pg_namespace n
 	WHERE e.extname OPERATOR(pg_catalog.=) 'advfair'::name AND n.oid OPERATOR(pg_catalog.=) e.extnamespace;
 CREATE SCHEMA advfair_script;

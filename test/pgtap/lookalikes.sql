@@ -4,7 +4,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(19);
+SELECT plan(23);
 
 CREATE ROLE advfair_eve;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO advfair_eve', current_database()); END $$;
@@ -14,14 +14,14 @@ DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO advfair_eve', current
 CREATE FUNCTION pg_temp.plant(target name, names text[] DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	body text := quote_literal('BEGIN PERFORM pg_catalog.set_config(''looks.alike'', ''called'', false); RETURN NULL; END');
-	types text[] := '{boolean,integer,bigint,double precision,numeric,text,name,"char",jsonb,timestamptz,interval,text[],double precision[]}';
+	types text[] := '{integer,bigint,double precision,numeric,text,name,"char",jsonb,timestamptz,text[]}';
 	operator text;
 	result text;
 	a text;
 	b text;
 	called text;
 BEGIN
-	EXECUTE format('CREATE SCHEMA %I AUTHORIZATION advfair_eve', target);
+	EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION advfair_eve', target);
 	SET LOCAL ROLE advfair_eve;
 	FOREACH a IN ARRAY types LOOP
 		FOREACH b IN ARRAY types LOOP
@@ -34,14 +34,15 @@ BEGIN
 				EXECUTE format('CREATE OPERATOR %I.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %I.%I)', target, operator, a, b, target, 'evil ' || result);
 			END LOOP;
 			FOREACH called IN ARRAY names LOOP
+				CONTINUE WHEN called ^@ 'advfair_' AND (NOT ARRAY[a, b] && '{text,jsonb}' OR to_regprocedure(format('%I.%I(%s, %s)', target, called, a, b)) IS NOT NULL);
 				EXECUTE format('CREATE FUNCTION %I.%I(%s, %s) RETURNS %s LANGUAGE plpgsql AS %s', target, called, a, b, a, body);
 			END LOOP;
 		END LOOP;
 		FOREACH called IN ARRAY names LOOP
-			EXECUTE format('CREATE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql AS %s', target, called, a, a, body);
-			EXECUTE format('CREATE FUNCTION %I.%I(text, text, %s) RETURNS text LANGUAGE plpgsql AS %s', target, called, a, body);
-			EXECUTE format('CREATE FUNCTION %I.%I(text, text, text, %s) RETURNS text LANGUAGE plpgsql AS %s', target, called, a, body);
-			EXECUTE format('CREATE FUNCTION %I.%I(text, %s, text, text, text, text) RETURNS text LANGUAGE plpgsql AS %s', target, called, a, body);
+			FOREACH b IN ARRAY ARRAY[a, format('text, text, %s', a), format('text, text, text, %s', a), format('text, %s, text, text, text, text', a)] LOOP
+				CONTINUE WHEN called ^@ 'advfair_' AND to_regprocedure(format('%I.%I(%s)', target, called, b)) IS NOT NULL;
+				EXECUTE format('CREATE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql AS %s', target, called, b, CASE b WHEN a THEN a ELSE 'text' END, body);
+			END LOOP;
 		END LOOP;
 	END LOOP;
 	RESET ROLE;
@@ -103,41 +104,46 @@ SELECT is(current_setting('looks.alike'), 'not called', 'without them');
 DROP EXTENSION advfair;
 
 -- functions, too: all that the scripts call, with other arguments
-CREATE EXTENSION advfair;
-CREATE TEMP TABLE own AS SELECT proname, oidvectortypes(proargtypes) AS types FROM pg_proc p
-	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_extension e ON e.oid = d.refobjid WHERE extname = 'advfair';
-DROP EXTENSION advfair;
-SELECT pg_temp.plant('evil_b', array_agg(name)) FROM (
+SELECT array_agg(name) AS called FROM (
 	SELECT DISTINCT m[1] AS name FROM pg_config() c, pg_read_file(c.setting || '/extension/advfair--1.2.sql') text, regexp_matches(text, '(\w+)\s?\(', 'g') m
-	WHERE c.name = 'SHAREDIR' AND (m[1] ~ '^advfair_(chart_.*|given|html.*|job_.*|model_id|one_of|owns|report.*|cau|luf.*|class_accuracy|least_eps)$'
-		OR EXISTS (SELECT FROM pg_proc WHERE proname = m[1] AND pronamespace = 'pg_catalog'::regnamespace))) n;
-SELECT throws_like($$ SET LOCAL ROLE advfair_eve; CREATE EXTENSION advfair SCHEMA evil_b $$, '% already exists in schema "evil_b"', 'what has the very arguments stands in the way');
-RESET ROLE;
-DO $$
-DECLARE
-	f regprocedure;
-BEGIN
-	FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'evil_b'::regnamespace AND (proname, oidvectortypes(proargtypes)) IN (SELECT proname, types FROM own) LOOP
-		EXECUTE 'DROP FUNCTION ' || f;
-	END LOOP;
-END $$;
+	WHERE c.name = 'SHAREDIR' AND EXISTS (SELECT FROM pg_proc WHERE proname = m[1] AND pronamespace = 'pg_catalog'::regnamespace)) n \gset
+SELECT pg_temp.plant('evil_b', :'called');
 SELECT lives_ok($$ SET LOCAL ROLE advfair_eve; CREATE EXTENSION advfair SCHEMA evil_b $$, 'among all of them a new one is made');
 RESET ROLE;
 SELECT is_empty('SELECT * FROM pg_temp.strangers()', 'and uses none');
 SELECT lives_ok($$ SELECT pg_temp.look('evil_b') $$, 'it works');
 SELECT is(current_setting('looks.alike'), 'not called', 'without them');
-CREATE TABLE people AS SELECT * FROM evil_b.advfair_make_census(60, 0);
-SELECT evil_b.advfair_train(model => 'm', data => 'people', label => 'income', epochs => 1);
-SELECT lives_ok($$ SELECT * FROM evil_b.advfair_luf_summary('m', 'people', leave_out => 1) $$, 'so do scores written in SQL');
-SELECT lives_ok($$ SELECT evil_b.advfair_report('{m}'::text[], 'people'::text, leave_out => 1, eps_max => 0.1) $$, 'and reports');
+DROP EXTENSION advfair;
+
+-- those that have names of its own: they are in the way of a new one, and of no use with one that is updated
+CREATE FUNCTION evil_b.advfair_get(varchar) RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea';
+SELECT throws_ok($$ CREATE EXTENSION advfair SCHEMA evil_b $$, '42723', 'schema "evil_b" has functions that may be taken for advfair''s: evil_b.advfair_get(character varying)',
+				 'functions of the names of its own are refused');
+CREATE SCHEMA evil_c AUTHORIZATION advfair_eve;
+SELECT throws_ok($$ CREATE SCHEMA advfair_script; CREATE EXTENSION advfair SCHEMA evil_c $$, '42P06', NULL, 'so is a schema that is not new');
+SET LOCAL ROLE advfair_eve;
+CREATE EXTENSION advfair SCHEMA evil_c VERSION '1.1';
+RESET ROLE;
+SELECT pg_temp.plant('evil_c', :'called' || array_agg(DISTINCT proname::text)) FROM pg_proc WHERE pronamespace = 'evil_c'::regnamespace
+	AND proname ~ '^advfair_(chart_.*|given|html.*|job_.*|model_id|one_of|owns|report.*|cau|luf.*|class_accuracy|least_eps)$';
+SET LOCAL client_min_messages = error; -- it warns of all of them
+ALTER EXTENSION advfair UPDATE;
+SET LOCAL client_min_messages = warning;
+SELECT is_empty('SELECT * FROM pg_temp.strangers()', 'an update uses none');
+SELECT lives_ok($$ SELECT pg_temp.look('evil_c') $$, 'it works');
+SELECT is(current_setting('looks.alike'), 'not called', 'without them');
+CREATE TABLE people AS SELECT * FROM evil_c.advfair_make_census(60, 0);
+SELECT evil_c.advfair_train(model => 'm', data => 'people', label => 'income', epochs => 1);
+SELECT lives_ok($$ SELECT * FROM evil_c.advfair_luf_summary('m', 'people', leave_out => 1) $$, 'so do scores written in SQL');
+SELECT lives_ok($$ SELECT evil_c.advfair_report('{m}'::text[], 'people'::text, leave_out => 1, eps_max => 0.1) $$, 'and reports');
 SELECT is(current_setting('looks.alike'), 'not called', 'without them');
 -- nor do statements on its tables find them where they come first in search_path
-SET LOCAL search_path = evil_b, pg_catalog, public, pg_temp;
-SELECT evil_b.advfair_train(model => 'm'::text, data => 'people'::text, label => 'income'::text, epochs => 1);
-SELECT pg_catalog.count(*) FROM evil_b.advfair_predict('m@2'::text, 'people'::text, NULL::int);
-SELECT evil_b.advfair_promote('m'::text, 1), pg_catalog.length(evil_b.advfair_get('m'::text));
-SELECT evil_b.advfair_retrain('m'::text, 'accuracy > 2'::text, data => 'people'::text);
-SELECT evil_b.advfair_cancel(evil_b.advfair_submit('{"kind": "train", "model": "j", "data": "people", "label": "income"}'::jsonb));
+SET LOCAL search_path = evil_c, pg_catalog, public, pg_temp;
+SELECT evil_c.advfair_train(model => 'm'::text, data => 'people'::text, label => 'income'::text, epochs => 1);
+SELECT pg_catalog.count(*) FROM evil_c.advfair_predict('m@2'::text, 'people'::text, NULL::int);
+SELECT evil_c.advfair_promote('m'::text, 1), pg_catalog.length(evil_c.advfair_get('m'::text));
+SELECT evil_c.advfair_retrain('m'::text, 'accuracy > 2'::text, data => 'people'::text);
+SELECT evil_c.advfair_cancel(evil_c.advfair_submit('{"kind": "train", "model": "j", "data": "people", "label": "income"}'::jsonb));
 RESET search_path;
 SELECT is(current_setting('looks.alike'), 'not called', 'statements on advfair''s tables do not depend on search_path');
 SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'advfair_eve'), false, 'who made them has no more rights than before');
