@@ -85,7 +85,7 @@ COMMENT ON FUNCTION advfair_chart_panels(jsonb, text, text[], int) IS 'a chart f
 CREATE OR REPLACE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, title text) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.class || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || ')' AS label
+		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.class || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || CASE WHEN a.value IS NULL THEN ', not measured)' ELSE ')' END AS label
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
 				jsonb_to_record(e) AS a (model text, metric text, class text, value float8, ci_low float8, ci_high float8, n bigint)
 			WHERE a.metric = advfair_chart_of_classes.metric)
@@ -108,7 +108,7 @@ COMMENT ON FUNCTION advfair_chart_eps(text, float8[]) IS 'encoding of eps as x';
 CREATE OR REPLACE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH r AS (SELECT ordinality AS at, a.model, a.eps, a.class, a.value, a.ci_low, a.ci_high, a.n
+		WITH r AS (SELECT ordinality AS at, a.model, a.eps, a.class || CASE WHEN a.value IS NULL THEN ' (not measured)' ELSE '' END AS class, a.value, a.ci_low, a.ci_high, a.n
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
 				jsonb_to_record(e) AS a (model text, metric text, eps float8, class text, value float8, ci_low float8, ci_high float8, n bigint)
 			WHERE a.metric = 'success_rate')
@@ -159,7 +159,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_group_confidence(rows jsonb) RETURNS
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH every_row AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.attribute || ': confidence in ' || a.class AS panel,
-				COALESCE(a.grp, '') || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || ')' AS label
+				COALESCE(a.grp, '') || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || CASE WHEN a.value IS NULL THEN ', not measured)' ELSE ')' END AS label
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
 				jsonb_to_record(e) AS a (model text, metric text, class text, attribute text, grp text, value float8, ci_low float8, ci_high float8, n bigint)
 			WHERE a.metric = 'group_confidence'),

@@ -12,7 +12,7 @@ COMMENT ON FUNCTION advfair_html(text) IS 'a text as HTML shows it';
 
 CREATE OR REPLACE FUNCTION advfair_html_number(value float8) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN CASE WHEN value IS NULL THEN '&ndash;' WHEN abs(value) >= 1e6 THEN to_char(value, '9.99EEEE') WHEN value > 0 AND value < 0.00005 THEN '&lt; 0.0001'
+	RETURN CASE WHEN value IS NULL THEN 'not measured' WHEN abs(value) >= 1e6 THEN to_char(value, '9.99EEEE') WHEN value > 0 AND value < 0.00005 THEN '&lt; 0.0001'
 		ELSE round(value::numeric, 4)::text END;
 COMMENT ON FUNCTION advfair_html_number(float8) IS 'a score as HTML shows it';
 
@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION advfair_report_metric(metric text) RETURNS text
 		WHEN 'robust_accuracy' THEN 'accuracy under attack' WHEN 'success_rate' THEN 'success of the attack in a class'
 		WHEN 'cru_s' THEN 'CRU: gap of success between classes' WHEN 'least_eps' THEN 'mean least eps of a class'
 		WHEN 'cru_eps' THEN 'CRU: gap of least eps between classes' WHEN 'group_confidence' THEN 'mean confidence of a group'
-		WHEN 'eou' THEN 'EOU: gap of confidence between groups' WHEN 'luf' THEN 'LUF: change by one row left out' ELSE metric END;
+		WHEN 'eou' THEN 'EOU: gap of confidence between groups' WHEN 'attribute_missing' THEN 'share of rows in no group' WHEN 'luf' THEN 'LUF: change by one row left out' ELSE metric END;
 COMMENT ON FUNCTION advfair_report_metric(text) IS 'a score in words';
 
 -- Each further model beside the first one, as items of a list. Rows: those of advfair_audit, in its order.
@@ -102,8 +102,8 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 				|| ' bears more of its mistakes.' END || COALESCE((SELECT ' When somebody may change each input by ' || string_agg(r.eps::text, ', ' ORDER BY r.eps) || ' to make it fail, it is right about '
 				|| string_agg(COALESCE(round(100 * r.value::numeric, 1)::text, '?'), ', ' ORDER BY r.eps) || ' %.' FROM figures r WHERE r.model = e.model AND r.metric = 'robust_accuracy'
 				HAVING count(*) > 0), '')
-				|| COALESCE((SELECT string_agg(' Between groups of ' || advfair_html(r.attribute) || ' its mean confidence in ' || advfair_html(r.class) || ' differs by '
-				|| advfair_html_number(r.value) || '.', '' ORDER BY r.at) FROM (SELECT DISTINCT ON (attribute) * FROM figures
+				|| COALESCE((SELECT string_agg(CASE WHEN r.value IS NULL THEN ' Whether it treats groups of ' || advfair_html(r.attribute) || ' alike was not measured: fewer than two have rows.'
+				ELSE ' Between groups of ' || advfair_html(r.attribute) || ' its mean confidence in ' || advfair_html(r.class) || ' differs by ' || advfair_html_number(r.value) || '.' END, '' ORDER BY r.at) FROM (SELECT DISTINCT ON (attribute) * FROM figures
 				WHERE model = e.model AND metric = 'eou' ORDER BY attribute, value DESC NULLS LAST, at) r), '')
 				|| COALESCE((SELECT ' Trained again without one row, it changes the probabilities of others by up to ' || advfair_html_number(avg(l.luf)) || ' on the average; only '
 				|| max(l.left_out) || ' rows were left out in turn.' FROM luf l WHERE l.model = e.model HAVING count(*) > 0), '') || '</li>' AS html
@@ -117,6 +117,8 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			UNION ALL SELECT CASE WHEN count(DISTINCT grp) > 1 THEN count(DISTINCT grp) || ' groups' ELSE 'A group' END || ' of ' || attribute || CASE WHEN count(DISTINCT grp) > 1 THEN ' have' ELSE ' has' END
 				|| ' fewer than 30 rows, ' || COALESCE((array_agg(grp ORDER BY n, at))[1], '') || ' only ' || min(n) || ': what is said of such a group is uncertain, as its intervals show.'
 			FROM figures WHERE metric = 'group_confidence' AND n < 30 GROUP BY attribute
+			UNION ALL SELECT round(100 * max(value)::numeric, 1) || ' % of the ' || ltrim(to_char(max(n), '999,999,999,999')) || ' rows have no ' || attribute || ': they are in none of its groups.'
+			FROM figures WHERE metric = 'attribute_missing' GROUP BY attribute
 			UNION ALL SELECT 'Model ' || model || ' was trained on the data it is measured on: it may do worse on rows it has not seen.'
 			FROM entry WHERE task ->> 'data' IN (data, to_regclass(CASE WHEN data !~ '\s' THEN data END)::text, (SELECT quote_ident(nspname) || '.' || quote_ident(relname)
 				FROM pg_class c JOIN pg_namespace s ON s.oid = relnamespace WHERE c.oid = to_regclass(CASE WHEN data !~ '\s' THEN data END)))

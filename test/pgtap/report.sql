@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(73);
+SELECT plan(81);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -59,6 +59,15 @@ SELECT ok(html LIKE '%A group of g has fewer than 30 rows%', 'small groups are p
 SELECT ok(advfair_report('{m@1}', 'people') LIKE '%was trained on the data it is measured on%', 'measuring on training rows is pointed out');
 SELECT ok(advfair_report('{m@1}', 'test') NOT LIKE '%was trained on the data it is measured on%', 'on others it is not');
 SELECT ok(advfair_report('{m@1}', 'SELECT * FROM test WHERE income = ''>50K''', eps => '{0.1}') LIKE '%rows, which are all of class &gt;50K.%', 'one class has no worse one');
+-- what was not measured is no number
+CREATE TEMP TABLE one AS SELECT advfair_report('{m@1}', 'SELECT *, nullif(race, ''White'') AS known FROM test WHERE income = ''>50K'' AND sex = ''Male''', eps => '{0.1}', protected => '{sex,known}') AS html;
+SELECT ok(html ~ (score || '</td><td>m@1</td>(<td[^>]*>[^<]*</td>){4}<td class="number">not measured</td><td class="number"></td>'), score || ' is not measured')
+	FROM one, unnest('{CAU: gap of accuracy between classes,CRU: gap of success between classes,EOU: gap of confidence between groups}'::text[]) score;
+SELECT ok(html LIKE '%Whether it treats groups of sex alike was not measured: fewer than two have rows.%', 'in words, too') FROM one;
+SELECT ok(html ~ '[0-9.]+ % of the \d+ rows have no known: they are in none of its groups\.', 'rows without a group are counted') FROM one;
+SELECT is(advfair_chart_rows(kind, (SELECT jsonb_agg(to_jsonb(a)) FROM advfair_audit('{m@1}', 'SELECT * FROM test WHERE income = ''>50K''', '{0.1}', '{sex}', '<=50K', steps => 1) a)) #> '{data,values}' @? path::jsonpath, true, kind || ': nor do charts make it one')
+	FROM (VALUES ('class_accuracy', '$[*] ? (@.label == "<=50K (n = 0, not measured)" && @.value == null)'), ('class_robustness', '$[*] ? (@.class == "<=50K (not measured)" && @.value == null)'),
+		  ('group_confidence', '$[*] ? (@.label == "Male (n = 0, not measured)" && @.value == null)')) t (kind, path);
 SELECT is(advfair_report_file('../../../../../../etc/passwd'), NULL, 'other files are not read');
 SELECT is(length(advfair_report_file('report.css')) > 100, true, 'its own are');
 
