@@ -24,7 +24,7 @@ typedef enum AdvEncoding
 {
 	ADV_ENCODING_STANDARD = 1, /* (x - mean) / sd; one-hot */
 	ADV_ENCODING_MINMAX,       /* to [0, 1]; one-hot */
-	ADV_ENCODING_ORDINAL /* numbers as they are; categories as integer codes in the C order of their text */
+	ADV_ENCODING_ORDINAL       /* numbers as they are; categories as integer codes */
 } AdvEncoding;
 
 typedef enum AdvUnseen
@@ -47,7 +47,9 @@ typedef struct AdvColumn
 	double *shift;    /* number: (1); array: (length); else NULL */
 	double *factor;   /* sd 0 or max = min give factor 1 */
 	int32_t n_values; /* category */
-	AdvText *values;  /* category: sorted by bytes (memcmp, then length), distinct */
+	AdvText *values;  /* category: distinct */
+	int32_t *
+		sorted; /* category: codes in the byte order of their values (memcmp, then length); NULL: that of the codes */
 } AdvColumn;
 
 typedef struct AdvEncoder
@@ -75,9 +77,9 @@ typedef struct AdvValue
 extern size_t adv_encoder_inputs(const AdvEncoder *enc);
 extern void adv_encoder_fields(const AdvEncoder *enc, AdvField *fields);
 
-/* Byte order of two texts (memcmp, then length), and the place of a text in a sorted list (-1: not there). */
+/* Byte order of two texts (memcmp, then length), and the code of a category (-1: not there). */
 extern int adv_text_compare(AdvText a, AdvText b);
-extern int adv_text_find(const AdvText *values, int n, AdvText text);
+extern int adv_column_code(const AdvColumn *column, AdvText text);
 
 /*
  * Whether a number or array can be a value of a column, of which name, kind and length count. ADV_DATA: NaN or infinity, wrong length, an

@@ -7,10 +7,12 @@
 
 #include "core/encoder.h"
 
-#define ADV_MODEL_VERSION 1
+#define ADV_MODEL_VERSION 2 /* what is written; 1 is read, too */
 
 typedef struct AdvModel
 {
+	int32_t version; /* of the bytes it was read from */
+	bool utf8;       /* texts are UTF-8; else it is not known in which encoding they are, as in version 1 */
 	AdvNetwork net;
 	AdvText label;    /* name of the label column */
 	AdvText *classes; /* (net.classes) texts in class order, distinct */
@@ -18,7 +20,7 @@ typedef struct AdvModel
 	const float *params; /* (net.n_params), finite */
 } AdvModel;
 
-/* Bytes of a model, and the model written into exactly that many. Same model, same bytes, on every machine. */
+/* Bytes of a model, and the model written into exactly that many. Same model, same bytes, on every machine. Categories are in byte order. */
 extern size_t adv_model_size(const AdvModel *model);
 extern void adv_model_write(const AdvModel *model, unsigned char *bytes);
 

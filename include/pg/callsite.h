@@ -13,9 +13,6 @@
 #include "core/model.h"
 #include "pg/compat.h"
 
-/* Read model bytes into a context; errors name what is wrong with them (22P03). */
-extern void advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *model);
-
 /*
  * Probabilities (classes) of an input given as a row of any type, as encoded values in (c, h, w) order, or as image bytes. The
  * model is argument 0, the input argument 1 of the call. The result is overwritten by the next call.

@@ -66,18 +66,19 @@ adv_text_compare(AdvText a, AdvText b)
 }
 
 int
-adv_text_find(const AdvText *values, int n, AdvText text)
+adv_column_code(const AdvColumn *column, AdvText text)
 {
 	int low = 0;
-	int high = n;
+	int high = column->n_values;
 
 	while (low < high)
 	{
 		int middle = low + (high - low) / 2;
-		int order = adv_text_compare(values[middle], text);
+		int code = column->sorted ? column->sorted[middle] : middle;
+		int order = adv_text_compare(column->values[code], text);
 
 		if (order == 0)
-			return middle;
+			return code;
 		if (order < 0)
 			low = middle + 1;
 		else
@@ -215,7 +216,7 @@ static AdvStatus
 store_category(const AdvEncoder *enc, const AdvColumn *col, const AdvValue *value, unsigned char *field,
 			   AdvError *err)
 {
-	int32_t code = adv_text_find(col->values, col->n_values, value->text);
+	int32_t code = adv_column_code(col, value->text);
 
 	if (code < 0 && enc->unseen == ADV_UNSEEN_ERROR)
 	{

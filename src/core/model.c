@@ -22,6 +22,7 @@
 #define HEADER_SIZE     60
 #define CRC_SIZE        4
 #define FLAG_SCALE      1u
+#define FLAG_UTF8       2u /* since version 2 */
 #define MIN_COLUMN_SIZE 12 /* kind, length and the length of the name */
 #define MIN_TEXT_SIZE   4  /* its length */
 
@@ -116,7 +117,7 @@ put_header(Writer *w, const AdvModel *model, size_t size)
 {
 	put_bytes(w, MAGIC, MAGIC_SIZE);
 	put_u32(w, ADV_MODEL_VERSION);
-	put_u32(w, model->net.scale ? FLAG_SCALE : 0);
+	put_u32(w, (model->net.scale ? FLAG_SCALE : 0) | (model->utf8 ? FLAG_UTF8 : 0));
 	put_u64(w, size);
 	put_u32(w, (uint32_t) model->net.input.c);
 	put_u32(w, (uint32_t) model->net.input.h);
@@ -189,9 +190,10 @@ static bool __attribute__((format(printf, 2, 3))) corrupt(Reader *r, const char 
 	return false;
 }
 
-/* What the header says beyond magic, version and size. */
+/* What the header says beyond magic and size. */
 typedef struct Header
 {
+	uint32_t version;
 	uint32_t flags;
 	uint32_t c;
 	uint32_t h;
@@ -325,10 +327,10 @@ check_envelope(Reader *r)
 		return corrupt(r, "it does not start as a model does");
 	if (r->left < HEADER_SIZE + CRC_SIZE)
 		return corrupt(r, "it ends too early");
-	if (load_u32(r->at + 8) != ADV_MODEL_VERSION)
+	if (load_u32(r->at + 8) < 1 || load_u32(r->at + 8) > ADV_MODEL_VERSION)
 	{
 		corrupt(r, "format version %u is not supported", (unsigned) load_u32(r->at + 8));
-		adv_detail(r->err, "This release reads version %d.", ADV_MODEL_VERSION);
+		adv_detail(r->err, "This release reads versions 1 to %d.", ADV_MODEL_VERSION);
 		return false;
 	}
 	if (load_u64(r->at + 16) != r->left)
@@ -353,6 +355,7 @@ static Header
 load_header(const unsigned char *p)
 {
 	return (Header){
+		.version = load_u32(p + 8),
 		.flags = load_u32(p + 12),
 		.c = load_u32(p + 24),
 		.h = load_u32(p + 28),
@@ -369,7 +372,7 @@ load_header(const unsigned char *p)
 static bool
 check_header(Reader *r, const Header *h, size_t size)
 {
-	if ((h->flags & ~FLAG_SCALE) != 0)
+	if ((h->flags & ~(h->version == 1 ? FLAG_SCALE : FLAG_SCALE | FLAG_UTF8)) != 0)
 		return corrupt(r, "unknown flags");
 	/* Each factor is checked first, so 64 bits hold the product of two. */
 	if (h->c < 1 || h->h < 1 || h->w < 1 || h->c > ADV_MAX_INPUTS || h->h > ADV_MAX_INPUTS ||
@@ -604,6 +607,8 @@ adv_model_read(const unsigned char *bytes, size_t size, const AdvAllocator *allo
 	header = load_header(bytes);
 	if (!check_header(&r, &header, size))
 		return r.status;
+	model->version = (int32_t) header.version;
+	model->utf8 = (header.flags & FLAG_UTF8) != 0;
 	params = (size_t) header.n_params * 4;
 	if (read_description(&r, &header, bytes + HEADER_SIZE, size - HEADER_SIZE - params - CRC_SIZE, model))
 		read_params(&r, bytes + size - CRC_SIZE - params, header.n_params, &model->params);

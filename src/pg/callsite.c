@@ -24,6 +24,7 @@
 
 #include "core/loss.h"
 #include "pg/advpg.h"
+#include "pg/charset.h"
 #include "pg/compat.h"
 #include "pg/compute.h"
 #include "pg/dictionary.h"
@@ -50,40 +51,6 @@ typedef struct CallSite
 	Datum *values;
 	bool *nulls;
 } CallSite;
-
-/* Texts come from bytes: they must be text in this database's encoding before anybody sees them. */
-static void
-verify_text(AdvText text)
-{
-	(void) pg_verifymbstr(text.data, text.len, false);
-}
-
-static void
-verify_texts(const AdvText *texts, int n)
-{
-	for (int i = 0; i < n; i++)
-		verify_text(texts[i]);
-}
-
-void
-advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *model)
-{
-	AdvAllocator allocator = advpg_allocator(context);
-	AdvError err;
-
-	if (adv_model_read((const unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &allocator,
-					   model, &err) != ADV_OK)
-		advpg_raise(&err, NULL);
-	verify_text(model->label);
-	verify_texts(model->classes, model->net.classes);
-	for (int i = 0; i < model->encoder.n_columns; i++)
-	{
-		const AdvColumn *column = &model->encoder.columns[i];
-
-		verify_text(column->name);
-		verify_texts(column->values, column->kind == ADV_COLUMN_CATEGORY ? column->n_values : 0);
-	}
-}
 
 /* The number that a text is, as numeric; false when it is none. No error: this is called in parallel workers, where none can be undone. */
 static bool

@@ -14,6 +14,7 @@
 #include "core/metrics.h"
 #include "pg/advpg.h"
 #include "pg/callsite.h"
+#include "pg/charset.h"
 #include "pg/compute.h"
 #include "pg/intervention.h"
 #include "pg/progress.h"

@@ -99,7 +99,7 @@ read_category(AdvpgReader *reader, Datum datum)
 	int found;
 
 	if (reader->column == NULL || reader->value.normal ||
-		adv_text_find(reader->column->values, reader->column->n_values, text) >= 0)
+		adv_column_code(reader->column, text) >= 0)
 		return text;
 	if (reader->known == NULL)
 	{

@@ -16,6 +16,7 @@
 #include "pg/advpg.h"
 #include "pg/auditing.h"
 #include "pg/callsite.h"
+#include "pg/charset.h"
 #include "pg/condition.h"
 #include "pg/dictionary.h"
 #include "pg/metricname.h"

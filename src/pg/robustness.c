@@ -13,6 +13,7 @@
 
 #include "pg/advpg.h"
 #include "pg/callsite.h"
+#include "pg/charset.h"
 #include "pg/checkpoint.h"
 #include "pg/json.h"
 #include "pg/progress.h"

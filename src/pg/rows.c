@@ -18,6 +18,7 @@
 
 #include "core/hash.h"
 #include "pg/advpg.h"
+#include "pg/charset.h"
 
 #define DROP_HINT   "Leave such rows out with missing => 'drop', or replace the NULL in a query."
 #define SHOWN_BYTES 100 /* of an id in a message */
@@ -91,10 +92,11 @@ check_label(AdvpgLoad *load, TupleTableSlot *slot, Datum datum)
 	/* equal values may have several images: how many classes there are is seen when all rows are read */
 	if (load->label_images.n > 4 * ADV_MAX_CLASSES)
 		advpg_fail_classes(load);
-	if (text.len > ADV_MAX_NAME)
+	if (advpg_model_text_bytes(text) > ADV_MAX_NAME)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("%s: label in column \"%s\" has %u bytes, but a class name has at most %d",
-					   advpg_load_row_name(load, slot), load->label.name, text.len, ADV_MAX_NAME));
+					   advpg_load_row_name(load, slot), load->label.name, advpg_model_text_bytes(text),
+					   ADV_MAX_NAME));
 }
 
 /* Code of the image of a row's label, -1 for NULL where no label is needed. */

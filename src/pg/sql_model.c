@@ -27,6 +27,7 @@
 
 #include "core/model.h"
 #include "pg/callsite.h"
+#include "pg/charset.h"
 #include "pg/compat.h"
 #include "pg/dictionary.h"
 #include "pg/json.h"
@@ -191,7 +192,7 @@ advfair_describe(PG_FUNCTION_ARGS)
 	advpg_model_read(bytes, CurrentMemoryContext, &model);
 	adv_network_arch(&model.net, arch);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	advpg_json_put_number(&state, "format", ADV_MODEL_VERSION);
+	advpg_json_put_number(&state, "format", model.version);
 	advpg_json_put_number(&state, "bytes", VARSIZE_ANY_EXHDR(bytes));
 	advpg_json_put_string(&state, "arch", arch);
 	put_shape(&state, "input_shape", model.net.input);
@@ -544,7 +545,6 @@ advfair_build(PG_FUNCTION_ARGS)
 	AdvModel model = {0};
 	AdvModel check;
 	bytea *bytes;
-	size_t size;
 
 	if (!JB_ROOT_IS_OBJECT(task))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -553,14 +553,7 @@ advfair_build(PG_FUNCTION_ARGS)
 	if (ARR_HASNULL(weights) && array_contains_nulls(weights))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("weights have a NULL element"));
 	model.params = (const float *) ARR_DATA_PTR(weights);
-	size = adv_model_size(&model) + VARHDRSZ;
-	if (!AllocSizeIsValid(size))
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("the model would take %zu bytes", size));
-	bytes = palloc(size);
-	SET_VARSIZE(bytes, size);
-	adv_model_write(&model, (unsigned char *) VARDATA(bytes));
-	/* the reader's checks are the rules for models, whoever wrote them */
+	bytes = advpg_model_write(&model);
 	advpg_model_read(bytes, CurrentMemoryContext, &check);
 	PG_RETURN_BYTEA_P(bytes);
 }

@@ -14,6 +14,7 @@
 #include "utils/numeric.h"
 
 #include "pg/advpg.h"
+#include "pg/charset.h"
 #include "pg/distinct.h"
 
 #define BLOCK_BYTES (1024 * 1024) /* of staged raw values */
@@ -322,12 +323,6 @@ fit_number(const AdvpgLoad *load, const AdvpgFeature *f, int k, double *shift, d
 					"Bring it to another unit in a query, or take its logarithm.");
 }
 
-static int
-compare_texts(const void *a, const void *b, void *arg)
-{
-	return adv_text_compare(*(const AdvText *) a, *(const AdvText *) b);
-}
-
 static void
 fit_categories(const AdvpgFeature *f, AdvColumn *column)
 {
@@ -335,7 +330,7 @@ fit_categories(const AdvpgFeature *f, AdvColumn *column)
 	for (int i = 0; i < f->categories.n; i++)
 		if (f->fitted[i])
 			column->values[column->n_values++] = f->categories.texts[i];
-	qsort_interruptible(column->values, column->n_values, sizeof(AdvText), compare_texts, NULL);
+	advpg_sort_categories(column);
 }
 
 /* Whether a feature is a category or a whole number that no two rows share. */

@@ -23,6 +23,7 @@
 #include "pg/advpg.h"
 #include "pg/compat.h"
 #include "pg/callsite.h"
+#include "pg/charset.h"
 #include "pg/checkpoint.h"
 #include "pg/compute.h"
 #include "pg/crafting.h"
@@ -772,16 +773,8 @@ static bytea *
 model_bytes(const AdvpgPlan *t)
 {
 	AdvModel model = advpg_plan_model(t);
-	size_t size = adv_model_size(&model) + VARHDRSZ;
-	bytea *bytes;
 
-	if (!AllocSizeIsValid(size))
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("the model would take %zu bytes, more than a value can", size));
-	bytes = palloc(size);
-	SET_VARSIZE(bytes, size);
-	adv_model_write(&model, (unsigned char *) VARDATA(bytes));
-	return bytes;
+	return advpg_model_write(&model);
 }
 
 AdvpgTrained *

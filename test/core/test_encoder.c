@@ -85,6 +85,8 @@ static void
 test_texts(void)
 {
 	AdvText bytes[] = {TEXT(""), TEXT("a"), TEXT("a\0b"), TEXT("aa"), TEXT("b"), TEXT("\x80")};
+	AdvText other[] = {TEXT("aa"), TEXT("\x80"), TEXT("a"), TEXT(""), TEXT("b"), TEXT("a\0b")};
+	int32_t sorted[] = {3, 2, 5, 0, 4, 1};
 	int n = sizeof(bytes) / sizeof(bytes[0]);
 	bool order = true;
 	bool found = true;
@@ -94,12 +96,19 @@ test_texts(void)
 		for (int j = 0; j < n; j++)
 			order = order && adv_text_compare(bytes[i], bytes[j]) == (i > j) - (i < j);
 		for (int m = 0; m <= n; m++)
-			found = found && adv_text_find(bytes, m, bytes[i]) == (i < m ? i : -1);
+			found = found && adv_column_code(&(AdvColumn){.n_values = m, .values = bytes}, bytes[i]) ==
+								 (i < m ? i : -1);
 	}
 	ok(order, "texts are ordered by unsigned bytes, then length");
 	ok(found, "every text is found where it is, or not at all");
 	ok(adv_text_compare((AdvText){NULL, 0}, TEXT("")) == 0, "an empty text needs no memory");
-	ok(adv_text_find(colors, 3, TEXT("gree")) == -1, "the start of a text is not the text");
+	ok(adv_column_code(&(AdvColumn){.n_values = 3, .values = colors}, TEXT("gree")) == -1,
+	   "the start of a text is not the text");
+	found = true;
+	for (int i = 0; i < n; i++)
+		found = found && adv_column_code(&(AdvColumn){.n_values = n, .values = other, .sorted = sorted},
+										 other[i]) == i;
+	ok(found, "codes may be in another order than bytes");
 }
 
 static void
@@ -207,7 +216,8 @@ test_precision(void)
 {
 	double shift[] = {1764000029.5}, factor[] = {1 / 17.5}, none[] = {0}, one[] = {1};
 	double seconds[] = {1764000031};
-	AdvColumn at = {.name = TEXT("at"), .kind = ADV_COLUMN_ARRAY, .length = 1, .shift = shift, .factor = factor};
+	AdvColumn at = {
+		.name = TEXT("at"), .kind = ADV_COLUMN_ARRAY, .length = 1, .shift = shift, .factor = factor};
 	AdvEncoder enc = {.encoding = ADV_ENCODING_STANDARD, .n_columns = 1, .columns = &at, .shape = {1, 1, 1}};
 	AdvValue array = {.array = seconds, .length = 1, .integer = true};
 	AdvValue number = {.number = 1764000031, .integer = true};
@@ -239,7 +249,8 @@ test_precision(void)
 	ok(adv_encoder_store(&enc, 0, &number, field, &err) == ADV_OK && float_at(field) == 16777216,
 	   "other numbers are rounded");
 	at.kind = ADV_COLUMN_ARRAY;
-	fails(&enc, 0, array, "element 1 of column \"at\" is 1764000031, an integer that single precision cannot hold",
+	fails(&enc, 0, array,
+		  "element 1 of column \"at\" is 1764000031, an integer that single precision cannot hold",
 		  "elements of arrays too");
 }
 

@@ -105,6 +105,7 @@ take_categories(Source *s, AdvColumn *col)
 	for (int i = 0; i < n; i++)
 		col->values[i] = take_text(s);
 	qsort(col->values, (size_t) n, sizeof(AdvText), compare_texts);
+	col->sorted = NULL;
 	col->n_values = 1;
 	for (int i = 1; i < n; i++)
 		if (adv_text_compare(col->values[col->n_values - 1], col->values[i]) != 0)
@@ -230,7 +231,7 @@ check_column(const Source *s, const AdvEncoder *enc, int column, const AdvValue 
 		if (!isfinite(x[i]))
 			return "an input is not finite";
 	if (col->kind == ADV_COLUMN_CATEGORY)
-		return adv_encoder_code(enc, column, x) == adv_text_find(col->values, col->n_values, value->text)
+		return adv_encoder_code(enc, column, x) == adv_column_code(col, value->text)
 				   ? NULL
 				   : "a category has another code";
 	for (int i = 0; i < count; i++)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define HEADER_SIZE  60
+#define AT_VERSION   8
 #define AT_SIZE      16
 #define AT_SHAPE     24
 #define AT_CLASSES   36
@@ -162,6 +163,11 @@ check_accepted(FuzzHost *host, const AdvModel *model, const unsigned char *bytes
 		return "a model that was read has another size";
 	again = fuzz_alloc(host, size);
 	adv_model_write(model, again);
+	if (model->version == 1) /* which is not written any more; all else is the same */
+	{
+		put_u32(again + AT_VERSION, 1);
+		seal(again, size);
+	}
 	if (memcmp(again, bytes, size) != 0)
 		return "a model that was read is written to other bytes";
 	return check_passes(host, model);
