@@ -10,6 +10,7 @@
 
 #include "executor/tuptable.h"
 #include "tcop/dest.h"
+#include "utils/resowner.h"
 
 #include "pg/compat.h"
 #include "pg/idcast.h"
@@ -49,6 +50,7 @@ typedef struct AdvpgLoad
 	DestReceiver receiver; /* first: the executor knows us by it */
 	const AdvpgRowsSpec *spec;
 	AdvpgRows *rows;
+	ResourceOwner owner;       /* of chunks */
 	MemoryContext context;     /* of results */
 	MemoryContext row_context; /* reset for each row */
 	AdvpgSource *source;

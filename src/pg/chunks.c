@@ -25,11 +25,14 @@ advpg_load_flush(AdvpgLoad *load)
 {
 	AdvpgRows *rows = load->rows;
 	size_t bytes = load->buffered * rows->layout.row_bytes;
+	ResourceOwner owner = CurrentResourceOwner;
 	dsm_segment *segment;
 
 	if (load->buffered == 0)
 		return;
+	CurrentResourceOwner = load->owner; /* the query's own gives back all it has when it ends */
 	segment = advpg_segment_create(bytes, "the rows");
+	CurrentResourceOwner = owner;
 	memcpy(dsm_segment_address(segment), load->buffer, bytes);
 	rows->segments = rows->segments ? repalloc(rows->segments, sizeof(dsm_segment *) * (rows->n_chunks + 1))
 									: MemoryContextAlloc(load->context, sizeof(dsm_segment *));

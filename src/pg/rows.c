@@ -275,12 +275,11 @@ receiver_end(DestReceiver *self)
 {
 }
 
-/* Run the query read-only; a failure ends the transaction or subtransaction, which restores XactReadOnly. */
+/* Run the query read-only. */
 static void
 run_query(AdvpgLoad *load, const char *query)
 {
 	SPIExecuteOptions options = {0};
-	bool read_only = XactReadOnly;
 	int result;
 
 	options.read_only = true;
@@ -288,10 +287,41 @@ run_query(AdvpgLoad *load, const char *query)
 	options.dest = &load->receiver;
 	XactReadOnly = true;
 	result = SPI_execute_extended(query, &options);
-	MemoryContextSwitchTo(load->context); /* SPI leaves its own */
-	XactReadOnly = read_only;
 	if (result < 0)
 		elog(ERROR, "could not run data query: %s", SPI_result_code_string(result));
+}
+
+/*
+ * Run it in a subtransaction that is undone. What functions may write in a read-only transaction (temporary tables, large objects before
+ * PostgreSQL 16, notifications, settings of the session) so comes to nothing.
+ */
+static void
+run_undone(AdvpgLoad *load, const char *query)
+{
+	ResourceOwner owner = load->owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(load->context);
+	PG_TRY();
+	{
+		run_query(load, query);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(load->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(load->context);
+		CurrentResourceOwner = owner;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(load->context);
+	CurrentResourceOwner = owner;
 }
 
 /* Give rows whose attributes are equal one code. */
@@ -373,7 +403,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	rows->n_classes = spec->n_classes;
 
 	query = advpg_load_choose_columns(&load);
-	run_query(&load, query);
+	run_undone(&load, query);
 
 	arrange(&load);
 	if (load.buffer)

@@ -62,6 +62,11 @@ $mallory->query_safe(q{SELECT pg_advisory_lock(hashtextextended('held', oid::big
 is($node->safe_psql('postgres', "SET statement_timeout = '60 s'; " . train('held')), 1, 'locks that anybody can take do not matter');
 $mallory->quit;
 
+# what a data query says to others is not heard
+unlike($node->safe_psql('postgres', q{LISTEN ears; SELECT count(*) FROM advfair_predict('held', $$SELECT p.*, pg_notify('ears', 'x')::text AS said FROM people p$$)}),
+	qr/notification/, 'nobody is notified by a data query');
+like($node->safe_psql('postgres', q{LISTEN ears; SELECT pg_notify('ears', 'x')}), qr/notification/, 'as somebody would be');
+
 # ---- jobs that sessions of such settings submit ----
 
 $node->safe_psql('postgres', q{

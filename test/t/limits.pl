@@ -18,6 +18,7 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE people AS SELECT * FROM advfair_make_census(2000, 0);
 	ALTER TABLE people ADD PRIMARY KEY (person_id);
 	CREATE TABLE crowd AS SELECT * FROM advfair_make_census(20000, 0);
+	ALTER TABLE crowd ADD PRIMARY KEY (person_id);
 	CREATE TABLE wide AS SELECT i AS id, i % 2 AS y, (SELECT array_agg(i + k) FROM generate_series(1, 4000) k)::real[] AS x FROM generate_series(1, 4000) i;
 	SELECT advfair_train('m', 'people', 'income', epochs => 1);
 });
