@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/shmem.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 

@@ -16,7 +16,6 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
-#include "utils/pg_locale.h"
 #include "utils/resowner.h"
 
 #include "pg/compat.h"

@@ -55,4 +55,8 @@ for my $object (map { "${_}src/core/undeclared.o" } '', 'build/', 'build/valgrin
 	ok($status && $output =~ /implicit.*mul_size/i, "$object: a function that is not declared is an error") or diag($output);
 }
 
+# The one such header that only 16 does not bring along with others.
+my @without = grep { my $code = slurp_file($_); $code =~ /\b(?:mul|add)_size\(/ && $code !~ m{"storage/shmem\.h"} } glob 'src/pg/*.c';
+is("@without", '', 'who multiplies sizes includes storage/shmem.h');
+
 done_testing();
