@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(20);
+SELECT plan(23);
 
 -- everything that belongs to the extension, as text
 CREATE FUNCTION pg_temp.contents() RETURNS TABLE (what text, how text) LANGUAGE sql AS $$
@@ -71,6 +71,12 @@ DROP TABLE updated;
 
 CREATE EXTENSION advfair VERSION '1.1';
 SELECT pg_temp.fill();
+CREATE VIEW models AS SELECT m.name, m.version, c.epoch FROM advfair_model m JOIN advfair_curve c USING (model_id);
+CREATE VIEW jobs AS SELECT job, progress FROM advfair_jobs WHERE owner = current_user;
+CREATE FUNCTION model() RETURNS bytea LANGUAGE sql STABLE RETURN advfair_get('m');
+CREATE VIEW predictions AS SELECT * FROM advfair_predict('m', 'people');
+SELECT throws_like('ALTER EXTENSION advfair UPDATE', '%other objects depend on it', 'PostgreSQL names a view of something that has other arguments now');
+DROP VIEW predictions;
 PREPARE outdated AS SELECT md5(advfair_get('m'));
 SELECT throws_ok('outdated', '55000', 'advfair''s objects are of version 1.1, but its library is ' || (SELECT default_version FROM pg_available_extensions WHERE name = 'advfair'),
 				 'before the update nothing is done by another version''s functions');
@@ -84,6 +90,8 @@ INSERT INTO advfair_job (task, state) VALUES ('{"kind": "train"}', 'succeeded'),
 RESET session_replication_role;
 ALTER EXTENSION advfair UPDATE;
 CREATE TEMP TABLE updated AS SELECT * FROM pg_temp.contents();
+SELECT is((SELECT count(*) FROM models, jobs), 6::bigint, 'views of tables and views are kept');
+SELECT is(octet_length(model()) > 0, true, 'and functions that call what has not changed');
 SELECT lives_ok('outdated', 'the same session can call them as soon as it is done');
 SELECT is((SELECT array_agg(version ORDER BY version) FROM advfair_model WHERE promoted_at IS NOT NULL), '{2}', 'what was promoted remains so');
 SELECT is((SELECT count(DISTINCT entry) FROM advfair_metric_log), 3::bigint, 'scores are kept, and have keys');
@@ -92,7 +100,7 @@ DELETE FROM advfair_model WHERE version = 1;
 SELECT is((SELECT count(*) FROM advfair_curve), 2::bigint, 'curves are kept, and go with their models');
 SELECT is((SELECT array_agg(state ORDER BY job) FROM advfair_job), '{succeeded,queued}', 'jobs are kept');
 SELECT is(version, 4, 'models can be used') FROM advfair_retrain('m');
-DROP EXTENSION advfair;
+DROP EXTENSION advfair CASCADE;
 SELECT is_empty('TABLE updated EXCEPT TABLE fresh', 'an update from 1.1 has nothing a new extension has not');
 SELECT is_empty('TABLE fresh EXCEPT TABLE updated', 'and lacks nothing');
 SELECT * FROM finish();
