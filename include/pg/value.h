@@ -45,6 +45,9 @@ extern AdvText advpg_value_text(AdvpgValueType *type, Datum value);
 extern AdvText advpg_value_image(AdvpgValueType *type, Datum value);
 extern Datum advpg_value_of_image(const AdvpgValueType *type, AdvText image);
 
+/* The number that a text is, as numeric; false when it is none. No error, and no subtransaction: parallel workers may call it. */
+extern bool advpg_text_number(AdvText text, Datum *number);
+
 /* A hash that equal values share, and whether two values (whose texts are known) are equal. */
 extern uint64 advpg_value_hash(AdvpgValueType *type, Datum value, uint64 seed);
 extern bool advpg_value_equal(const AdvpgValueType *type, Datum a, AdvText text_a, Datum b, AdvText text_b);

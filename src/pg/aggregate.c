@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "common/int.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -20,11 +21,13 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "core/encoder.h"
 #include "core/hash.h"
 #include "core/metrics.h"
 #include "pg/compat.h"
+#include "pg/dictionary.h"
 #include "pg/value.h"
 #include "pg/version.h"
 
@@ -265,11 +268,59 @@ check_label(FunctionCallInfo fcinfo)
 						"data::advfair_data)."));
 }
 
-/* The types of label and prediction may differ (a stored integer, a predicted text): they are compared as text. */
+/* What advfair_cau looks at. */
+typedef struct Compared
+{
+	AdvpgValueType label;
+	AdvpgValueType prediction;
+	bool numbers; /* labels are: then a prediction is one, too, if that is what it says */
+} Compared;
+
+static bool
+is_number(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID || type == FLOAT8OID ||
+		   type == NUMERICOID;
+}
+
+static Compared *
+compared_types(FunctionCallInfo fcinfo)
+{
+	Compared *compared = fcinfo->flinfo->fn_extra;
+
+	if (compared == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		check_label(fcinfo);
+		compared = fcinfo->flinfo->fn_extra = palloc(sizeof(Compared));
+		advpg_value_type_init(&compared->label, get_fn_expr_argtype(fcinfo->flinfo, 1), PG_GET_COLLATION());
+		advpg_value_type_init(&compared->prediction, get_fn_expr_argtype(fcinfo->flinfo, 2),
+							  PG_GET_COLLATION());
+		compared->numbers = is_number(compared->label.type);
+		MemoryContextSwitchTo(old);
+	}
+	return compared;
+}
+
+/* The text by which a label or prediction is known. As numbers 1, 1.0 and '1.00' are one. */
+static AdvText
+read_text(const Compared *compared, AdvpgValueType *type, Datum value)
+{
+	AdvText text = advpg_value_text(type, value);
+	Datum number;
+
+	if (!compared->numbers || type->type == INT2OID || type->type == INT4OID || type->type == INT8OID ||
+		!advpg_text_number(text, &number))
+		return text;
+	return advpg_cstring_text(numeric_normalize(DatumGetNumeric(number)));
+}
+
+/* The types of label and prediction may differ (a stored integer, a predicted text): they are compared as text, or as numbers. */
 Datum
 advfair_cau_add(PG_FUNCTION_ARGS)
 {
-	AdvpgValueType *types = fcinfo->flinfo->fn_extra;
+	Compared *compared;
 	AdvText label;
 	AdvText prediction;
 	State *state;
@@ -278,19 +329,9 @@ advfair_cau_add(PG_FUNCTION_ARGS)
 	check_context(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return unchanged(fcinfo);
-	if (types == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		check_label(fcinfo);
-
-		types = fcinfo->flinfo->fn_extra = palloc(sizeof(AdvpgValueType) * 2);
-		for (int i = 0; i < 2; i++)
-			advpg_value_type_init(&types[i], get_fn_expr_argtype(fcinfo->flinfo, i + 1), PG_GET_COLLATION());
-		MemoryContextSwitchTo(old);
-	}
-	label = advpg_value_text(&types[0], PG_GETARG_DATUM(1));
-	prediction = advpg_value_text(&types[1], PG_GETARG_DATUM(2));
+	compared = compared_types(fcinfo);
+	label = read_text(compared, &compared->label, PG_GETARG_DATUM(1));
+	prediction = read_text(compared, &compared->prediction, PG_GETARG_DATUM(2));
 	right = adv_text_compare(label, prediction) == 0;
 	state = add(state_argument(fcinfo), label, 1, right ? 1 : 0, right);
 	if (!right)

@@ -52,21 +52,6 @@ typedef struct CallSite
 	bool *nulls;
 } CallSite;
 
-/* The number that a text is, as numeric; false when it is none. No error: this is called in parallel workers, where none can be undone. */
-static bool
-number_of(AdvText text, Datum *number)
-{
-	char *string = advpg_text_cstring(text);
-	char *end;
-
-	if (text.len == 0 || strspn(string, "+-.0123456789eE") != text.len || !isfinite(strtod(string, &end)) ||
-		*end != '\0')
-		return false;
-	*number = DirectFunctionCall3(numeric_in, CStringGetDatum(string), ObjectIdGetDatum(InvalidOid),
-								  Int32GetDatum(-1));
-	return true;
-}
-
 /* The one class that is the same number as a text, in another spelling; -1 when there is none, or several. */
 static int
 find_number(const AdvModel *model, AdvText text)
@@ -75,10 +60,10 @@ find_number(const AdvModel *model, AdvText text)
 	Datum number;
 	int found = -1;
 
-	if (!number_of(text, &wanted))
+	if (!advpg_text_number(text, &wanted))
 		return -1;
 	for (int i = 0; i < model->net.classes; i++)
-		if (number_of(model->classes[i], &number) &&
+		if (advpg_text_number(model->classes[i], &number) &&
 			DatumGetBool(DirectFunctionCall2(numeric_eq, wanted, number)))
 		{
 			if (found >= 0)

@@ -12,12 +12,14 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "pg/advpg.h"
 #include "pg/auditing.h"
 #include "pg/callsite.h"
 #include "pg/charset.h"
 #include "pg/condition.h"
+#include "pg/crafting.h"
 #include "pg/dictionary.h"
 #include "pg/metricname.h"
 #include "pg/ownsql.h"
@@ -158,6 +160,19 @@ find_rows(Trial *trial, const AdvpgTrainTask *train)
 	return advpg_source_open(trial->audit.task.data);
 }
 
+/* Check how it is to be attacked. Which values its columns take, for feasible examples, only rows tell. */
+static void
+check_attack(const Trial *trial, const AdvModel *model)
+{
+	AdvpgAttackSettings settings = trial->audit.task.attack;
+	JsonbValue eps = {.type = jbvNumeric, .val.numeric = int64_to_numeric(1)};
+	AdvAttack attack;
+
+	settings.eps = &eps;
+	settings.feasible = 0;
+	advpg_attack_resolve(&settings, model, NULL, ADVPG_ATTACK_STEPS, 0, 0, &attack);
+}
+
 /* Check all that is asked of the new version against the old one and the columns to judge by: afterwards it would cost a training. */
 static void
 check_trial(Trial *trial, const AdvpgTrainTask *train, const AdvpgEntry *old)
@@ -167,6 +182,7 @@ check_trial(Trial *trial, const AdvpgTrainTask *train, const AdvpgEntry *old)
 	ListCell *cell;
 
 	advpg_model_read(DatumGetByteaPP(old->model), CurrentMemoryContext, &model);
+	check_attack(trial, &model);
 	if (trial->audit.given)
 		(void) advpg_find_class(&model, advpg_cstring_text(trial->audit.given));
 	foreach (cell, trial->audit.protected)

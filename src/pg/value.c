@@ -4,6 +4,8 @@
  */
 #include "pg/value.h"
 
+#include <math.h>
+
 #include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -226,6 +228,20 @@ advpg_value_of_image(const AdvpgValueType *type, AdvText image)
 }
 
 /* ---- equality ---- */
+
+bool
+advpg_text_number(AdvText text, Datum *number)
+{
+	char *string = advpg_text_cstring(text);
+	char *end;
+
+	if (text.len == 0 || strspn(string, "+-.0123456789eE") != text.len || !isfinite(strtod(string, &end)) ||
+		*end != '\0')
+		return false;
+	*number = DirectFunctionCall3(numeric_in, CStringGetDatum(string), ObjectIdGetDatum(InvalidOid),
+								  Int32GetDatum(-1));
+	return true;
+}
 
 uint64
 advpg_value_hash(AdvpgValueType *type, Datum value, uint64 seed)

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(62);
+SELECT plan(67);
 
 CREATE FUNCTION near(a float8, b float8) RETURNS boolean LANGUAGE sql AS $$ SELECT abs(a - b) <= 1e-12 * greatest(1, abs(a), abs(b)) $$;
 CREATE TABLE score AS
@@ -60,6 +60,11 @@ SELECT is(advfair_cau(l, p), 1::float8, 'integers, text') FROM (VALUES (1, '1'),
 SELECT is(advfair_cau(l, p), 0.5::float8, 'char(5), text') FROM (VALUES ('a'::char(5), 'a'::text), ('b', 'b'), ('b', 'a')) t (l, p);
 SELECT is(advfair_cau(l, p), 1::float8, 'booleans, text') FROM (VALUES (true, 'true'), (false, 'f')) t (l, p);
 SELECT is(advfair_cau(l, p), 1::float8, 'dates, text') FROM (VALUES (date '2026-01-02', '2026-01-02'), ('2026-01-03', 'no')) t (l, p);
+SELECT is(advfair_cau(l, p), 1::float8, 'numeric, text: as numbers') FROM (VALUES (1.0, '1'), (1, '1.00'), (2.0, '1')) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'float8, numeric') FROM (VALUES (1::float8, 1.00), (1, 2), (2, 2.0)) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'float8, text') FROM (VALUES (1e30::float8, '1e+30'), (1e30, 'NaN'), ('-0', '0'), (0, '-0.0'), ('NaN', 'NaN')) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'numeric labels are the classes that GROUP BY makes of them') FROM (VALUES (1.0, 1.00), (1, 2), (2, 2)) t (l, p);
+SELECT throws_ok($$ SELECT advfair_cau(l, p) FROM (VALUES ('1.0', 1), ('2.0', 2)) t (l, p) $$, '22000', 'prediction "1" is no row''s label', 'a label that is a text is as it is written');
 SELECT is(advfair_cau(l, p), 1::float8, 'varchar, name') FROM (VALUES ('a'::varchar, 'a'::name), ('b', 'a')) t (l, p);
 SELECT is(advfair_cau(l, 'a'::text), 1::float8, 'a constant prediction') FROM (VALUES ('a'), ('b')) t (l);
 
