@@ -61,6 +61,22 @@ delete_parts(const AdvpgKeeperRun *run, const int64 *part, uint64 n)
 
 /* ---- the leader's side ---- */
 
+/* A model's part and its number, to find models by part. */
+typedef struct Place
+{
+	int64 part;
+	uint64 model;
+} Place;
+
+static int
+compare_places(const void *a, const void *b)
+{
+	int64 left = ((const Place *) a)->part;
+	int64 right = ((const Place *) b)->part;
+
+	return (left > right) - (left < right);
+}
+
 int
 advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 {
@@ -68,11 +84,16 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 	int64 *part = shm_toc_lookup(run->toc, ADVPG_KEY_PARTS, false);
 	AdvLufModel *models = shm_toc_lookup(run->toc, ADVPG_KEY_MODELS, false);
 	float *change = shm_toc_lookup(run->toc, ADVPG_KEY_CHANGE, false);
+	uint64 n = run->shared->n_models;
+	Place *places = palloc_extended(sizeof(Place) * (n + 1), MCXT_ALLOC_HUGE);
 	MemoryContext context = CurrentMemoryContext;
 	Oid types[] = {TEXTOID};
 	Datum values[] = {CStringGetTextDatum(keeper->digest)};
 	int loaded = 0;
 
+	for (uint64 m = 0; m < n; m++)
+		places[m] = (Place){part[m], m};
+	qsort(places, n, sizeof(Place), compare_places);
 	if (advpg_own_execute(psprintf("SELECT part, change FROM %s." TABLE
 								   " WHERE digest OPERATOR(pg_catalog.=) $1"
 								   " AND owner OPERATOR(pg_catalog.=) current_user",
@@ -82,20 +103,20 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 	for (uint64 r = 0; r < SPI_processed; r++)
 	{
 		bool isnull;
-		int64 name = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 1, &isnull));
-		bytea *bytes =
-			DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 2, &isnull));
+		HeapTuple row = SPI_tuptable->vals[r];
+		Place wanted = {DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull))};
+		bytea *bytes = DatumGetByteaPP(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+		Place *place = bsearch(&wanted, places, n, sizeof(Place), compare_places);
 
-		for (uint64 m = 0; m < run->shared->n_models; m++)
-			if (part[m] == name && VARSIZE_ANY_EXHDR(bytes) == n_eval * sizeof(float) &&
-				atomic_load(&models[m].done) == 0)
-			{
-				memcpy(change + m * n_eval, VARDATA_ANY(bytes), n_eval * sizeof(float));
-				atomic_store(&models[m].done, LOADED);
-				loaded++;
-			}
+		CHECK_FOR_INTERRUPTS();
+		if (place == NULL || VARSIZE_ANY_EXHDR(bytes) != n_eval * sizeof(float))
+			continue;
+		memcpy(change + place->model * n_eval, VARDATA_ANY(bytes), n_eval * sizeof(float));
+		atomic_store(&models[place->model].done, LOADED);
+		loaded++;
 	}
 	SPI_freetuptable(SPI_tuptable);
+	pfree(places);
 	MemoryContextSwitchTo(context);
 	return loaded;
 }
