@@ -168,19 +168,30 @@ advpg_job_progressed(void)
 	job.failures = 0;
 }
 
-/* What settings of a database or a role must not change about jobs. A job's own settings come later. */
+/* Settings of the process that nobody changes: not a database or role, and not the job's owner. */
+static const char *const own_settings[][2] = {
+	{"exit_on_error", "off"},     /* what became of the job has yet to be written */
+	{"transaction_timeout", "0"}, /* of PostgreSQL 17 */
+};
+
+static bool
+is_own_setting(const char *name)
+{
+	for (int i = 0; i < lengthof(own_settings); i++)
+		if (pg_strcasecmp(name, own_settings[i][0]) == 0)
+			return true;
+	return false;
+}
+
 static void
 set_up(void)
 {
-	static const char *const settings[][2] = {
-		{"search_path", SAFE_PATH},
-		{"row_security", "on"},
-		{"transaction_timeout", "0"}, /* of PostgreSQL 17 */
-	};
-
-	for (int i = 0; i < lengthof(settings); i++)
-		if (GetConfigOption(settings[i][0], true, false))
-			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
+	for (int i = 0; i < lengthof(own_settings); i++)
+		if (GetConfigOption(own_settings[i][0], true, false))
+			SetConfigOption(own_settings[i][0], own_settings[i][1], PGC_SUSET, PGC_S_SESSION);
+	/* until there are the job's own */
+	SetConfigOption("search_path", SAFE_PATH, PGC_SUSET, PGC_S_SESSION);
+	SetConfigOption("row_security", "on", PGC_SUSET, PGC_S_SESSION);
 }
 
 /* ---- signals and messages ---- */
@@ -459,6 +470,8 @@ apply_settings(void)
 		if (value == NULL)
 			continue;
 		*value++ = '\0';
+		if (is_own_setting(name))
+			continue;
 		(void) set_config_option(name, value, superuser_arg(job.role) ? PGC_SUSET : PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	}

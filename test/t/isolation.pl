@@ -92,6 +92,11 @@ my ($code, $out, $err) = $node->psql('postgres', q{SET statement_timeout = '60 s
 END $$}, extra_params => [ '-U', 'ann' ]);
 like($err, qr/NOTICE:  serializable on/, 'a call ends in a serializable session, in a transaction of its kind');
 is($node->safe_psql('postgres', q{SELECT state FROM advfair_jobs WHERE task->>'model' = 'one'}), 'succeeded', 'with the job done');
+
+# a job's process ends by itself
+$node->safe_psql('postgres', q{SET exit_on_error = on; SELECT advfair_submit('{"kind": "train", "model": "none", "data": "nothing", "label": "y"}')});
+$node->safe_psql('postgres', 'CALL advfair_run_jobs()');
+is($node->safe_psql('postgres', q{SELECT state || ' ' || attempt || ' ' || sqlstate FROM advfair_job WHERE task->>'model' = 'none'}), 'failed 1 42P01', 'an error of a job does not end its process');
 $node->stop;
 
 # ---- a server where all transactions are like that ----
