@@ -440,7 +440,7 @@ CREATE OR REPLACE AGGREGATE advfair_eou(confidence float8, attribute text) (
 	SFUNC = advfair_gap_add, STYPE = bytea, COMBINEFUNC = advfair_gap_combine, FINALFUNC = advfair_gap_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE advfair_gap(float8, text) IS 'largest minus smallest group mean, NULL for fewer than two groups; rows with a NULL take no part';
 COMMENT ON AGGREGATE advfair_cau("any", "any")
-	IS 'class-wise accuracy unfairness of predictions: largest minus smallest accuracy of a label''s rows, NULL for fewer than two labels; compares as text, or as numbers where labels are';
+	IS 'class-wise accuracy unfairness of predictions: largest minus smallest accuracy of a label''s rows, NULL for fewer than two labels; predictions are read as values of the label''s type';
 COMMENT ON AGGREGATE advfair_eou(float8, text)
 	IS 'equalized-odds unfairness of confidences: largest minus smallest mean over the values of an attribute';
 

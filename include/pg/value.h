@@ -56,7 +56,7 @@ extern bool advpg_value_equal(const AdvpgValueType *type, Datum a, AdvText text_
 extern Datum advpg_value_in(const AdvpgValueType *type, AdvText text);
 extern Datum advpg_value_of_text(const AdvpgValueType *type, AdvText text);
 
-/* The same; false when the text stands for no value. Needs to be where a subtransaction can begin. */
+/* The same as advpg_value_of_text; false when the text stands for no value. Needs to be where a subtransaction can begin. */
 extern bool advpg_value_try_text(const AdvpgValueType *type, AdvText text, Datum *value);
 
 #endif

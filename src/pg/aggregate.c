@@ -20,6 +20,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
@@ -27,8 +28,7 @@
 #include "core/hash.h"
 #include "core/metrics.h"
 #include "pg/compat.h"
-#include "pg/dictionary.h"
-#include "pg/value.h"
+#include "pg/distinct.h"
 #include "pg/version.h"
 
 #define STATE_MAGIC 0x67617032
@@ -316,7 +316,23 @@ read_text(const Compared *compared, AdvpgValueType *type, Datum value)
 	return advpg_cstring_text(numeric_normalize(DatumGetNumeric(number)));
 }
 
-/* The types of label and prediction may differ (a stored integer, a predicted text): they are compared as text, or as numbers. */
+/* Whether a prediction is the label; a text, such as the name of a class, is read as a value of the label's type. */
+static bool
+is_right(const Compared *c, Datum label, AdvText label_text, Datum prediction, AdvText prediction_text)
+{
+	if (adv_text_compare(label_text, prediction_text) == 0)
+		return true;
+	if (c->numbers || c->label.equal == NULL)
+		return false;
+	if (c->prediction.type != c->label.type)
+	{
+		if (!c->prediction.is_text)
+			return false;
+		prediction = advpg_value_of_text(&c->label, prediction_text);
+	}
+	return advpg_value_equal(&c->label, label, label_text, prediction, prediction_text);
+}
+
 Datum
 advfair_cau_add(PG_FUNCTION_ARGS)
 {
@@ -332,7 +348,7 @@ advfair_cau_add(PG_FUNCTION_ARGS)
 	compared = compared_types(fcinfo);
 	label = read_text(compared, &compared->label, PG_GETARG_DATUM(1));
 	prediction = read_text(compared, &compared->prediction, PG_GETARG_DATUM(2));
-	right = adv_text_compare(label, prediction) == 0;
+	right = is_right(compared, PG_GETARG_DATUM(1), label, PG_GETARG_DATUM(2), prediction);
 	state = add(state_argument(fcinfo), label, 1, right ? 1 : 0, right);
 	if (!right)
 		state = add(state, prediction, 0, 0, true);
@@ -401,6 +417,54 @@ check_predictions(FunctionCallInfo fcinfo, const State *state)
 				"them has, advfair_gap((label = prediction)::int, label) is the score without this check."));
 }
 
+/*
+ * The type that a state's texts are of: that of the labels of advfair_cau, else text. What a window function is called with cannot be seen
+ * here, so labels are text there.
+ */
+static void
+type_of_texts(FunctionCallInfo fcinfo, AdvpgValueType *type)
+{
+	Aggref *aggref = AggGetAggref(fcinfo);
+	char *name = aggref ? get_func_name(aggref->aggfnoid) : NULL;
+	bool labels = name && strcmp(name, "advfair_cau") == 0 && aggref->aggargtypes != NIL;
+
+	advpg_value_type_init(type, labels ? linitial_oid(aggref->aggargtypes) : TEXTOID, PG_GET_COLLATION());
+}
+
+/* A state in which groups are one whose texts stand for equal values. */
+static State *
+settle(FunctionCallInfo fcinfo, State *state)
+{
+	AdvpgValueType type;
+	AdvpgDictionary images;
+	AdvpgDictionary texts;
+	int *image;
+	int *code;
+	State *settled;
+
+	type_of_texts(fcinfo, &type);
+	if (type.equal == NULL || type.type == NUMERICOID) /* numbers are known by one text each */
+		return state;
+	image = palloc_extended(sizeof(int) * (state->n_groups + 1), MCXT_ALLOC_HUGE);
+	advpg_dictionary_init(&images, CurrentMemoryContext);
+	advpg_dictionary_init(&texts, CurrentMemoryContext);
+	for (uint32 i = 0; i < state->n_groups; i++)
+	{
+		Datum value = advpg_value_of_text(&type, group_text(state, &state->groups[i]));
+
+		image[i] = advpg_dictionary_add(&images, advpg_value_image(&type, value), NULL);
+	}
+	code = advpg_distinct_settle(&type, &images, &texts, NULL);
+	settled = new_state(FIRST_ROOM, FIRST_TEXTS);
+	for (uint32 i = 0; i < state->n_groups; i++)
+	{
+		const Group *group = &state->groups[i];
+
+		settled = add(settled, texts.texts[code[image[i]]], group->n, group->sum, group->predicted);
+	}
+	return settled;
+}
+
 /* Shared by all: only states of advfair_cau have predictions. */
 Datum
 advfair_gap_final(PG_FUNCTION_ARGS)
@@ -413,7 +477,7 @@ advfair_gap_final(PG_FUNCTION_ARGS)
 	check_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	state = get_state(PG_GETARG_DATUM(0));
+	state = settle(fcinfo, get_state(PG_GETARG_DATUM(0)));
 	mean = palloc(sizeof(double) * (state->n_groups + 1));
 	for (uint32 i = 0; i < state->n_groups; i++)
 	{

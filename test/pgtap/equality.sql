@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION advfair;
-SELECT plan(108);
+SELECT plan(119);
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE pair AS (a numeric, b text);
 CREATE DOMAIN spelled AS citext;
@@ -91,7 +91,24 @@ SELECT is(array_agg(n ORDER BY class), '{10,0,0}', 'or the first that is equal')
 
 CREATE FUNCTION class_named(name text) RETURNS float8 LANGUAGE sql AS $$
 	SELECT round(advfair_confidence(advfair_build(jsonb_build_object('arch', '', 'input_shape', '[1]'::jsonb, 'label', 'y', 'classes', '["0.50","1","1.0"]'::jsonb), ARRAY[0,0,0,ln(5),ln(2),ln(3)]::real[]), ARRAY[0]::real[], name)::numeric, 4) $$;
--- groups of rows at hand, by their collation
+-- aggregates over rows at hand: labels by their type, groups by their collation
+SELECT is(advfair_cau(l, p), 0.5::float8, 'numeric: all spellings are one') FROM (VALUES (1.0, '1'), (1, '1.00'), (2, '2.000'), (2.0, '1')) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'integers and numbers') FROM (VALUES (1, 1.0), (1, 1), (2, 2.00), (2, 1.0)) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'floats') FROM (VALUES ('-0'::float8, '0'), (0, '0.0'), (1e5, '100000'), (1e5, '0')) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'citext, text') FROM (VALUES ('a'::citext, 'A'), ('A', 'a'), ('b', 'B'), ('B', 'a')) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'a collation') FROM (VALUES ('a' COLLATE nocase, 'A'), ('A', 'a'), ('b', 'B'), ('B', 'a')) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'intervals, text') FROM (VALUES (interval '1 day', '24:00'), ('24:00', '1 day'), ('2 days', '48:00:00'), ('48:00', '1 day')) t (l, p);
+SELECT is(advfair_cau(l, p), 0.5::float8, 'arrays') FROM (VALUES ('{1}'::numeric[], '{1.0}'::numeric[]), ('{1.0}', '{1}'), ('{2}', '{2.0}'), ('{2.0}', '{1}')) t (l, p);
+SELECT throws_ok($$ SELECT advfair_cau(l, p) FROM (VALUES (interval '1 day', 'one day'), ('2 days', '1 day')) t (l, p) $$, '22007', NULL, 'what is no interval is no prediction of one');
+SELECT is(advfair_gap(v, g), 0.5::float8, 'groups of a collation') FROM (VALUES (1, 'a' COLLATE nocase), (0, 'b'), (1, 'B')) t (v, g);
+SELECT is(advfair_eou(v, g) OVER (), 0.5::float8, 'also in a window') FROM (VALUES (1, 'a' COLLATE nocase), (0, 'b'), (1, 'B')) t (v, g) LIMIT 1;
+CREATE TABLE spread AS SELECT CASE WHEN i % 4 < 2 THEN 'a' ELSE 'B' END AS l, i % 2 = 0 AS upper, i % 3 AS k FROM generate_series(1, 6000) i;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SELECT is(round(advfair_cau(CASE WHEN upper THEN upper(l) ELSE l END::citext, CASE WHEN k > 0 OR l = 'B' THEN lower(l) ELSE 'b' END)::numeric, 6), 0.333333, 'over parallel workers') FROM spread;
+
+-- groups in arrays, by their collation
 SELECT is(gap, 0.5::float8, 'an interval over groups of a collation') FROM advfair_gap_interval('{1,0,1}', ARRAY['a','b','B'] COLLATE nocase, replicates => 10);
 
 -- whoever names a class may write a number as he likes
