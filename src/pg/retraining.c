@@ -183,8 +183,6 @@ check_trial(Trial *trial, const AdvpgTrainTask *train, const AdvpgEntry *old)
 
 	advpg_model_read(DatumGetByteaPP(old->model), CurrentMemoryContext, &model);
 	check_attack(trial, &model);
-	if (trial->audit.given)
-		(void) advpg_find_class(&model, advpg_cstring_text(trial->audit.given));
 	foreach (cell, trial->audit.protected)
 		if (advpg_find_column(source->desc, lfirst(cell)) == 0)
 			ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -195,6 +193,37 @@ check_trial(Trial *trial, const AdvpgTrainTask *train, const AdvpgEntry *old)
 	trial->old_metrics = resolve_metrics(trial, trial->condition->old_names, &model, source);
 	protect_attributes(trial, trial->metrics);
 	protect_attributes(trial, trial->old_metrics);
+}
+
+/*
+ * Read the rows to judge by as the old version does, which will be beside the new one: what is wrong with them shall not be told after the
+ * training. Rows that it holds out are its own.
+ */
+static void
+try_rows(Oid schema, const Trial *trial, const AdvpgEntry *old)
+{
+	MemoryContext context = CurrentMemoryContext;
+	AdvpgEvaluationSpec spec = {.schema = schema, .quiet = true};
+	AdvpgEvaluation *e;
+
+	if (trial->held_out)
+		return;
+	spec.model = old->name;
+	spec.entry = old;
+	spec.data = trial->audit.task.data;
+	spec.id = trial->audit.task.id;
+	spec.given = trial->audit.given;
+	SPI_connect(); /* its memory is what the rows are read into */
+	e = advpg_evaluation_open(&spec);
+	if (e->rows->n == 0)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", e->rows->source));
+	if (e->rows->label == NULL)
+		ereport(
+			ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
+			errmsg("data \"%s\" have no column \"%s\"", e->rows->source, advpg_text_cstring(e->model.label)));
+	advpg_rows_release(e->rows);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
 }
 
 /* ---- after it ---- */
@@ -364,6 +393,8 @@ advpg_retrain(Oid schema, const AdvpgRetrainTask *task)
 	advpg_progress_begin("retrain", old->name);
 	PG_TRY();
 	{
+		if (trial)
+			try_rows(schema, trial, old);
 		result->trained = advpg_training_run(&train, schema, false, NULL);
 		if (trial)
 		{

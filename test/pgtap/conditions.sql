@@ -3,7 +3,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(58);
+SELECT plan(62);
 SET LOCAL client_min_messages = warning;
 
 -- Three flowers, on two sides; two classes whose names are alike for 66 bytes; an attribute and a value that could be another pair.
@@ -100,6 +100,10 @@ SELECT throws_ok(format('SELECT advfair_retrain(%s)', call), state, message, cal
 	($$'iris', 'accuracy > 0', data => 'iris', given => 'stosa'$$, '22023', 'the model has no class "stosa"'),
 	($$'iris', 'cru_s < 1', data => 'iris', eps => 0.1, mutable => '{colour}'$$, '42703', 'mutable names column "colour", which the model does not have'),
 	($$'iris', 'cru_s < 1', data => 'iris', eps => 0.1, clip_min => 1, clip_max => 0$$, '22023', 'task key "clip_min" is 1, but must not be greater than clip_max, 0'),
+	($$'iris', 'accuracy > 0', data => 'SELECT * FROM iris WHERE false'$$, '22000', 'data "SELECT * FROM iris WHERE false" has no rows'),
+	($$'iris', 'accuracy > 0', data => 'SELECT id, petal, sepal FROM iris'$$, '42703', 'data "SELECT id, petal, sepal FROM iris" have no column "kind"'),
+	($$'iris', 'accuracy > 0', data => 'SELECT id, petal, kind FROM iris'$$, '42703', 'column "sepal" does not exist in data "SELECT id, petal, kind FROM iris"'),
+	($$'iris', 'accuracy > 0', data => 'SELECT id, petal, NULL::float8 AS sepal, kind FROM iris'$$, '22004', 'row with id 1: column "sepal" is NULL'),
 	($$'iris', 'accuracy > 1 / 0', data => 'iris'$$, '22012', 'division by zero')) v (call, state, message);
 SELECT is(promoted, true, 'an attribute that is protected anyway is meant') FROM advfair_retrain('long', 'group_confidence_a_b_c > 0', data => 'long', protected => '{a_b}');
 SELECT is(count(*), n + 1, 'nothing else was trained') FROM advfair_model, before GROUP BY n;
