@@ -74,7 +74,7 @@ result(Work *w)
 static void
 gradient(Work *w)
 {
-	w->kernel->add_image(&w->s, w->src, w->s.c, w->d, w->s.f, w->scratch, w->sum);
+	w->kernel->add_image(&w->s, w->src, w->s.c, w->d, w->s.f, w->scratch, w->sum, NULL);
 }
 
 /* GFLOP/s of something done to an image. */
@@ -126,7 +126,7 @@ done(Work *w)
 	free(w->packed);
 	free(w->raw);
 	free(w->scratch);
-	free(w->sum);
+	free(w->sum, NULL);
 }
 
 static void

@@ -471,7 +471,7 @@ COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other r
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
 COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retrain, predict, pgd, fgsm, least_eps, class_robustness, class_least_eps, luf, audit, compare';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
-COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, training the source, crafting, computing, attacking, searching, resampling, or storing';
+COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, ordering rows, fitting the encoder, encoding rows, training the source, crafting, computing, attacking, searching, resampling, or storing';
 COMMENT ON COLUMN advfair_progress.done IS 'rows done in this phase; training counts every example of every epoch';
 COMMENT ON COLUMN advfair_progress.total IS 'rows to be done in this phase, NULL while unknown';
 COMMENT ON COLUMN advfair_progress.loss IS 'loss of the last minibatch, NULL before the first';

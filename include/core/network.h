@@ -107,6 +107,10 @@ extern const char *adv_layer_name(int kind);
  */
 extern void adv_network_init(const AdvNetwork *net, float *params, uint64_t seed, AdvInit init);
 
+/* The same for parameters first .. first + count only: there may be so many that a host wants to look around meanwhile. */
+extern void adv_network_init_some(const AdvNetwork *net, float *params, uint64_t seed, AdvInit init,
+								  size_t first, size_t count);
+
 /* (h, w, c) <-> (c, h, w) order of one row. */
 extern void adv_to_channels_last(AdvShape shape, const float *src, float *dst);
 extern void adv_to_channels_first(AdvShape shape, const float *src, float *dst);

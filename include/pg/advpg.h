@@ -7,12 +7,23 @@
 
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "core/status.h"
 #include "pg/compat.h"
 
 #define ADVFAIR_VERSION "1.2" /* default_version of advfair.control */
 
 #define ADVPG_MOST_JOBS 64 /* that a launcher runs at a time */
+
+/* A loop over rows, or over anything there may be millions of: with a look at interrupts after each. */
+#define ADVPG_EACH(i, n) for (size_t i = 0; i < (size_t) (n); i++, advpg_look_at_interrupts())
+
+static inline void
+advpg_look_at_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
 
 /* guc.c: settings, all prefixed advfair. */
 extern int advpg_checkpoint_interval; /* advfair.checkpoint_interval, in seconds */
@@ -30,6 +41,19 @@ extern int advpg_wanted_workers(int requested);
 
 /* errors.c: raise a core error as an SQL error; prefix, when not NULL, precedes the message (as in "row 7: "). */
 pg_noreturn extern void advpg_raise(const AdvError *err, const char *prefix);
+
+/*
+ * errors.c: interrupts while the core computes in a backend. advpg_interrupted is for the core to ask whether to stop: it handles what is
+ * pending. An error of that must not jump through the core: it is kept, and raised once the core has returned.
+ */
+typedef struct AdvpgInterruption
+{
+	MemoryContext context; /* where the error is kept */
+	ErrorData *error;      /* NULL: none so far */
+} AdvpgInterruption;
+
+extern int advpg_interrupted(void *interruption);
+extern void advpg_raise_interruption(const AdvpgInterruption *interruption);
 
 /* errors.c: the core's allocator over a memory context. */
 extern AdvAllocator advpg_allocator(MemoryContext context);

@@ -26,6 +26,9 @@ typedef enum AdvpgInput
 
 extern const float *advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
 
+/* adv_forward of one row in a backend, which may be interrupted meanwhile. */
+extern void advpg_forward(AdvWorkspace *ws);
+
 /* The model of argument 0, parsed once for the call site. */
 extern const AdvModel *advpg_callsite_model(FunctionCallInfo fcinfo);
 

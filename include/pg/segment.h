@@ -21,4 +21,7 @@ extern void advpg_check_memory(size_t bytes, const char *what);
 /* Have all of a segment mapped at once, where the operating system can: a fault for each page costs more than copying it. */
 extern void advpg_segment_map(dsm_segment *segment, bool write);
 
+/* Copy into one, or without a source set it to 0; looks at interrupts now and then. */
+extern void advpg_segment_fill(void *to, const void *from, size_t bytes);
+
 #endif

@@ -175,7 +175,8 @@ finish(const AdvConvBlock *b, int y, int count, const float *raw, const float *b
 
 void
 adv_conv_forward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void *packed, const float *bias,
-				 const float *src, float *dst, uint8_t *argmax, AdvPass pass, void *memory)
+				 const float *src, float *dst, uint8_t *argmax, AdvPass pass, void *memory,
+				 const AdvStop *stop)
 {
 	size_t size;
 	Scratch s = carve_scratch(k, b, pass, memory, &size);
@@ -187,7 +188,7 @@ adv_conv_forward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void
 	{
 		const void *image = k->put(&b->shape, src + (size_t) r * in, s.image);
 
-		for (int y = 0; y < b->shape.h; y += strip)
+		for (int y = 0; y < b->shape.h && !adv_stops(stop); y += strip)
 		{
 			int count = b->shape.h - y < strip ? b->shape.h - y : strip;
 
@@ -270,12 +271,12 @@ take_lines(const AdvConvShape *s, int count, const float *raw, float *dst)
 /* d_src (h, w, c) of one image. */
 static void
 input_gradient(const AdvKernel *k, const AdvConvShape *back, const void *packed, const Scratch *s,
-			   const float *d, float *d_src)
+			   const float *d, float *d_src, const AdvStop *stop)
 {
 	const void *image = k->put(back, d, s->image);
 	int strip = strip_lines(back, 1);
 
-	for (int y = 0; y < back->h; y += strip)
+	for (int y = 0; y < back->h && !adv_stops(stop); y += strip)
 	{
 		int count = back->h - y < strip ? back->h - y : strip;
 
@@ -287,7 +288,7 @@ input_gradient(const AdvKernel *k, const AdvConvShape *back, const void *packed,
 void
 adv_conv_backward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void *packed, const float *src,
 				  const float *dst, const float *d_dst, const uint8_t *argmax, float *d_src, float *d_weight,
-				  float *d_bias, void *memory)
+				  float *d_bias, void *memory, const AdvStop *stop)
 {
 	size_t size;
 	Scratch s = carve_scratch(k, b, ADV_PASS_BACKWARD, memory, &size);
@@ -302,9 +303,9 @@ adv_conv_backward(const AdvKernel *k, const AdvConvBlock *b, int rows, const voi
 		spread(b, dst + (size_t) r * out, d_dst + (size_t) r * out, argmax ? argmax + (size_t) r * out : NULL,
 			   s.d, d_bias ? d_bias : s.bias);
 		if (d_weight)
-			k->add_image(&b->shape, src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum);
+			k->add_image(&b->shape, src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum, stop);
 		if (d_src)
-			input_gradient(k, &back, packed, &s, s.d, d_src + (size_t) r * in);
+			input_gradient(k, &back, packed, &s, s.d, d_src + (size_t) r * in, stop);
 	}
 	if (d_weight)
 		k->add_sum(&b->shape, s.sum, adv_conv_weights(&b->shape), d_weight);

@@ -171,7 +171,7 @@ add_block(const AdvKernel *k, const Scratch *s, const AdvLayer *l, int rows, Adv
 	{
 		shape.w = least(BLOCK_ROWS, rows - r);
 		k->add_image(&shape, d_dst + (size_t) r * (size_t) out + block.output, out,
-					 src + (size_t) r * (size_t) in + block.input, in, s->work, s->sum);
+					 src + (size_t) r * (size_t) in + block.input, in, s->work, s->sum, NULL);
 	}
 	k->add_sum(&shape, s->sum, (AdvWeightView){.c = (ptrdiff_t) step, .f = 1}, d_weight);
 }

@@ -36,6 +36,22 @@ typedef struct AdvWeightView
 	ptrdiff_t f;
 } AdvWeightView;
 
+/*
+ * Whom to ask, within products that take long, whether to stop; NULL: nobody. A product that was told to stop leaves what it likes. Who
+ * has once said so says so again.
+ */
+typedef struct AdvStop
+{
+	int (*ask)(void *arg);
+	void *arg;
+} AdvStop;
+
+static inline bool
+adv_stops(const AdvStop *stop)
+{
+	return stop && stop->ask(stop->arg);
+}
+
 typedef struct AdvKernel
 {
 	/* Bytes of an image with its border, and putting src (h, w, c) into one. Returns where it is, which may be src itself. */
@@ -65,7 +81,7 @@ typedef struct AdvKernel
 	size_t (*sum_size)(const AdvConvShape *s); /* bytes */
 	size_t (*scratch_size)(const AdvConvShape *s);
 	void (*add_image)(const AdvConvShape *s, const float *src, int src_step, const float *d, int d_step,
-					  void *scratch, void *sum);
+					  void *scratch, void *sum, const AdvStop *stop);
 	void (*add_sum)(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradient);
 } AdvKernel;
 

@@ -585,11 +585,11 @@ gradient_block(int m, int n, const AdvConvShape *s, const Planes *p, const Bf16 
 /* Positions from q to end, few enough for the factors of a block to stay in the first-level cache while places change. */
 TILES static void
 add_positions(const AdvConvShape *s, const Planes *p, const Bf16 *plane, const Bf16 *pair, size_t q,
-			  size_t end, float *sum)
+			  size_t end, float *sum, const AdvStop *stop)
 {
 	size_t f_tiles = width(s) / SIDE;
 
-	for (size_t f = 0; f < f_tiles; f += 2)
+	for (size_t f = 0; f < f_tiles && !adv_stops(stop); f += 2)
 		for (size_t row = 0; row < p->rows; row += 2)
 		{
 			bool two_m = row + 1 < p->rows, two_n = f + 1 < f_tiles;
@@ -607,7 +607,7 @@ add_positions(const AdvConvShape *s, const Planes *p, const Bf16 *plane, const B
 
 TILES static void
 add_image(const AdvConvShape *s, const float *src, int src_step, const float *d, int d_step, void *scratch,
-		  void *sum)
+		  void *sum, const AdvStop *stop)
 {
 	Planes p = planes(s);
 	Bf16 *plane = scratch;
@@ -619,7 +619,7 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 	put_pairs(s, &p, d, d_step, pair);
 	begin_tiles();
 	for (size_t q = 0; q < p.depth; q += run)
-		add_positions(s, &p, plane, pair, q, q + run < p.depth ? q + run : p.depth, sum);
+		add_positions(s, &p, plane, pair, q, q + run < p.depth ? q + run : p.depth, sum, stop);
 	end_tiles();
 }
 

@@ -221,7 +221,7 @@ sum_size(const AdvConvShape *s)
 
 static void
 add_image(const AdvConvShape *s, const float *src, int src_step, const float *d, int d_step, void *scratch,
-		  void *sum)
+		  void *sum, const AdvStop *stop)
 {
 	size_t line = s->size == 1 ? (size_t) s->w * (size_t) src_step : line_floats(s);
 	const float *image = put(s, src, scratch);
@@ -239,7 +239,7 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 				 .b_k = (size_t) d_step,
 				 .c_m = width(s)};
 
-	for (int ky = 0; ky < s->size; ky++)
+	for (int ky = 0; ky < s->size && !adv_stops(stop); ky++)
 	{
 		p.a = image + (size_t) ky * line;
 		p.c = (float *) sum + (size_t) ky * (size_t) run * width(s);

@@ -20,7 +20,7 @@
 #include "carve.h"
 #include "core/rng.h"
 
-#define DRAWS_PER_POLL 65536 /* between two questions whether to stop */
+#define ROWS_PER_POLL 65536 /* between two questions whether to stop */
 
 /* The rows that take part, and room for a replicate. */
 typedef struct Sample
@@ -62,6 +62,13 @@ should_stop(const Sample *s)
 	return s->spec->should_stop && s->spec->should_stop(s->spec->stop_arg);
 }
 
+/* Asked at each of many rows. */
+static bool
+stops_at(const Sample *s, size_t row)
+{
+	return row % ROWS_PER_POLL == 0 && should_stop(s);
+}
+
 /* ---- gathering ---- */
 
 static bool
@@ -82,6 +89,8 @@ count_rows(Sample *s, size_t n, const int32_t *group, const double *const *value
 	memset(s->first, 0, sizeof(*s->first) * ((size_t) s->n_groups + 1));
 	for (size_t i = 0; i < n; i++)
 	{
+		if (stops_at(s, i))
+			return ADV_ABORTED;
 		if (group[i] >= s->n_groups)
 			return adv_fail(err, ADV_INVALID, "row %zu is of group %d, but there are only %d", i + 1,
 							(int) group[i], s->n_groups);
@@ -99,13 +108,15 @@ count_rows(Sample *s, size_t n, const int32_t *group, const double *const *value
 }
 
 /* Copy values group by group, in the order given. On the way first[g] moves from the start to the end of group g, and back. */
-static void
+static AdvStatus
 gather(Sample *s, size_t n, const int32_t *group, const double *const *value)
 {
 	for (size_t i = 0; i < n; i++)
 	{
 		size_t place;
 
+		if (stops_at(s, i))
+			return ADV_ABORTED;
 		if (!takes_part(i, group, s->n_models, value))
 			continue;
 		place = s->first[group[i]]++;
@@ -115,6 +126,7 @@ gather(Sample *s, size_t n, const int32_t *group, const double *const *value)
 	for (int g = s->n_groups; g > 0; g--)
 		s->first[g] = s->first[g - 1];
 	s->first[0] = 0;
+	return ADV_OK;
 }
 
 /* No sum of as many values as the largest group has, and no difference of two means, may overflow. */
@@ -124,9 +136,13 @@ check_values(const Sample *s, AdvError *err)
 	double most = DBL_MAX / 2 / (double) (s->largest > 0 ? s->largest : 1);
 
 	for (size_t i = 0; i < (size_t) s->n_models * s->n; i++)
+	{
+		if (stops_at(s, i))
+			return ADV_ABORTED;
 		if (fabs(s->value[i]) > most)
 			return adv_fail(err, ADV_DATA, "the value %g is too large to be summed over %zu rows",
 							s->value[i], s->largest);
+	}
 	return ADV_OK;
 }
 
@@ -141,7 +157,7 @@ draw_rows(const Sample *s, uint64_t replicate, uint64_t block, size_t n)
 	{
 		uint32_t word[4];
 
-		if (i % DRAWS_PER_POLL == 0 && should_stop(s))
+		if (stops_at(s, i))
 			return ADV_ABORTED;
 		adv_random128(s->spec->seed, ADV_FOR_BOOTSTRAP, replicate, block, word);
 		for (size_t k = 0; k < 4 && i + k < n; k++)
@@ -171,7 +187,7 @@ plain_mean(size_t n, const double *value)
 	return sum / (double) n;
 }
 
-static void
+static AdvStatus
 observe(Sample *s)
 {
 	for (int m = 0; m < s->n_models; m++)
@@ -179,9 +195,12 @@ observe(Sample *s)
 		{
 			size_t rows = s->first[g + 1] - s->first[g];
 
+			if (should_stop(s))
+				return ADV_ABORTED;
 			s->observed[(size_t) m * s->n_groups + g] =
 				rows > 0 ? plain_mean(rows, s->value + (size_t) m * s->n + s->first[g]) : NAN;
 		}
+	return ADV_OK;
 }
 
 static AdvStatus
@@ -201,6 +220,8 @@ replicate(Sample *s, int32_t number)
 		{
 			size_t cell = (size_t) m * s->n_groups + g;
 
+			if (should_stop(s))
+				return ADV_ABORTED;
 			s->drawn[cell] =
 				rows > 0 ? weighted_mean(rows, s->value + (size_t) m * s->n + s->first[g], s->count) : NAN;
 			if (s->means)
@@ -357,15 +378,13 @@ adv_bootstrap_groups(const AdvBootstrap *spec, size_t n, const int32_t *group, i
 		status = count_rows(&s, n, group, value, err);
 	if (status == ADV_OK)
 		status = make_room(&s, mean || d_mean, allocator, err);
-	if (status != ADV_OK)
-		return status;
-	gather(&s, n, group, value);
-	status = check_values(&s, err);
-	if (status != ADV_OK)
-		return status;
-
-	observe(&s);
-	for (int g = 0; n_rows && g < n_groups; g++)
+	if (status == ADV_OK)
+		status = gather(&s, n, group, value);
+	if (status == ADV_OK)
+		status = check_values(&s, err);
+	if (status == ADV_OK)
+		status = observe(&s);
+	for (int g = 0; status == ADV_OK && n_rows && g < n_groups; g++)
 		n_rows[g] = (int64_t) (s.first[g + 1] - s.first[g]);
 	for (int32_t r = 0; r < spec->replicates && status == ADV_OK; r++)
 		status = replicate(&s, r);
@@ -373,5 +392,5 @@ adv_bootstrap_groups(const AdvBootstrap *spec, size_t n, const int32_t *group, i
 		status = intervals(&s, false, mean, gap);
 	if (status == ADV_OK)
 		status = intervals(&s, true, d_mean, d_gap);
-	return status == ADV_OK ? ADV_OK : adv_fail(err, status, "the bootstrap was told to stop");
+	return status == ADV_ABORTED ? adv_fail(err, status, "the bootstrap was told to stop") : status;
 }

@@ -11,40 +11,49 @@
 #include "packed.h"
 
 /* Work of a convolution, in multiply-adds, after which the host is asked again whether to stop. */
-#define STOP_WORK ((uint64_t) 1 << 30)
+#define STOP_WORK ((uint64_t) 1 << 28)
 
 /* ---- parameters ---- */
 
+/* Parameters first .. end of a layer. */
 static void
-init_layer(const AdvLayer *l, int number, float *params, uint64_t seed, AdvInit init)
+init_layer(const AdvLayer *l, int number, float *params, uint64_t seed, AdvInit init, size_t first,
+		   size_t end)
 {
 	size_t area = l->kind == ADV_LAYER_CONV ? (size_t) l->size * l->size : 1;
 	double fan_in = (double) (l->in.c * area);
 	double fan_out = (double) (l->out.c * area);
 	double limit = sqrt(6 / (init == ADV_INIT_HE ? fan_in : fan_in + fan_out));
+	bool scale = l->kind == ADV_LAYER_SCALE;
 
-	for (size_t i = 0; i < l->n_weight; i++)
-		params[l->weight + i] =
-			(float) (limit * (2 * adv_uniform(seed, ADV_FOR_INIT, (uint64_t) number, i) - 1));
-	memset(params + l->bias, 0, sizeof(float) * l->n_bias);
+	for (size_t i = first; i < end; i++)
+		if (i >= l->n_weight)
+			params[l->weight + i] = scale ? 1 : 0;
+		else
+			params[l->weight + i] =
+				scale ? 0 : (float) (limit * (2 * adv_uniform(seed, ADV_FOR_INIT, (uint64_t) number, i) - 1));
+}
+
+void
+adv_network_init_some(const AdvNetwork *net, float *params, uint64_t seed, AdvInit init, size_t first,
+					  size_t count)
+{
+	for (int i = 0; i < net->n_layers; i++)
+	{
+		const AdvLayer *l = &net->layers[i];
+		size_t n = l->n_weight + l->n_bias;
+		size_t from = first > l->weight ? first - l->weight : 0;
+		size_t to = first + count > l->weight ? first + count - l->weight : 0;
+
+		if (n > 0)
+			init_layer(l, i, params, seed, init, from, to < n ? to : n);
+	}
 }
 
 void
 adv_network_init(const AdvNetwork *net, float *params, uint64_t seed, AdvInit init)
 {
-	for (int i = 0; i < net->n_layers; i++)
-	{
-		const AdvLayer *l = &net->layers[i];
-
-		if (l->kind == ADV_LAYER_SCALE)
-			for (size_t c = 0; c < l->n_weight; c++)
-			{
-				params[l->weight + c] = 0;
-				params[l->bias + c] = 1;
-			}
-		else if (l->n_weight > 0)
-			init_layer(l, i, params, seed, init);
-	}
+	adv_network_init_some(net, params, seed, init, 0, net->n_params);
 }
 
 /* ---- layouts ---- */
@@ -260,6 +269,14 @@ rows_at_once(const AdvLayer *l, int rows)
 	return most < (uint64_t) rows ? (int) most : rows;
 }
 
+/* Whom to ask within a row: nobody, unless it is that much work. */
+static const AdvStop *
+stop_within(const AdvWorkspace *ws, const AdvLayer *l, AdvStop *stop)
+{
+	*stop = (AdvStop){ws->should_stop, ws->stop_arg};
+	return ws->should_stop && rows_at_once(l, 2) == 1 ? stop : NULL;
+}
+
 static AdvStatus
 conv_forward(AdvWorkspace *ws, int i, int rows)
 {
@@ -267,6 +284,8 @@ conv_forward(AdvWorkspace *ws, int i, int rows)
 	AdvConvBlock b = adv_conv_block(ws->net, i);
 	uint8_t *argmax = *block_argmax(ws, i);
 	int step = rows_at_once(l, rows);
+	AdvStop stop;
+	const AdvStop *within = stop_within(ws, l, &stop);
 
 	for (int first = 0; first < rows; first += step)
 	{
@@ -277,9 +296,9 @@ conv_forward(AdvWorkspace *ws, int i, int rows)
 		adv_conv_forward(adv_layer_kernel(ws->net, i), &b, rows - first < step ? rows - first : step,
 						 ws->forward[i], ws->params + l->bias,
 						 ws->act[i] + (size_t) first * adv_shape_size(l->in), ws->act[b.end] + out,
-						 argmax ? argmax + out : NULL, ws->pass, ws->scratch);
+						 argmax ? argmax + out : NULL, ws->pass, ws->scratch, within);
 	}
-	return ADV_OK;
+	return adv_stops(within) ? ADV_ABORTED : ADV_OK;
 }
 
 static AdvStatus
@@ -289,6 +308,8 @@ conv_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input)
 	AdvConvBlock b = adv_conv_block(ws->net, i);
 	uint8_t *argmax = *block_argmax(ws, i);
 	int step = rows_at_once(l, rows);
+	AdvStop stop;
+	const AdvStop *within = stop_within(ws, l, &stop);
 
 	for (int first = 0; first < rows; first += step)
 	{
@@ -301,9 +322,9 @@ conv_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input)
 						  ws->back[i], ws->act[i] + in, ws->act[b.end] + out, ws->d_act[b.end] + out,
 						  argmax ? argmax + out : NULL, to_input ? ws->d_act[i] + in : NULL,
 						  d_params ? d_params + l->weight : NULL, d_params ? d_params + l->bias : NULL,
-						  ws->scratch);
+						  ws->scratch, within);
 	}
-	return ADV_OK;
+	return adv_stops(within) ? ADV_ABORTED : ADV_OK;
 }
 
 static void

@@ -25,15 +25,18 @@ extern AdvConvBlock adv_conv_block(const AdvNetwork *net, int i);
 /* Bytes of scratch for one image at a time. */
 extern size_t adv_conv_scratch_size(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass);
 
+/* Both may be told to stop within an image, and then leave what they like. */
+
 /* src (rows, h, w, c) to dst (rows, out); packed are the weights for the way forward; argmax (rows, out) or NULL. */
 extern void adv_conv_forward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void *packed,
 							 const float *bias, const float *src, float *dst, uint8_t *argmax, AdvPass pass,
-							 void *scratch);
+							 void *scratch, const AdvStop *stop);
 
 /* packed are the weights for the way back. d_src may be NULL, d_weight and d_bias together too; they are added to. */
 extern void adv_conv_backward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void *packed,
 							  const float *src, const float *dst, const float *d_dst, const uint8_t *argmax,
-							  float *d_src, float *d_weight, float *d_bias, void *scratch);
+							  float *d_src, float *d_weight, float *d_bias, void *scratch,
+							  const AdvStop *stop);
 
 /* Weights (filters, channels, h, w) as a kernel reads them. */
 static inline AdvWeightView

@@ -18,13 +18,14 @@
 #include "core/rng.h"
 #include "core/train.h"
 
-#define PIECE_OUTPUTS    256  /* outputs of a dense piece */
-#define PIECE_INPUTS     1024 /* its inputs */
-#define PIECE_FILTERS    16   /* filters of a conv piece */
-#define VALIDATION_PARTS 64   /* sums that validation pieces are collected in */
-#define PROBE_STEPS      5
-#define PROBE_ALPHA      (2.5 / PROBE_STEPS) /* in eps */
-#define PROBE_PIECES     (ADV_PROBE_ROWS / ADV_SLICE_ROWS)
+#define PIECE_OUTPUTS     256  /* outputs of a dense piece */
+#define PIECE_INPUTS      1024 /* its inputs */
+#define PIECE_FILTERS     16   /* filters of a conv piece */
+#define VALIDATION_PARTS  64   /* sums that validation pieces are collected in */
+#define EXAMPLES_PER_POLL 65536
+#define PROBE_STEPS       5
+#define PROBE_ALPHA       (2.5 / PROBE_STEPS) /* in eps */
+#define PROBE_PIECES      (ADV_PROBE_ROWS / ADV_SLICE_ROWS)
 
 /* The memory a team shares beside parameters and outcome. */
 typedef struct Shared
@@ -239,11 +240,18 @@ comes_before(const Run *run, uint32_t a, uint32_t b)
 	return random[a] != random[b] ? random[a] < random[b] : key[a] < key[b];
 }
 
+/* Asked of each example, of which there may be millions. */
+static bool
+stops_at(const Run *run, uint32_t i)
+{
+	return i % EXAMPLES_PER_POLL == 0 && adv_team_should_stop(run->team);
+}
+
 /*
  * Order the examples by (random, key, position). Leading bits of the random numbers put them into buckets of about one
  * example; an insertion sort, which is linear on a sequence so nearly sorted, does the rest.
  */
-static void
+static AdvStatus
 shuffle(Run *run)
 {
 	const AdvTrain *t = run->t;
@@ -256,23 +264,32 @@ shuffle(Run *run)
 	memset(next, 0, sizeof(uint32_t) * (((size_t) 1 << bits) + 1));
 	for (uint32_t i = 0; i < n; i++)
 	{
+		if (stops_at(run, i))
+			return ADV_ABORTED;
 		random[i] = adv_random64(t->spec->seed, ADV_FOR_SHUFFLE, t->example_key[i], (uint64_t) run->epoch);
 		next[(random[i] >> (64 - bits)) + 1]++;
 	}
 	for (size_t b = 0; b < (size_t) 1 << bits; b++)
 		next[b + 1] += next[b];
 	for (uint32_t i = 0; i < n; i++)
+	{
+		if (stops_at(run, i))
+			return ADV_ABORTED;
 		order[next[random[i] >> (64 - bits)]++] = i;
+	}
 
 	for (uint32_t i = 1; i < n; i++)
 	{
 		uint32_t moved = order[i];
 		uint32_t j = i;
 
+		if (stops_at(run, i))
+			return ADV_ABORTED;
 		for (; j > 0 && comes_before(run, moved, order[j - 1]); j--)
 			order[j] = order[j - 1];
 		order[j] = moved;
 	}
+	return ADV_OK;
 }
 
 /* ---- phase 1: slices ---- */
@@ -923,8 +940,8 @@ run_epoch(Run *run, AdvError *err)
 	AdvStatus status;
 
 	run->start += t->now ? t->now() : 0;
-	if (run->team->rank == 0)
-		shuffle(run);
+	if (run->team->rank == 0 && shuffle(run) != ADV_OK)
+		return ADV_ABORTED;
 	if (adv_team_barrier(run->team) != ADV_OK)
 		return ADV_ABORTED;
 

@@ -101,7 +101,7 @@ take_measure(Auditing *a, const AdvpgEvaluation *e)
 	a->label = new_array(a, sizeof(int32_t));
 	a->all = new_array(a, sizeof(int32_t));
 	memset(a->all, 0, sizeof(int32_t) * a->n);
-	for (size_t i = 0; i < a->n; i++)
+	ADVPG_EACH (i, a->n)
 	{
 		uint32_t row = rows->canonical[i];
 
@@ -133,6 +133,7 @@ check_same_rows(const Auditing *a, const AdvpgEvaluation *e)
 	{
 		uint32_t row = rows->canonical[i];
 
+		CHECK_FOR_INTERRUPTS();
 		same = a->key[i] == rows->key[row] && a->label[i] == rows->label[row];
 	}
 	if (!same)
@@ -154,9 +155,10 @@ check_shared_ids(const Auditing *a, const AdvpgEvaluation *e)
 {
 	const AdvpgRows *rows = e->rows;
 
-	for (size_t i = 1; i < a->n; i++)
-		if (a->key[i] == a->key[i - 1] && (a->content[i] != rows->content[rows->canonical[i]] ||
-										   a->content[i - 1] != rows->content[rows->canonical[i - 1]]))
+	ADVPG_EACH (i, a->n)
+		if (i > 0 && a->key[i] == a->key[i - 1] &&
+			(a->content[i] != rows->content[rows->canonical[i]] ||
+			 a->content[i - 1] != rows->content[rows->canonical[i - 1]]))
 			ereport(
 				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("rows of data \"%s\" share ids, and model \"%s\" has other features than model \"%s\"",
@@ -215,7 +217,7 @@ order_groups(const Auditing *a, Attribute *attribute, const AdvpgDictionary *val
 	attribute->groups = palloc(sizeof(char *) * (values->n + 1));
 	for (int g = 0; g < values->n; g++)
 		order[g] = g;
-	qsort_arg(order, values->n, sizeof(int), compare_codes, values->texts);
+	qsort_interruptible(order, values->n, sizeof(int), compare_codes, values->texts);
 	for (int g = 0; g < values->n; g++)
 	{
 		place[order[g]] = g;
@@ -232,7 +234,7 @@ assign_groups(const Auditing *a, Attribute *attribute, const AdvpgRows *rows, co
 	attribute->group = new_array(a, sizeof(int32_t));
 	if (attribute->n_missing > 0)
 		attribute->missing = new_array(a, sizeof(double));
-	for (size_t i = 0; i < a->n; i++)
+	ADVPG_EACH (i, a->n)
 	{
 		int code = rows->attribute[rows->canonical[i]];
 		bool counts = a->given < 0 || a->label[i] == a->given;
@@ -288,7 +290,7 @@ attack_values(const Auditing *a, const AdvpgRows *rows, const AdvpgAttacked *att
 {
 	double *values = new_array(a, sizeof(double));
 
-	for (size_t i = 0; i < a->n; i++)
+	ADVPG_EACH (i, a->n)
 	{
 		uint32_t row = rows->canonical[i];
 
@@ -302,7 +304,7 @@ static void
 look_at_predictions(const Auditing *a, Audited *m, const AdvpgEvaluation *e)
 {
 	m->correct = new_array(a, sizeof(double));
-	for (size_t i = 0; i < a->n; i++)
+	ADVPG_EACH (i, a->n)
 	{
 		uint32_t row = e->rows->canonical[i];
 
@@ -314,7 +316,7 @@ look_at_predictions(const Auditing *a, Audited *m, const AdvpgEvaluation *e)
 	for (int c = 0; c < a->classes; c++)
 	{
 		m->proba[c] = new_array(a, sizeof(double));
-		for (size_t i = 0; i < a->n; i++)
+		ADVPG_EACH (i, a->n)
 			m->proba[c][i] = e->proba[(size_t) e->rows->canonical[i] * a->classes + c];
 	}
 }
@@ -343,7 +345,7 @@ look_at_attacks(const Auditing *a, Audited *m, AdvpgVictim *victim)
 		attack.attack.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_SEARCH);
 		m->least_eps = new_array(a, sizeof(double));
-		for (size_t i = 0; i < a->n; i++)
+		ADVPG_EACH (i, a->n)
 			m->least_eps[i] = victim->attacked[0]->eps[rows->canonical[i]];
 	}
 }

@@ -309,6 +309,17 @@ input_from_image(CallSite *site, bytea *image)
 	pfree(stored);
 }
 
+void
+advpg_forward(AdvWorkspace *ws)
+{
+	AdvpgInterruption interruption = {CurrentMemoryContext, NULL};
+
+	ws->should_stop = advpg_interrupted;
+	ws->stop_arg = &interruption;
+	(void) adv_forward(ws, 1);
+	advpg_raise_interruption(&interruption);
+}
+
 const float *
 advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model)
 {
@@ -328,7 +339,7 @@ advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel *
 			input_from_image(site, PG_GETARG_BYTEA_PP(1));
 			break;
 	}
-	(void) adv_forward(&site->ws, 1);
+	advpg_forward(&site->ws);
 	adv_softmax(1, net->classes, site->ws.act[net->n_layers], site->proba);
 	if (isnan(site->proba[0])) /* then all are */
 		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -10,6 +10,7 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
+#include "pg/advpg.h"
 #include "pg/segment.h"
 
 #define CHUNK_BYTES (16 * 1024 * 1024) /* of shared memory, or the size of one row if that is more */
@@ -128,7 +129,7 @@ pick(void *array, size_t size, const uint32_t *listed, size_t n)
 	if (array == NULL)
 		return;
 	copy = palloc_extended(n * size + 1, MCXT_ALLOC_HUGE);
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		memcpy(copy + i * size, (char *) array + listed[i] * size, size);
 	memcpy(array, copy, n * size);
 	pfree(copy);
@@ -144,7 +145,7 @@ advpg_rows_keep_held(AdvpgRows *rows)
 	dsm_segment **segments =
 		palloc_extended(sizeof(dsm_segment *) * (n / rows->rows_per_chunk + 1), MCXT_ALLOC_HUGE);
 
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 	{
 		size_t place = i % rows->rows_per_chunk;
 
@@ -165,7 +166,7 @@ advpg_rows_keep_held(AdvpgRows *rows)
 	rows->bytes = n * row_bytes;
 	rows->n = n;
 	rows->n_fitted = rows->n_held = 0;
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		rows->canonical[i] = i;
 }
 
@@ -189,7 +190,7 @@ advpg_rows_fill_field(AdvpgRows *rows, int column, const void *field)
 {
 	size_t bytes = adv_layout_row_bytes(&rows->layout.fields[column], 1);
 
-	for (size_t row = 0; row < rows->n; row++)
+	ADVPG_EACH (row, rows->n)
 		memcpy(stored_field(rows, column, row), field, bytes);
 }
 

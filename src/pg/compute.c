@@ -76,10 +76,7 @@ advpg_run_put(AdvpgRun *run, uint64 key, const void *source, size_t n, size_t si
 {
 	void *place = shm_toc_allocate(run->toc, n * size);
 
-	if (source)
-		memcpy(place, source, n * size);
-	else
-		memset(place, 0, n * size);
+	advpg_segment_fill(place, source, n * size);
 	shm_toc_insert(run->toc, key, place);
 	return place;
 }

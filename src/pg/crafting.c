@@ -442,13 +442,12 @@ judge_near_ties(const AdvpgAttackSpec *spec, AdvpgAttacked *result)
 	AdvWorkspace ws;
 	bool ready = false;
 
-	for (size_t i = 0; i < result->n; i++)
+	ADVPG_EACH (i, result->n)
 	{
 		bool success;
 
 		if (!(result->flags[i] & ADV_ATTACK_NEAR_TIE))
 			continue;
-		CHECK_FOR_INTERRUPTS();
 		if (!ready)
 		{
 			adv_workspace_init(&ws, net, 1, ADV_PASS_FORWARD,
@@ -458,7 +457,7 @@ judge_near_ties(const AdvpgAttackSpec *spec, AdvpgAttacked *result)
 			ready = true;
 		}
 		adv_layout_expand(&x.layout, adv_dataset_row(&x, i), ws.act[0]);
-		(void) adv_forward(&ws, 1);
+		advpg_forward(&ws);
 		result->adversarial[i] = adv_argmax(net->classes, ws.act[net->n_layers]);
 		success = spec->attack->target >= 0 ? result->adversarial[i] == spec->attack->target
 											: result->adversarial[i] != spec->rows->label[i];
@@ -476,7 +475,7 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 	size_t no_slope = 0;
 	size_t outside = 0;
 
-	for (size_t i = 0; i < result->n; i++)
+	ADVPG_EACH (i, result->n)
 	{
 		uint8_t flags = result->flags[i];
 

@@ -47,7 +47,7 @@ make_item(AdvpgValueType *type, Datum value, AdvText text, int number)
 /* ---- what is known ---- */
 
 static int
-compare_known(const void *a, const void *b)
+compare_known(const void *a, const void *b, void *arg)
 {
 	const Item *x = a;
 	const Item *y = b;
@@ -89,7 +89,7 @@ advpg_known_make(AdvpgValueType *type, const AdvText *texts, int n)
 			continue;
 		known->items[known->n++] = make_item(type, value, advpg_value_text(type, value), i);
 	}
-	qsort(known->items, known->n, sizeof(Item), compare_known);
+	qsort_interruptible(known->items, known->n, sizeof(Item), compare_known, NULL);
 	return known;
 }
 
@@ -126,7 +126,7 @@ advpg_known_find(const AdvpgKnown *known, Datum value, AdvText text)
 /* ---- what is new ---- */
 
 static int
-compare_new(const void *a, const void *b)
+compare_new(const void *a, const void *b, void *arg)
 {
 	const Item *x = a;
 	const Item *y = b;
@@ -142,7 +142,7 @@ add_new(AdvpgValueType *type, Item *items, int n, AdvpgDictionary *texts, Datum 
 {
 	int run = 0; /* the first of those with the same hash */
 
-	qsort(items, n, sizeof(Item), compare_new);
+	qsort_interruptible(items, n, sizeof(Item), compare_new, NULL);
 	for (int i = 0; i < n; i++)
 	{
 		bool added;

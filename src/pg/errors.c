@@ -46,6 +46,35 @@ advpg_raise(const AdvError *err, const char *prefix)
 	pg_unreachable();
 }
 
+int
+advpg_interrupted(void *arg)
+{
+	AdvpgInterruption *interruption = arg;
+
+	if (interruption->error == NULL && INTERRUPTS_PENDING_CONDITION())
+	{
+		PG_TRY();
+		{
+			CHECK_FOR_INTERRUPTS();
+		}
+		PG_CATCH();
+		{
+			MemoryContextSwitchTo(interruption->context);
+			interruption->error = CopyErrorData();
+			FlushErrorState();
+		}
+		PG_END_TRY();
+	}
+	return interruption->error != NULL;
+}
+
+void
+advpg_raise_interruption(const AdvpgInterruption *interruption)
+{
+	if (interruption->error)
+		ReThrowError(interruption->error);
+}
+
 static void *
 context_alloc(void *arg, unsigned long size)
 {

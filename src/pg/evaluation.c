@@ -48,7 +48,6 @@ read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry 
 		rows.held_out = spec->held_out->share;
 		rows.seed = spec->held_out->seed;
 	}
-	advpg_progress_phase("reading rows", 0);
 	e->rows = advpg_rows_read(&rows);
 	if (spec->held_out)
 		advpg_rows_keep_held(e->rows);
@@ -82,7 +81,7 @@ advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 static void
 check_finite(const AdvpgEvaluation *e)
 {
-	for (size_t i = 0; i < e->rows->n; i++)
+	ADVPG_EACH (i, e->rows->n)
 		if (e->prediction[i] < 0)
 			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					errmsg("row %zu: the output of the network is not finite", i + 1),
@@ -163,7 +162,7 @@ advpg_count_missing(const AdvpgEvaluation *e, const char *attribute)
 	const AdvpgRows *rows = e->rows;
 	size_t n = 0;
 
-	for (size_t i = 0; i < rows->n; i++)
+	ADVPG_EACH (i, rows->n)
 		n += rows->attribute[i] < 0 && (e->given < 0 || rows->label[i] == e->given);
 	if (n > 0)
 		ereport(NOTICE,

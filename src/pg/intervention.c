@@ -7,6 +7,7 @@
  */
 #include "pg/intervention.h"
 
+#include "pg/advpg.h"
 #include "pg/dictionary.h"
 #include "pg/reader.h"
 
@@ -52,7 +53,7 @@ fields_of_values(const AdvpgRows *rows, int column)
 	bool *found = palloc0(sizeof(bool) * (n + 1));
 
 	Assert(adv_layout_row_bytes(&rows->layout.fields[column], 1) == sizeof(uint32));
-	for (size_t i = 0; i < rows->n; i++)
+	ADVPG_EACH (i, rows->n)
 	{
 		int code = rows->attribute[i];
 
@@ -71,7 +72,7 @@ mean_confidence(const AdvpgEvaluation *e, int64 *n)
 	double sum = 0;
 
 	*n = 0;
-	for (size_t i = 0; i < e->rows->n; i++)
+	ADVPG_EACH (i, e->rows->n)
 	{
 		if (e->given >= 0 && e->rows->label[i] != e->given)
 			continue;

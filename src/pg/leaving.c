@@ -102,13 +102,12 @@ find_rows(const AdvpgPlan *plan, List *ids)
 	keys_of_ids(rows, ids, &keys, &second_keys);
 	for (int i = 0; i < list_length(ids); i++)
 		found[i] = -1;
-	for (size_t k = 0; k < rows->n_fitted; k++)
+	ADVPG_EACH (k, rows->n_fitted)
 	{
 		uint32_t row = rows->fitted[k];
 		int i = advpg_dictionary_find(&keys, key_text(&rows->key[row]));
 		int again = advpg_dictionary_find(&second_keys, key_text(&rows->key[row]));
 
-		CHECK_FOR_INTERRUPTS();
 		if (again >= 0)
 			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("more than one row has %s %s", rows->id_name, (char *) list_nth(ids, again)),
@@ -302,7 +301,7 @@ collect(AdvpgLeft *left, AdvpgRun *run)
 	left->luf = palloc_extended(sizeof(double) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	left->changed = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int64 m = 0; m < left->n_models; m++)
-		for (size_t i = 0; i < n; i++)
+		ADVPG_EACH (i, n)
 		{
 			float c = change[m * n + i];
 

@@ -17,6 +17,7 @@
 #include "utils/typcache.h"
 
 #include "core/rng.h"
+#include "pg/advpg.h"
 
 void
 advpg_fail_classes(const AdvpgLoad *load)
@@ -62,9 +63,8 @@ check_classes(const AdvpgLoad *load)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"", load->label.name,
 					   rows->source, advpg_text_cstring(labels->texts[0])));
-	for (size_t i = 0; i < rows->n_fitted; i++)
+	ADVPG_EACH (i, rows->n_fitted)
 	{
-		CHECK_FOR_INTERRUPTS();
 		fitted[rows->label[rows->fitted[i]]] = true;
 	}
 	for (int i = 0; i < labels->n; i++)
@@ -93,7 +93,7 @@ order_classes(AdvpgLoad *load, Datum *values)
 	check_classes(load);
 	for (int i = 0; i < labels->n; i++)
 		place[i] = i;
-	qsort_arg(place, labels->n, sizeof(int), compare_labels, &order);
+	qsort_interruptible(place, labels->n, sizeof(int), compare_labels, &order);
 	advpg_dictionary_init(&sorted, load->context);
 	for (int i = 0; i < labels->n; i++)
 		code[place[i]] = advpg_dictionary_add(&sorted, labels->texts[place[i]], NULL);
@@ -105,9 +105,8 @@ order_classes(AdvpgLoad *load, Datum *values)
 static void
 recode_labels(AdvpgRows *rows, const int *code)
 {
-	for (size_t i = 0; i < rows->n; i++)
+	ADVPG_EACH (i, rows->n)
 	{
-		CHECK_FOR_INTERRUPTS();
 		if (rows->label[i] >= 0)
 			rows->label[i] = code[rows->label[i]];
 	}
@@ -172,7 +171,7 @@ advpg_order_rows(AdvpgRows *rows, bool shared_keys)
 	uint32_t *order = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
 	Copies copies = NO_COPIES;
 
-	for (size_t i = 0; i < rows->n; i++)
+	ADVPG_EACH (i, rows->n)
 		order[i] = i;
 	qsort_interruptible(order, rows->n, sizeof(uint32_t), compare_rows, rows);
 	for (size_t i = 0; i < rows->n && !shared_keys; i++)
@@ -206,13 +205,12 @@ advpg_rows_draw(const AdvpgRows *rows, const uint32_t *listed, size_t n, uint64 
 	Draw *draws = palloc_extended(sizeof(Draw) * (n + 1), MCXT_ALLOC_HUGE);
 	uint32_t *drawn = palloc_extended(sizeof(uint32_t) * (n + 1), MCXT_ALLOC_HUGE);
 
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 	{
-		CHECK_FOR_INTERRUPTS();
 		draws[i] = (Draw){adv_random64(seed, purpose, rows->key[listed[i]], 0), listed[i]};
 	}
 	qsort_interruptible(draws, n, sizeof(Draw), compare_draws, NULL);
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		drawn[i] = draws[i].row;
 	pfree(draws);
 	return drawn;
@@ -229,12 +227,10 @@ advpg_split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)
 
 	rows->fitted = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
 	rows->held = palloc_extended(sizeof(uint32_t) * (rows->n + 1), MCXT_ALLOC_HUGE);
-	for (size_t i = 0; i < rows->n; i++)
+	ADVPG_EACH (i, rows->n)
 	{
 		uint32_t row = rows->canonical[i];
 		uint64_t key = distinct_key(&copies, rows->key[row]);
-
-		CHECK_FOR_INTERRUPTS();
 		if (spec->held_out > 0 && adv_uniform(spec->seed, ADV_FOR_VALIDATION, key, 0) < spec->held_out)
 			rows->held[rows->n_held++] = row;
 		else

@@ -167,7 +167,7 @@ success_rate(const AdvpgAttacked *attacked)
 	size_t n = 0;
 	size_t successes = 0;
 
-	for (size_t i = 0; i < attacked->n; i++)
+	ADVPG_EACH (i, attacked->n)
 	{
 		n += !(attacked->flags[i] & ADV_ATTACK_EXEMPT);
 		successes += (attacked->flags[i] & ADV_ATTACK_SUCCESS) != 0;

@@ -19,6 +19,7 @@
 #include "core/hash.h"
 #include "pg/advpg.h"
 #include "pg/charset.h"
+#include "pg/progress.h"
 
 #define DROP_HINT   "Leave such rows out with missing => 'drop', or replace the NULL in a query."
 #define SHOWN_BYTES 100 /* of an id in a message */
@@ -335,7 +336,7 @@ settle_attributes(AdvpgLoad *load)
 		return;
 	code = advpg_distinct_settle(&load->attribute.reader.value, &load->attribute_images, &rows->attributes,
 								 NULL);
-	for (size_t i = 0; i < rows->n; i++)
+	ADVPG_EACH (i, rows->n)
 		if (rows->attribute[i] >= 0)
 			rows->attribute[i] = code[rows->attribute[i]];
 	pfree(code);
@@ -363,13 +364,18 @@ arrange(AdvpgLoad *load)
 	if (split)
 		check_not_empty(load->rows);
 	if (split || spec->want_order)
+	{
+		advpg_progress_phase("ordering rows", 0);
 		advpg_order_rows(load->rows, spec->shared_keys);
+	}
 	if (split)
 		advpg_split_rows(load->rows, spec);
 	advpg_settle_labels(load);
 	if (!load->encoder)
 	{
+		advpg_progress_phase("fitting the encoder", 0);
 		advpg_load_set_encoder(load, advpg_staged_fit(load));
+		advpg_progress_phase("encoding rows", 0);
 		advpg_staged_encode(load);
 	}
 	advpg_load_flush(load);
@@ -403,6 +409,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 	rows->n_classes = spec->n_classes;
 
 	query = advpg_load_choose_columns(&load);
+	advpg_progress_phase("reading rows", 0);
 	run_undone(&load, query);
 
 	arrange(&load);

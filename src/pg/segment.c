@@ -11,15 +11,39 @@
 #include "pg/advpg.h"
 #include "pg/job.h"
 
+#define AT_ONCE ((size_t) 16 * 1024 * 1024) /* bytes between two looks at interrupts */
+
 static size_t held = 0; /* bytes of all segments this process has created and not let go of */
 
 void
 advpg_segment_map(dsm_segment *segment, bool write)
 {
 #if defined(MADV_POPULATE_READ) && defined(MADV_POPULATE_WRITE)
-	(void) madvise(dsm_segment_address(segment), dsm_segment_map_length(segment),
-				   write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+	char *address = dsm_segment_address(segment);
+	size_t size = dsm_segment_map_length(segment);
+
+	for (size_t done = 0; done < size; done += AT_ONCE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		(void) madvise(address + done, Min(size - done, AT_ONCE),
+					   write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+	}
 #endif
+}
+
+void
+advpg_segment_fill(void *to, const void *from, size_t bytes)
+{
+	for (size_t done = 0; done < bytes; done += AT_ONCE)
+	{
+		size_t count = Min(bytes - done, AT_ONCE);
+
+		CHECK_FOR_INTERRUPTS();
+		if (from)
+			memcpy((char *) to + done, (const char *) from + done, count);
+		else
+			memset((char *) to + done, 0, count);
+	}
 }
 
 void

@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "pg/advpg.h"
 #include "pg/call.h"
 #include "pg/dictionary.h"
 #include "pg/produce.h"
@@ -67,7 +68,7 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, AdvpgOnslaught on
 	if (attacked->x)
 		x = advpg_rows_dataset(attacked->x);
 	row_context = AllocSetContextCreate(CurrentMemoryContext, "advfair row", ALLOCSET_DEFAULT_SIZES);
-	for (size_t i = 0; i < attacked->n; i++)
+	ADVPG_EACH (i, attacked->n)
 	{
 		const AdvpgRows *rows = victim->e->rows;
 		Datum values[9];
@@ -115,7 +116,7 @@ advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
 	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_SEARCH, "least_eps", output->id_type);
 	output->begin(output, victim->e->rows->id_type);
 	attacked = victim->attacked[0];
-	for (size_t i = 0; i < attacked->n; i++)
+	ADVPG_EACH (i, attacked->n)
 	{
 		const AdvpgRows *rows = victim->e->rows;
 		Datum values[4];
@@ -147,7 +148,7 @@ count_classes(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int deno
 {
 	ClassOutcome *classes = palloc0(sizeof(ClassOutcome) * victim->e->model.net.classes);
 
-	for (size_t i = 0; i < attacked->n; i++)
+	ADVPG_EACH (i, attacked->n)
 	{
 		int32_t label = victim->e->rows->label[i];
 		uint8_t flags = attacked->flags[i];

@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "pg/advpg.h"
 #include "pg/call.h"
 #include "pg/callsite.h"
 #include "pg/dictionary.h"
@@ -74,7 +75,7 @@ predict_data(FunctionCallInfo fcinfo, Oid id_type, int workers, char *id)
 	classes = e->model.net.classes;
 	proba = palloc(sizeof(Datum) * classes);
 	row_context = AllocSetContextCreate(CurrentMemoryContext, "advfair row", ALLOCSET_DEFAULT_SIZES);
-	for (size_t i = 0; i < e->rows->n; i++)
+	ADVPG_EACH (i, e->rows->n)
 	{
 		const float *p = e->proba + i * classes;
 		Datum values[5];
@@ -142,7 +143,7 @@ class_accuracy(FunctionCallInfo fcinfo)
 	a.n = palloc0(sizeof(int64) * a.n_classes);
 	a.accuracy = palloc(sizeof(double) * a.n_classes);
 	correct = palloc0(sizeof(int64) * a.n_classes);
-	for (size_t i = 0; i < e->rows->n; i++)
+	ADVPG_EACH (i, e->rows->n)
 	{
 		a.n[e->rows->label[i]]++;
 		correct[e->rows->label[i]] += e->prediction[i] == e->rows->label[i];
@@ -229,7 +230,7 @@ mode_argument(FunctionCallInfo fcinfo, int i)
 static void
 subset_means(GroupMeans *m, const AdvpgEvaluation *e)
 {
-	for (size_t i = 0; i < e->rows->n; i++)
+	ADVPG_EACH (i, e->rows->n)
 	{
 		int group = e->rows->attribute[i];
 
@@ -277,7 +278,7 @@ group_means(FunctionCallInfo fcinfo)
 		m.n[g] = e->n_intervened;
 		m.mean[g] = e->n_intervened > 0 ? e->intervened[g] : NAN;
 	}
-	qsort_arg(m.order, groups, sizeof(int), compare_codes, e->rows->attributes.texts);
+	qsort_interruptible(m.order, groups, sizeof(int), compare_codes, e->rows->attributes.texts);
 	return m;
 }
 

@@ -38,52 +38,22 @@ advpg_check_interval(double level, int replicates)
 				errmsg("replicates is %d, but must be between 1 and %d", replicates, ADVPG_MAX_REPLICATES));
 }
 
-/* What an interrupt led to, kept until the core has returned. */
-typedef struct Interruption
-{
-	MemoryContext context;
-	ErrorData *error;
-} Interruption;
-
-/* Handle what is pending. An error of it must not jump through the core: it is caught here and raised again later. */
-static int
-interrupted(void *arg)
-{
-	Interruption *interruption = arg;
-
-	if (!INTERRUPTS_PENDING_CONDITION())
-		return 0;
-	PG_TRY();
-	{
-		CHECK_FOR_INTERRUPTS();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(interruption->context);
-		interruption->error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return interruption->error != NULL;
-}
-
 void
 advpg_bootstrap(double level, int replicates, uint64 seed, size_t n, const int32_t *group, int n_groups,
 				int n_models, const double *const *value, AdvInterval *mean, AdvInterval *gap,
 				AdvInterval *d_mean, AdvInterval *d_gap, int64_t *n_rows)
 {
-	Interruption interruption = {CurrentMemoryContext, NULL};
+	AdvpgInterruption interruption = {CurrentMemoryContext, NULL};
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "advfair bootstrap", ALLOCSET_DEFAULT_SIZES);
 	AdvAllocator allocator = advpg_allocator(context);
-	AdvBootstrap spec = {replicates, level, seed, interrupted, &interruption};
+	AdvBootstrap spec = {replicates, level, seed, advpg_interrupted, &interruption};
 	AdvStatus status;
 	AdvError err;
 
 	status = adv_bootstrap_groups(&spec, n, group, n_groups, n_models, value, mean, gap, d_mean, d_gap,
 								  n_rows, &allocator, &err);
-	if (interruption.error)
-		ReThrowError(interruption.error);
+	advpg_raise_interruption(&interruption);
 	if (status != ADV_OK)
 		advpg_raise(&err, NULL);
 	MemoryContextDelete(context);
@@ -98,7 +68,7 @@ typedef struct Row
 } Row;
 
 static int
-compare_rows(const void *a, const void *b)
+compare_rows(const void *a, const void *b, void *arg)
 {
 	const Row *x = a;
 	const Row *y = b;
@@ -188,12 +158,12 @@ order_rows(Row *rows, size_t n, const AdvpgDictionary *groups)
 
 	for (int i = 0; i < groups->n; i++)
 		code[i] = i;
-	qsort_arg(code, groups->n, sizeof(int), compare_codes, groups->texts);
+	qsort_interruptible(code, groups->n, sizeof(int), compare_codes, groups->texts);
 	for (int i = 0; i < groups->n; i++)
 		place[code[i]] = i;
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		rows[i].group = place[rows[i].group];
-	qsort(rows, n, sizeof(Row), compare_rows);
+	qsort_interruptible(rows, n, sizeof(Row), compare_rows, NULL);
 }
 
 static AdvInterval
@@ -217,7 +187,7 @@ gap_interval(ArrayType *values, ArrayType *names, Oid collation, double level, i
 	n = read_rows(values, names, rows, &groups);
 	settle_groups(rows, n, &groups, collation);
 	order_rows(rows, n, &groups);
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 	{
 		group[i] = rows[i].group;
 		value[i] = rows[i].value;

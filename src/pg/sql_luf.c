@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 
+#include "pg/advpg.h"
 #include "pg/call.h"
 #include "pg/dictionary.h"
 #include "pg/leaving.h"
@@ -24,7 +25,7 @@ advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output)
 	advpg_task_read(&advpg_luf_kind, json, &task);
 	left = advpg_leave_out(schema, &task, output->id_type);
 	output->begin(output, left->rows->id_type);
-	for (size_t i = 0; i < left->rows->n; i++)
+	ADVPG_EACH (i, left->rows->n)
 	{
 		const AdvpgRows *rows = left->rows;
 		Datum values[6];

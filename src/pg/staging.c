@@ -153,11 +153,10 @@ advpg_stage_row(AdvpgLoad *load, TupleTableSlot *slot, const AdvValue *values)
 static void
 sweep(AdvpgLoad *load, void (*look)(const AdvpgLoad *, AdvpgFeature *, const unsigned char *))
 {
-	for (size_t i = 0; i < load->rows->n_fitted; i++)
+	ADVPG_EACH (i, load->rows->n_fitted)
 	{
 		const unsigned char *raw = raw_row(load, load->rows->fitted[i]);
 
-		CHECK_FOR_INTERRUPTS();
 		for (int c = 0; c < load->n_features; c++)
 			look(load, &load->features[c], raw + load->features[c].raw_offset);
 	}

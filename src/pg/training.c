@@ -33,8 +33,9 @@
 #include "pg/segment.h"
 #include "pg/source.h"
 
-#define TRADES_BETA     6      /* Zhang et al. 2019 */
-#define FAST_VALIDATION "0.02" /* method fast watches rows it does not train on */
+#define TRADES_BETA     6       /* Zhang et al. 2019 */
+#define PARAMS_AT_ONCE  1000000 /* drawn between two looks at interrupts */
+#define FAST_VALIDATION "0.02"  /* method fast watches rows it does not train on */
 
 static uint64_t
 seed_of(const AdvpgTrainTask *task)
@@ -160,11 +161,11 @@ count_copies(AdvpgPlan *t, const uint32_t *kept, size_t n)
 	size_t largest = 0;
 	bool balance = t->task.oversample && strcmp(t->task.oversample, "balance") == 0;
 
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		count[t->rows->label[kept[i]]]++;
 	for (int c = 0; c < t->rows->n_classes; c++)
 		largest = Max(largest, count[c]);
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 	{
 		size_t of_class = count[t->rows->label[kept[i]]];
 
@@ -177,7 +178,7 @@ count_copies(AdvpgPlan *t, const uint32_t *kept, size_t n)
 		uint32_t *drawn = advpg_rows_draw(t->rows, kept, n, seed_of(&t->task), ADV_FOR_OVERSAMPLE);
 		size_t *taken = palloc0(sizeof(size_t) * t->rows->n_classes);
 
-		for (size_t i = 0; i < n; i++)
+		ADVPG_EACH (i, n)
 		{
 			int32_t c = t->rows->label[drawn[i]];
 
@@ -197,7 +198,7 @@ make_examples(AdvpgPlan *t)
 	uint32_t *copies = count_copies(t, kept, n);
 	size_t total = 0;
 
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		total += copies[kept[i]];
 	if (total > PG_UINT32_MAX)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -205,7 +206,7 @@ make_examples(AdvpgPlan *t)
 	advpg_check_memory(total * (sizeof(uint32_t) + sizeof(uint64_t)), "the examples");
 	t->example_row = palloc_extended(sizeof(uint32_t) * total, MCXT_ALLOC_HUGE);
 	t->example_key = palloc_extended(sizeof(uint64_t) * total, MCXT_ALLOC_HUGE);
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		for (uint32_t copy = 0; copy < copies[kept[i]]; copy++)
 		{
 			uint64_t key = t->rows->key[kept[i]];
@@ -235,9 +236,8 @@ sweep_channels(const AdvpgPlan *t, Channel *channels, void (*look)(Channel *, fl
 	size_t n_inputs = adv_shape_size(t->net.input);
 	float *x = palloc_extended(sizeof(float) * n_inputs, MCXT_ALLOC_HUGE);
 
-	for (size_t i = 0; i < t->rows->n_fitted; i++)
+	ADVPG_EACH (i, t->rows->n_fitted)
 	{
-		CHECK_FOR_INTERRUPTS();
 		adv_layout_expand(&data.layout, adv_dataset_row(&data, t->rows->fitted[i]), x);
 		for (size_t k = 0; k < n_inputs; k++)
 			look(&channels[k % t->net.input.c], x[k]);
@@ -319,7 +319,12 @@ make_network(AdvpgPlan *t)
 				errmsg("the network has %zu parameters, more than a model can store", t->net.n_params));
 	advpg_check_memory(t->net.n_params * sizeof(float), "the network");
 	t->params = palloc_extended(sizeof(float) * t->net.n_params, MCXT_ALLOC_HUGE);
-	adv_network_init(&t->net, t->params, seed_of(&t->task), t->task.init);
+	for (size_t first = 0; first < t->net.n_params; first += PARAMS_AT_ONCE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		adv_network_init_some(&t->net, t->params, seed_of(&t->task), t->task.init, first,
+							  Min(PARAMS_AT_ONCE, t->net.n_params - first));
+	}
 	if (scale)
 		fit_scaling(t);
 }
@@ -609,7 +614,7 @@ double_examples(AdvpgPlan *t)
 				errmsg("%zu examples and as many adversarial ones are more than %u", n, PG_UINT32_MAX));
 	t->example_row = repalloc_huge(t->example_row, sizeof(uint32_t) * 2 * n);
 	t->example_key = repalloc_huge(t->example_key, sizeof(uint64_t) * 2 * n);
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 	{
 		t->example_row[n + i] = t->rows->n + t->example_row[i];
 		t->example_key[n + i] = hash_combine64(t->example_key[i], UINT64CONST(0x7477696e)); /* "twin" */
@@ -664,7 +669,7 @@ make_twins(AdvpgPlan *t)
 	spec.workers = t->task.workers;
 	attacked = advpg_attack(&spec);
 	t->twins = attacked->x;
-	for (size_t i = 0; i < attacked->n; i++)
+	ADVPG_EACH (i, attacked->n)
 		successes += (attacked->flags[i] & ADV_ATTACK_SUCCESS) != 0;
 	t->twin_success = (double) successes / attacked->n;
 	double_examples(t);
@@ -739,7 +744,6 @@ advpg_plan_read(const AdvpgTrainTask *task, Oid schema)
 	if (task->method == ADVPG_METHOD_TRADES && isnan(task->beta))
 		t->task.beta = TRADES_BETA;
 	INSTR_TIME_SET_CURRENT(start);
-	advpg_progress_phase("reading rows", 0);
 	read_training(t);
 	read_validation(t);
 	t->read_seconds = seconds_since(start);

@@ -73,10 +73,10 @@ attach_set(shm_toc *toc, const AdvpgShared *shared, int set, AdvDataset *data)
 
 	for (int i = 0; i < s->n_chunks; i++)
 	{
-		dsm_segment *segment = dsm_attach(handles[i]);
+		dsm_segment *segment = atomic_load(&shared->team.abort) ? NULL : dsm_attach(handles[i]);
 
 		if (segment == NULL)
-			return false; /* the leader is gone */
+			return false; /* or the leader is gone */
 		advpg_segment_map(segment, false);
 		chunks[i] = dsm_segment_address(segment);
 	}

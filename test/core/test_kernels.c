@@ -161,7 +161,7 @@ test_shape(const AdvKernel *kernel, AdvConvShape s, const char *isa, double tole
 	okf(memcmp(whole, in_parts, sizeof(float) * n) == 0, "%s: the same bits for two lines at a time", isa);
 
 	for (int i = 0; i < 2; i++)
-		kernel->add_image(&s, c.x, s.c, c.d, s.f, c.scratch, c.sum);
+		kernel->add_image(&s, c.x, s.c, c.d, s.f, c.scratch, c.sum, NULL);
 	for (size_t i = 0; i < c.n_weight; i++)
 		gradient[i] *= 2;
 	kernel->add_sum(&s, c.sum, c.view, d_weight);
@@ -200,7 +200,7 @@ test_steps(const AdvKernel *kernel, const char *isa, double tolerance)
 		for (int ch = 0; ch < s.c; ch++)
 			for (int f = 0; f < s.f; f++)
 				expected[ch * s.f + f] += (double) src[r * step + ch] * d[r * d_step + f];
-	kernel->add_image(&s, src, step, d, d_step, scratch, sum);
+	kernel->add_image(&s, src, step, d, d_step, scratch, sum, NULL);
 	kernel->add_sum(&s, sum, (AdvWeightView){.c = s.f, .f = 1}, gradient);
 	okf(error((size_t) (s.c * s.f), expected, gradient) < tolerance,
 		"%s: gradient from columns of wider matrices", isa);

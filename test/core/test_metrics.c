@@ -337,11 +337,12 @@ test_errors(void)
 		okf(run(bootstrap(9, 0), N, groups, 3, 1, models, NULL, gap, NULL, NULL, NULL) == ADV_LIMIT,
 			"a host with %d blocks of memory", host.max);
 	host.max = 64;
-	for (int patience = 0; patience < 40; patience += 13)
+	/* asked of the rows three times, for each mean of each model, and before the interval of each gap */
+	for (int patience = 0; patience < 100; patience += 31)
 	{
 		host.patience = patience;
 		okf(run(bootstrap(9, 0), N, groups, 3, 2, models, NULL, gap, NULL, NULL, NULL) ==
-				(patience < 9 * 3 + 2 ? ADV_ABORTED : ADV_OK),
+				(patience < 3 + 2 * 3 + 9 * 3 * (1 + 2) + 2 ? ADV_ABORTED : ADV_OK),
 			"a host that stops after asking %d times", patience);
 	}
 	host.patience = -1;

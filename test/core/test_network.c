@@ -311,6 +311,40 @@ test_stop(void)
 	questions = 2;
 	ok(adv_backward(&c.ws, 2, c.d_params, false, true) == ADV_ABORTED, "a backward pass too");
 	free_case(&c);
+
+	/* one row of one layer: 600 million multiply-adds */
+	make_case(&c, "conv 16x31", (AdvShape){2, 140, 140}, 2, false, 1, ADV_PASS_BACKWARD);
+	c.ws.should_stop = stop_after;
+	c.ws.stop_arg = &questions;
+	load_input(&c);
+	questions = 10;
+	ok(load_and_forward(&c.ws, c.params, 1) == ADV_ABORTED, "a forward pass stops within a large convolution");
+	questions = 10;
+	ok(adv_backward(&c.ws, 1, c.d_params, false, true) == ADV_ABORTED, "a backward pass too");
+	free_case(&c);
+}
+
+/* The same parameters, whoever asks for how many of them at a time. */
+static void
+test_init_some(void)
+{
+	Case c;
+	bool same = true;
+
+	make_case(&c, "conv 8x3, dense 30", (AdvShape){4, 6, 6}, 3, true, 1, ADV_PASS_FORWARD);
+	adv_network_init(&c.net, c.params, 1, ADV_INIT_GLOROT);
+	for (size_t first = 0; first < c.net.n_params; first += 7)
+	{
+		float some[7];
+		size_t count = c.net.n_params - first < 7 ? c.net.n_params - first : 7;
+
+		memcpy(some, c.params + first, count * sizeof(float));
+		memset(c.params + first, 0xff, count * sizeof(float));
+		adv_network_init_some(&c.net, c.params, 1, ADV_INIT_GLOROT, first, count);
+		same = same && memcmp(some, c.params + first, count * sizeof(float)) == 0;
+	}
+	ok(same, "initial parameters, some at a time");
+	free_case(&c);
 }
 
 static void
@@ -377,6 +411,7 @@ main(void)
 	}
 	test_stop();
 	test_init();
+	test_init_some();
 	done_testing();
 	return 0;
 }
