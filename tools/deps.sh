@@ -37,7 +37,7 @@ find_missing() {
                              valgrind xz-utils) ;;
             data)  packages+=(ca-certificates curl unzip xz-utils) ;;
             bench) packages+=(python3-torch python3-numpy python3-matplotlib procps util-linux) ;;
-            fuzz)  packages+=(clang llvm) ;;
+            fuzz)  packages+=(clang libclang-rt-dev llvm) ;;
             report) command -v npm >/dev/null || packages+=(nodejs npm) ;;
             paper) packages+=(librsvg2-bin) ;;
             browser) packages+=(chromium) ;;
