@@ -2,13 +2,15 @@
  * test_machines.c
  *		Models that other kinds of processors made: read, written again, and the same logits.
  *
- * A file in test/core/models is a sequence of reference tensors (golden.h): of each sample below its model's bytes, the values of some rows'
- * columns (a category's is its code), and the logits that its maker computed. A file stays when there is a newer format: the older one is read
- * for ever. Called with an argument, this program makes such a file, from short trainings. s390x-1.txt is of a big-endian processor and of
- * format 1 (aarch64 makes the same), made with Debian's gcc-s390x-linux-gnu, libc6-dev-s390x-cross and qemu-user:
+ * A file in test/core/models is a sequence of reference tensors (golden.h): of each sample below its model's bytes, the values of
+ * some rows' columns (a category's is its code), and the logits that its maker computed. A file stays when there is a newer format: the
+ * older one is read for ever. Called with an argument, this program makes such a file, from short trainings.
+ *
+ * s390x is big-endian. Its files, called after their format, were made with Debian's gcc-s390x-linux-gnu, libc6-dev-s390x-cross and
+ * qemu-user; aarch64's of format 1 had the same bytes:
  *
  *   s390x-linux-gnu-gcc -std=gnu11 -O2 -static -Iinclude -o machines test/core/{test_machines,golden,training}.c src/core/[a-z]*.c -lm -lpthread
- *   qemu-s390x machines make
+ *   qemu-s390x machines make >test/core/models/s390x-2.txt
  */
 #include <glob.h>
 
@@ -168,7 +170,7 @@ train(const Sample *s, const AdvNetwork *net)
 static AdvModel
 make_model(const Sample *s)
 {
-	AdvModel model = {.label = TEXT("answer"), .classes = classes};
+	AdvModel model = {.utf8 = true, .label = TEXT("answer"), .classes = classes};
 
 	model.encoder = (AdvEncoder){.encoding = s->encoding,
 								 .unseen = ADV_UNSEEN_IGNORE,
