@@ -42,4 +42,7 @@ extern const float *advpg_encoded_input(const AdvModel *model, ArrayType *array)
 extern int advpg_find_class(const AdvModel *model, AdvText class);
 pg_noreturn extern void advpg_fail_no_class(const AdvModel *model, AdvText class);
 
+/* Whether two models mean the same class: its texts are equal, or the same number. */
+extern bool advpg_same_class(AdvText a, AdvText b);
+
 #endif

@@ -27,6 +27,9 @@ extern void advpg_json_put_string(JsonbParseState **state, const char *key, cons
 extern void advpg_json_put_number(JsonbParseState **state, const char *key, double number);
 extern void advpg_json_put_boolean(JsonbParseState **state, const char *key, bool boolean);
 
+/* A finite number as numeric, exactly. */
+extern Numeric advpg_numeric(double number);
+
 /* Value of a string or number. */
 extern char *advpg_json_cstring(const JsonbValue *value);
 extern double advpg_json_double(const JsonbValue *value);

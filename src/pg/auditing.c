@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "pg/advpg.h"
+#include "pg/callsite.h"
 #include "pg/dictionary.h"
 #include "pg/interval.h"
 #include "pg/job.h"
@@ -117,7 +118,7 @@ check_classes(const Auditing *a, const AdvpgEvaluation *e)
 	bool same = a->classes == e->model.net.classes;
 
 	for (int c = 0; c < a->classes && same; c++)
-		same = adv_text_compare(advpg_cstring_text(a->class_names[c]), e->model.classes[c]) == 0;
+		same = advpg_same_class(advpg_cstring_text(a->class_names[c]), e->model.classes[c]);
 	if (!same)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("model \"%s\" has other classes than model \"%s\"", e->name, a->audit->model[0]));

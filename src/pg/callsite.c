@@ -73,6 +73,17 @@ find_number(const AdvModel *model, AdvText text)
 	return found;
 }
 
+bool
+advpg_same_class(AdvText a, AdvText b)
+{
+	Datum number_a;
+	Datum number_b;
+
+	return adv_text_compare(a, b) == 0 ||
+		   (advpg_text_number(a, &number_a) && advpg_text_number(b, &number_b) &&
+			DatumGetBool(DirectFunctionCall2(numeric_eq, number_a, number_b)));
+}
+
 int
 advpg_find_class(const AdvModel *model, AdvText class)
 {

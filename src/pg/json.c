@@ -28,27 +28,39 @@ advpg_json_string(JsonbParseState **state, JsonbIteratorToken token, const char 
 	advpg_json_text(state, token, advpg_cstring_text(string));
 }
 
-static void
-push_numeric(JsonbParseState **state, JsonbIteratorToken token, const char *text)
+static Numeric
+numeric_of(const char *text)
 {
-	JsonbValue value = {.type = jbvNumeric};
-
-	value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-	pushJsonbValue(state, token, &value);
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
 /*
- * By way of the shortest text that reads back as the same number; float8out would give that only as long as extra_float_digits is not
- * set to less.
+ * By way of the shortest text that reads back as the same number. float8out would give that only as long as extra_float_digits is not
+ * set to less, float8_numeric keeps 15 digits.
  */
-void
-advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
+Numeric
+advpg_numeric(double number)
 {
 	char text[DOUBLE_SHORTEST_DECIMAL_LEN];
 
 	(void) double_to_shortest_decimal_buf(number, text);
-	push_numeric(state, token, text);
+	return numeric_of(text);
+}
+
+static void
+push_numeric(JsonbParseState **state, JsonbIteratorToken token, Numeric numeric)
+{
+	JsonbValue value = {.type = jbvNumeric};
+
+	value.val.numeric = numeric;
+	pushJsonbValue(state, token, &value);
+}
+
+void
+advpg_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
+{
+	push_numeric(state, token, advpg_numeric(number));
 }
 
 void
@@ -57,7 +69,7 @@ advpg_json_real(JsonbParseState **state, JsonbIteratorToken token, float number)
 	char text[FLOAT_SHORTEST_DECIMAL_LEN];
 
 	(void) float_to_shortest_decimal_buf(number, text);
-	push_numeric(state, token, text);
+	push_numeric(state, token, numeric_of(text));
 }
 
 void

@@ -238,7 +238,7 @@ same_classes(const AdvpgEntry *a, const AdvpgEntry *b)
 	if (models[0].net.classes != models[1].net.classes)
 		return false;
 	for (int c = 0; c < models[0].net.classes; c++)
-		if (adv_text_compare(models[0].classes[c], models[1].classes[c]) != 0)
+		if (!advpg_same_class(models[0].classes[c], models[1].classes[c]))
 			return false;
 	return true;
 }

@@ -591,7 +591,7 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 		settings->eps = palloc0(sizeof(JsonbValue));
 		settings->eps->type = jbvNumeric;
 		settings->eps->val.numeric =
-			DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(8.0 / 255)));
+			advpg_numeric(8.0 / 255);
 	}
 	advpg_attack_resolve(settings, model, t->rows->domain, defaults[t->task.method].steps,
 						 defaults[t->task.method].alpha, seed_of(&t->task), attack);

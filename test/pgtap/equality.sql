@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION advfair;
-SELECT plan(119);
+SELECT plan(120);
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE pair AS (a numeric, b text);
 CREATE DOMAIN spelled AS citext;
@@ -115,6 +115,12 @@ SELECT is(gap, 0.5::float8, 'an interval over groups of a collation') FROM advfa
 SELECT is(class_named(name), 0.5::float8, 'class 0.50 named ' || name) FROM unnest('{0.5,0.50,.5,5e-1,+0.500}'::text[]) name;
 SELECT throws_ok(format('SELECT class_named(%L)', name), '22023', 'the model has no class "' || name || '"', 'no class: ' || name) FROM unnest('{0.51,"0.5 ",0.5.,e,"",5e-999,NaN,1.00}'::text[]) name;
 SELECT is(class_named(name), value, 'two classes that are the same number: ' || name) FROM (VALUES ('1', 0.2::float8), ('1.0', 0.3)) v (name, value);
+
+-- models of the same classes, spelt otherwise
+CREATE TABLE halves AS SELECT i AS id, i::float8 AS x, (i % 2)::numeric(3, 1) AS y FROM generate_series(1, 40) i;
+SELECT FROM advfair_train('with zeros', 'halves', 'y', id => 'id', epochs => 1, arch => '');
+SELECT FROM advfair_train('without', 'SELECT id, x, y::int AS y FROM halves', 'y', id => 'id', epochs => 1, arch => '', seed => 1);
+SELECT is(count(DISTINCT model), 2::bigint, 'are audited together') FROM advfair_audit('{with zeros,without}', 'halves', replicates => 10);
 
 -- rows to leave out are named as SQL prints and reads their ids
 CREATE TABLE at (at timestamptz PRIMARY KEY, x float8, y boolean);
