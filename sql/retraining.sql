@@ -6,7 +6,7 @@ COMMENT ON COLUMN advfair_metric_log.model IS 'name of the model';
 COMMENT ON COLUMN advfair_metric_log.version IS 'its version';
 COMMENT ON COLUMN advfair_metric_log.at IS 'when it was measured';
 COMMENT ON COLUMN advfair_metric_log.metric IS 'name of the metric, as conditions write it, or promoted';
-COMMENT ON COLUMN advfair_metric_log.value IS 'its value, NULL without rows; promoted: 1 or 0';
+COMMENT ON COLUMN advfair_metric_log.value IS 'its value, NULL where it could not be measured; promoted: 1 or 0';
 COMMENT ON COLUMN advfair_metric_log.note IS 'promoted: why not';
 COMMENT ON COLUMN advfair_metric_log.owner IS 'role that retrained';
 COMMENT ON COLUMN advfair_metric_log.entry IS 'identifier that is the same on every server the row is copied to';

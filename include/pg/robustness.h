@@ -44,4 +44,7 @@ extern AdvpgVictim *advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgO
 extern AdvpgVictim *advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on);
 extern void advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught);
 
+/* After a search: say (NOTICE) how many rows withstood it, for they make classes look alike. */
+extern void advpg_tell_censored(const AdvpgVictim *victim);
+
 #endif

@@ -345,6 +345,7 @@ look_at_attacks(const Auditing *a, Audited *m, AdvpgVictim *victim)
 		attack.attack.eps = task->eps_max;
 		attack.attack.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_SEARCH);
+		advpg_tell_censored(victim);
 		m->least_eps = new_array(a, sizeof(double));
 		ADVPG_EACH (i, a->n)
 			m->least_eps[i] = victim->attacked[0]->eps[rows->canonical[i]];

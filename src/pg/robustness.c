@@ -247,6 +247,21 @@ advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnsla
 	}
 }
 
+void
+advpg_tell_censored(const AdvpgVictim *victim)
+{
+	const AdvpgAttacked *attacked = victim->attacked[0];
+	size_t censored = 0;
+
+	for (size_t i = 0; i < attacked->n; i++)
+		censored += (attacked->flags[i] & ADV_ATTACK_CENSORED) != 0;
+	if (censored > 0)
+		ereport(NOTICE,
+				errmsg("model \"%s\": %zu of %zu rows withstood up to eps_max and count with it",
+					   victim->e->name, censored, attacked->n),
+				errhint("Classes may be further apart in least eps than it seems. Increase eps_max."));
+}
+
 /* What a checkpoint of an attack is worth nothing without. */
 static void
 announce(const AdvpgVictim *victim)

@@ -280,6 +280,8 @@ advfair_cru(PG_FUNCTION_ARGS)
 	mean = palloc(sizeof(double) * n);
 	for (int c = 0; c < n; c++)
 		mean[c] = outcome[c].n > 0 ? (at_eps ? outcome[c].broken : outcome[c].eps) / outcome[c].n : NAN;
+	if (!at_eps)
+		advpg_tell_censored(victim);
 	gap = advpg_gap("CRU", "classes have rows", n, victim->e->model.classes, mean);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -34,6 +34,13 @@ SELECT advfair_cru('census', 'SELECT * FROM people WHERE income = ''>50K''', eps
 SELECT advfair_eou('census', 'SELECT * FROM people WHERE race = ''White''', 'race', '>50K');
 SELECT advfair_eou('census', 'SELECT * FROM people WHERE race = ''White'' OR income = ''<=50K''', 'race', '>50K', '>50K');
 SELECT advfair_eou('census', 'SELECT * FROM people WHERE income = ''<=50K''', 'race', '>50K', '>50K');
+-- rows that withstand a search make classes look alike: those at 1 and -1 are broken, those at 2 and -2 are not
+CREATE TABLE line AS SELECT a, CASE WHEN a > 0 THEN 'right' ELSE 'left' END AS side FROM unnest('{-2,-1,1,2}'::float8[]) a;
+SELECT model FROM advfair_train('line', 'line', 'side', features => '{a}', arch => '', epochs => 1, encoding => 'ordinal', scale => false);
+UPDATE advfair_model SET model = advfair_build(advfair_describe(model), '{-1,1,0,0}') WHERE name = 'line';
+SELECT round(advfair_cru('line', 'line', eps_max => 1.5, random_start => false)::numeric, 2) AS cru;
+SELECT class, round(value::numeric, 2) AS least_eps FROM advfair_audit('{line}', 'line', eps_max => 1.5, random_start => false) WHERE metric = 'least_eps';
+DROP TABLE line;
 -- rows that are left out are counted, and it is said once, however often they are read
 SELECT model FROM advfair_train('gappy', 'SELECT * FROM people', 'income', features => '{age,hours}', arch => '', epochs => 1, missing => 'drop');
 CREATE VIEW gappy AS SELECT nullif(age, 40) AS age, hours, income, sex, nullif(race, 'Other') AS race, NULL::text AS nothing FROM people;
