@@ -50,6 +50,7 @@ typedef struct AdvpgLoad
 	DestReceiver receiver; /* first: the executor knows us by it */
 	const AdvpgRowsSpec *spec;
 	AdvpgRows *rows;
+	const char *query;         /* of its columns */
 	ResourceOwner owner;       /* of chunks */
 	MemoryContext context;     /* of results */
 	MemoryContext row_context; /* reset for each row */

@@ -13,6 +13,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -605,7 +606,8 @@ fail(const ErrorData *error)
 	if (error->hint == NULL)
 		nulls[4] = 'n';
 	begin();
-	update_row(outcome(error), 4, types, values, nulls);
+	if (OidIsValid(get_extension_oid("advfair", true))) /* else there is nobody to tell */
+		update_row(outcome(error), 4, types, values, nulls);
 	commit();
 }
 

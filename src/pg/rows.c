@@ -18,6 +18,7 @@
 
 #include "core/hash.h"
 #include "pg/advpg.h"
+#include "pg/transaction.h"
 #include "pg/charset.h"
 #include "pg/progress.h"
 
@@ -278,8 +279,9 @@ receiver_end(DestReceiver *self)
 
 /* Run the query read-only. */
 static void
-run_query(AdvpgLoad *load, const char *query)
+run_query(void *arg)
 {
+	AdvpgLoad *load = arg;
 	SPIExecuteOptions options = {0};
 	int result;
 
@@ -287,42 +289,9 @@ run_query(AdvpgLoad *load, const char *query)
 	options.must_return_tuples = true;
 	options.dest = &load->receiver;
 	XactReadOnly = true;
-	result = SPI_execute_extended(query, &options);
+	result = SPI_execute_extended(load->query, &options);
 	if (result < 0)
 		elog(ERROR, "could not run data query: %s", SPI_result_code_string(result));
-}
-
-/*
- * Run it in a subtransaction that is undone. What functions may write in a read-only transaction (temporary tables, large objects before
- * PostgreSQL 16, notifications, settings of the session) so comes to nothing.
- */
-static void
-run_undone(AdvpgLoad *load, const char *query)
-{
-	ResourceOwner owner = load->owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(load->context);
-	PG_TRY();
-	{
-		run_query(load, query);
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(load->context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(load->context);
-		CurrentResourceOwner = owner;
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(load->context);
-	CurrentResourceOwner = owner;
 }
 
 /* Give rows whose attributes are equal one code. */
@@ -386,7 +355,6 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 {
 	AdvpgRows *rows = palloc0(sizeof(AdvpgRows));
 	AdvpgLoad load = {0};
-	char *query;
 
 	load.receiver.receiveSlot = receive_row;
 	load.receiver.rStartup = receiver_startup;
@@ -408,9 +376,15 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 		(void) advpg_dictionary_add(&rows->labels, spec->classes[i], NULL);
 	rows->n_classes = spec->n_classes;
 
-	query = advpg_load_choose_columns(&load);
+	load.query = advpg_load_choose_columns(&load);
+	load.owner = CurrentResourceOwner;
 	advpg_progress_phase("reading rows", 0);
-	run_undone(&load, query);
+
+	/*
+	 * What functions may write in a read-only transaction (temporary tables, large objects before PostgreSQL 16, notifications, settings of the
+	 * session) so comes to nothing.
+	 */
+	advpg_transaction_undone(run_query, &load);
 
 	arrange(&load);
 	if (load.buffer)

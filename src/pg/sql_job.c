@@ -31,6 +31,7 @@
 #include "utils/wait_event.h"
 
 #include "pg/advpg.h"
+#include "pg/extension.h"
 #include "pg/jobkind.h"
 #include "pg/ownsql.h"
 #include "pg/queue.h"
@@ -242,29 +243,43 @@ advfair_cancel(PG_FUNCTION_ARGS)
 
 /* ---- wait ---- */
 
-/*
- * A job's state by now, whether it was submitted, or put back into the queue, by the transaction under way, and whether it is run in this
- * database.
- */
-static char *
-read_state(int64 job, const char *schema, bool *by_us, bool *here)
+/* A look at a job. */
+typedef struct Look
 {
+	int64 job;
+	const char *schema;
+	char state[16]; /* by now */
+	bool by_us;     /* it was submitted, or put back into the queue, by the transaction under way */
+	bool here;      /* on this server, which runs it */
+} Look;
+
+static void
+look(void *arg)
+{
+	Look *look = arg;
 	Oid types[] = {INT8OID};
-	Datum values[] = {Int64GetDatum(job)};
+	Datum values[] = {Int64GetDatum(look->job)};
+	HeapTuple row;
+	TupleDesc desc;
 	bool isnull;
 
+	advpg_extension_hold();
+	SPI_connect();
 	if (advpg_own_execute(psprintf("SELECT state, xmin, origin OPERATOR(pg_catalog.=) %1$s.advfair_origin() "
 								   "FROM %1$s.advfair_job"
 								   " WHERE job OPERATOR(pg_catalog.=) $1",
-								   schema),
+								   look->schema),
 						  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");
 	if (SPI_processed == 0)
-		no_such_job(job, schema);
-	*by_us = TransactionIdIsCurrentTransactionId(
-		DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)));
-	*here = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		no_such_job(look->job, look->schema);
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	strlcpy(look->state, SPI_getvalue(row, desc, 1), sizeof(look->state));
+	look->by_us =
+		TransactionIdIsCurrentTransactionId(DatumGetTransactionId(SPI_getbinval(row, desc, 2, &isnull)));
+	look->here = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
+	SPI_finish();
 }
 
 /* Once, before a wait that may be in vain. */
@@ -304,15 +319,13 @@ wait_ms(long ms)
 Datum
 advfair_wait(PG_FUNCTION_ARGS)
 {
-	const char *schema = schema_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	Look at = {.schema = schema_name(get_func_namespace(fcinfo->flinfo->fn_oid))};
 	TimestampTz until = DT_NOEND;
-	char final[16] = "";
 	bool told = false;
-	int64 job;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	job = PG_GETARG_INT64(0);
+	at.job = PG_GETARG_INT64(0);
 	if (!PG_ARGISNULL(1))
 		until = DatumGetTimestampTz(DirectFunctionCall2(
 			timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
@@ -321,29 +334,21 @@ advfair_wait(PG_FUNCTION_ARGS)
 			ERROR, errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 			errmsg("advfair_wait() cannot be used in a transaction that is REPEATABLE READ or SERIALIZABLE"),
 			errdetail("It would never see the job change."));
-	while (final[0] == '\0')
+	for (;;)
 	{
-		char *state;
-		bool by_us;
-		bool here;
-
-		SPI_connect();
-		state = read_state(job, schema, &by_us, &here);
-		if (is_final(state) || GetCurrentTimestamp() >= until)
-			strlcpy(final, state, sizeof(final));
-		else if (by_us && strcmp(state, "queued") == 0)
-			ereport(
-				ERROR, errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				errmsg("job " INT64_FORMAT " was submitted by the transaction that is to wait for it", job),
-				errhint("Nobody sees it before this transaction commits."));
-		SPI_finish();
-		if (final[0] == '\0')
-		{
-			tell_who_runs(job, here, schema, &told);
-			wait_ms(LOOK_MS);
-		}
+		/* without a lock on the table in between: the job needs it, too, and somebody may wait for all of it */
+		advpg_transaction_undone(look, &at);
+		if (is_final(at.state) || GetCurrentTimestamp() >= until)
+			break;
+		if (at.by_us && strcmp(at.state, "queued") == 0)
+			ereport(ERROR, errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+					errmsg("job " INT64_FORMAT " was submitted by the transaction that is to wait for it",
+						   at.job),
+					errhint("Nobody sees it before this transaction commits."));
+		tell_who_runs(at.job, at.here, at.schema, &told);
+		wait_ms(LOOK_MS);
 	}
-	PG_RETURN_TEXT_P(cstring_to_text(final));
+	PG_RETURN_TEXT_P(cstring_to_text(at.state));
 }
 
 /* ---- run ---- */
@@ -379,29 +384,38 @@ stop(int code, Datum arg)
 }
 
 /* Jobs that are due and that the caller may have run. */
-static int64
-count_due(const char *schema)
+typedef struct Due
 {
-	bool isnull;
+	const char *schema;
 	int64 n;
+} Due;
 
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	if (SPI_execute(psprintf("SELECT %s.advfair_jobs_due()", schema), false, 0) != SPI_OK_SELECT)
+static void
+count_due(void *arg)
+{
+	Due *due = arg;
+	bool isnull;
+
+	advpg_extension_hold();
+	SPI_connect();
+	if (SPI_execute(psprintf("SELECT %s.advfair_jobs_due()", due->schema), false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read advfair_job");
-	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	due->n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
-	return n;
 }
 
 static void
 run_due(const char *schema, int most, Processes *p)
 {
 	AdvpgJobOrder order = {-1, GetUserId()};
-	int64 due;
+	Due due = {schema};
 
-	while ((due = count_due(schema)) > 0 || p->n > 0)
+	for (;;)
 	{
-		for (; p->n < Min(due, most); p->n++)
+		advpg_transaction_undone(count_due, &due); /* as advfair_wait looks */
+		if (due.n == 0 && p->n == 0)
+			break;
+		for (; p->n < Min(due.n, most); p->n++)
 			if ((p->handles[p->n] = advpg_queue_start(MyDatabaseId, order)) == NULL)
 				break;
 		if (p->n == 0)
