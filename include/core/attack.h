@@ -13,9 +13,14 @@
  * otherwise, but do count when nothing better is found; they are flagged. With a grid (feasible examples), the iterate after the
  * last step of each restart is rounded to the grid within the ball, and only that (and x) is judged. eps = 0 gives x.
  *
+ * Retreats. Steps that are too long for what they climb lower the loss, or end where there is no slope, and the row withstands a large
+ * ball although it would not withstand a smaller one. A row that withstands all restarts, in which that happened, is attacked again
+ * in a quarter of the ball by steps of a quarter, which the ball holds; and so on, as long as it happens, up to retreats times.
+ *
  * Gradients are those of the log-odds (loss.h), whose direction is the cross-entropy's but does not vanish when the network is very
  * sure. Searches stop each try at its first success, whatever early_stop says. Those by bisection start a try from the best example so
- * far (further restarts are random); those by multiples of a step are attacks of their own, as if made at that eps alone.
+ * far (further restarts are random); those by multiples of a step are attacks of their own, as if made at that eps alone. Both come
+ * from smaller balls, so they do not retreat.
  */
 #ifndef ADV_ATTACK_H
 #define ADV_ATTACK_H
@@ -49,6 +54,7 @@ typedef struct AdvAttack
 	double alpha; /* step, in units */
 	int32_t steps;
 	int32_t restarts;
+	int32_t retreats; /* to smaller balls, at most; 0: none */
 	bool random_start;
 	bool early_stop;
 	int32_t target; /* class to be reached by descending its loss; -1: any but the label */
@@ -85,6 +91,8 @@ typedef struct AdvSearch
 #define ADV_ATTACK_OUTSIDE  32 /* x' is not within (1 + 1e-6) eps or the clip range: must not happen */
 #define ADV_ATTACK_OVERFLOW                                                                                  \
 	64 /* logits or gradient are not finite: x' = x, nothing else is said about the row */
+#define ADV_ATTACK_OVERSHOT                                                                                  \
+	128 /* it withstood steps that were too long, down to the smallest ball it was attacked in */
 
 /* Floats of many rows, in chunks of shared memory like a data set's. */
 typedef struct AdvInputs

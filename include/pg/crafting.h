@@ -58,5 +58,6 @@ extern AdvpgAttacked *advpg_attack(const AdvpgAttackSpec *spec);
 
 #define ADVPG_ATTACK_STEPS        20
 #define ADVPG_ATTACK_ALPHA(steps) (2.5 / (steps)) /* share of eps */
+#define ADVPG_ATTACK_RETREATS     5               /* to eps / 1024; of attacks of more than one step */
 
 #endif

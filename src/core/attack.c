@@ -4,7 +4,8 @@
  *
  * A round is one forward pass over all slots in use, a decision for each, and one backward pass for those that take a step:
  *
- *		clean --> start --> step ... step --> (rounded to the grid) --> start of the next restart, or of the next eps, or done
+ *		clean --> start --> step ... step --> (rounded to the grid) --> start of the next restart, or of the next eps (of a search, or in
+ *		retreat), or done
  *
  * Each arrow leads to an x that the next round's forward pass judges. A slot that is done takes the next row of the piece; when
  * there is none, the last slot moves into its place, so that slots in use stay dense. Which rows share a round follows from
@@ -27,6 +28,8 @@
 #define LEAST_SLOTS 8
 #define MOST_SLOTS  64
 #define SLOT_ARRAYS 5
+#define RETREAT     4    /* times smaller */
+#define FALL        1e-3 /* of log-odds, relative to them: far above rounding */
 
 /* What the x in a slot is. */
 typedef enum Phase
@@ -54,9 +57,12 @@ typedef struct Slot
 	Move move;
 	uint8_t flags;
 	int32_t restart;
-	int32_t step; /* taken in this restart */
-	double eps;   /* of this try */
-	double alpha; /* negative: descent */
+	int32_t step;  /* taken in this restart */
+	double eps;    /* of this try */
+	double alpha;  /* negative: descent */
+	double odds;   /* of the x that has been judged last */
+	bool overshot; /* a step of this try was too long */
+	int32_t retreats;
 	AdvBracket bracket;
 	AdvVerdict best;  /* of best_x: the best x so far, or since the nearest example was found */
 	AdvVerdict found; /* of found_x: searches only, the nearest example */
@@ -186,8 +192,10 @@ place_random(const Engine *e, Slot *slot)
 {
 	const AdvAttack *a = e->attack;
 
+	uint64_t start = (uint64_t) slot->retreats << 32 | (uint64_t) slot->restart;
+
 	adv_ball_random(&a->ball, e->inputs, slot->x0, slot->eps, slot->low, slot->high, a->seed, slot->key,
-					(uint64_t) slot->restart, slot_x(e, slot));
+					start, slot_x(e, slot));
 	return PLACE;
 }
 
@@ -229,6 +237,7 @@ begin_try(const Engine *e, Slot *slot, double eps, double alpha)
 	slot->alpha = a->target >= 0 ? -alpha : alpha;
 	slot->restart = 0;
 	slot->step = 0;
+	slot->overshot = false;
 	slot->phase = ITERATE;
 	adv_ball_bounds(&a->ball, e->inputs, slot->x0, eps, slot->low, slot->high);
 	if (search && search->mode == ADV_SEARCH_BISECT && slot->bracket.n_tries > 1 && !is_stuck(e, slot))
@@ -246,12 +255,25 @@ next_try(const Engine *e, Slot *slot)
 	return begin_try(e, slot, slot->bracket.eps, e->attack->alpha * (slot->bracket.eps / search->eps_max));
 }
 
+/* An attack at one eps is through, unless its steps were too long. */
+static Move
+retreat(const Engine *e, Slot *slot)
+{
+	const AdvAttack *a = e->attack;
+	double eps = slot->eps / RETREAT;
+
+	if (slot->best.level > ADV_WITHSTOOD || !slot->overshot || slot->retreats >= a->retreats)
+		return DONE;
+	slot->retreats++;
+	return begin_try(e, slot, eps, a->alpha * (eps / a->eps));
+}
+
 /* No more restarts at this eps. A search keeps the example, if there is one, and looks for a nearer one. */
 static Move
 end_try(const Engine *e, Slot *slot)
 {
 	if (!e->run->search)
-		return DONE;
+		return retreat(e, slot);
 	if (slot->best.level == ADV_WITHSTOOD)
 		adv_search_failed(&slot->bracket);
 	else
@@ -276,6 +298,7 @@ after_clean(const Engine *e, Slot *slot, const AdvVerdict *v)
 	bool broken = v->level > ADV_WITHSTOOD;
 
 	slot->best = *v;
+	slot->odds = v->odds;
 	copy_input(e, slot->best_x, slot->x0);
 	if (e->run->result.prediction)
 		e->run->result.prediction[slot->i] = v->class;
@@ -289,12 +312,21 @@ after_clean(const Engine *e, Slot *slot, const AdvVerdict *v)
 	return a->eps == 0 || (broken && a->early_stop) ? DONE : begin_try(e, slot, a->eps, a->alpha);
 }
 
+/* Whether the last step led downhill. */
+static bool
+has_fallen(const Slot *slot, const AdvVerdict *v)
+{
+	return slot->phase == ITERATE && slot->step > 0 && v->odds < slot->odds - FALL * (1 + fabs(slot->odds));
+}
+
 /* Another x has been judged: what next? */
 static Move
 after_iterate(const Engine *e, Slot *slot, const AdvVerdict *v)
 {
 	const AdvAttack *a = e->attack;
 
+	slot->overshot |= has_fallen(slot, v);
+	slot->odds = v->odds;
 	if (slot->phase == ROUNDED || !a->grid)
 	{
 		consider(e, slot, v);
@@ -332,6 +364,8 @@ load_row(Engine *e, Slot *slot)
 	slot->phase = CLEAN;
 	slot->move = PLACE;
 	slot->flags = 0;
+	slot->retreats = 0;
+	slot->overshot = false;
 	slot->bracket = (AdvBracket){0};
 	adv_layout_expand(&run->data->layout, adv_dataset_row(run->data, row), slot->x0);
 	copy_input(e, slot_x(e, slot), slot->x0);
@@ -415,6 +449,8 @@ finish_row(const Engine *e, const Slot *slot)
 		flags = (flags & ~ADV_ATTACK_NO_SLOPE) | ADV_ATTACK_SUCCESS;
 	else if (search && !exempt)
 		flags |= ADV_ATTACK_CENSORED;
+	else if (slot->overshot && e->attack->retreats > 0)
+		flags |= ADV_ATTACK_OVERSHOT;
 	if (v->near_tie)
 		flags |= ADV_ATTACK_NEAR_TIE;
 	if (!clean && !keeps_to_ball(e, slot->x0, eps, x))
@@ -506,11 +542,15 @@ take_step(const Engine *e, int s)
 		slot->move = DONE;
 		return;
 	}
+	slot->step++;
 	if (slope_of(e->inputs, slot->low, slot->high, gradient) == NO_SLOPE)
+	{
 		slot->flags |= ADV_ATTACK_NO_SLOPE;
+		slot->overshot = true;
+		slot->step = e->attack->steps; /* all others would find x here again */
+	}
 	adv_ball_step(&e->attack->ball, e->inputs, slot->x0, slot->eps, slot->alpha, slot->low, slot->high,
 				  gradient, slot_x(e, slot));
-	slot->step++;
 }
 
 /* Finish what is done, from the last slot on: those that move down have had their turn. */

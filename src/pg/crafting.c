@@ -20,7 +20,7 @@
 #include "pg/json.h"
 #include "pg/progress.h"
 
-#define NO_SLOPE_SHARE 0.01 /* of the attacked rows: more that withstand without a gradient raise a warning */
+#define FAILED_SHARE 0.01 /* of the attacked rows: more that withstand only because the attack fails raise a warning */
 
 /* ---- settings ---- */
 
@@ -473,6 +473,7 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 {
 	size_t attacked = 0;
 	size_t no_slope = 0;
+	size_t overshot = 0;
 	size_t outside = 0;
 
 	ADVPG_EACH (i, result->n)
@@ -487,9 +488,10 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 						"trained on."));
 		attacked += result->prediction[i] == spec->rows->label[i] && !(flags & ADV_ATTACK_EXEMPT);
 		no_slope += (flags & ADV_ATTACK_NO_SLOPE) != 0;
+		overshot += (flags & (ADV_ATTACK_OVERSHOT | ADV_ATTACK_NO_SLOPE)) == ADV_ATTACK_OVERSHOT;
 		outside += (flags & ADV_ATTACK_OUTSIDE) != 0;
 	}
-	if (no_slope > 0 && no_slope > NO_SLOPE_SHARE * attacked)
+	if (no_slope > 0 && no_slope > FAILED_SHARE * attacked)
 		ereport(
 			WARNING,
 			errmsg("%zu of %zu attacked rows withstood only where the gradient is zero", no_slope, attacked),
@@ -498,6 +500,13 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 			errhint(
 				"Try craft_on with another model, more restarts with random_start, a larger eps, or train "
 				"with scaled features."));
+	if (overshot > 0 && overshot > FAILED_SHARE * attacked)
+		ereport(
+			WARNING,
+			errmsg("%zu of %zu attacked rows withstood only steps that were too long", overshot, attacked),
+			errdetail("A step lowered the loss that it should raise, at eps and at all smaller sizes that were tried: "
+					  "these rows are not shown to be robust."),
+			errhint("Give more steps, a smaller alpha, eps for each column, or eps_unit => 'sd'."));
 	if (outside > 0)
 		ereport(
 			WARNING,

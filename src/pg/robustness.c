@@ -117,6 +117,7 @@ attack(AdvpgVictim *victim, const AdvpgAttackTask *task, const AdvpgAttackSettin
 
 	advpg_attack_resolve(settings, victim->crafter, victim->e->rows->domain, ADVPG_ATTACK_STEPS,
 						 default_alpha, (uint64_t) (int64) task->seed, &resolved);
+	resolved.retreats = resolved.steps > 1 ? ADVPG_ATTACK_RETREATS : 0;
 	spec.model = victim->crafter;
 	spec.scored = victim->crafter == &victim->e->model ? NULL : &victim->e->model;
 	spec.rows = victim->e->rows;

@@ -270,6 +270,7 @@ test_golden(const char *file, const char *arch, AdvShape shape, int classes, Adv
 	a.alpha = golden_get(&g, "eps_alpha")->value[1];
 	a.steps = 7;
 	a.random_start = false;
+	a.retreats = 5;
 	attack_rows(&t, &a, NULL, t.data.n_rows, 2, &r);
 	x = zeros(sizeof(float) * size);
 	for (size_t i = 0; i < r.n; i++)
@@ -597,6 +598,81 @@ test_order(const Training *t)
 		free_report(&s);
 	}
 	ok(fewer == 0 && more > 0, "restarts start elsewhere, and never lose an example");
+}
+
+/* A ball so large that steps are far too long: without retreats rows withstand it that do not withstand a smaller one. */
+static void
+test_retreats(const Training *t)
+{
+	const double eps[] = {0.8, 8, 80, 800};
+	size_t n = t->data.n_rows, size = adv_shape_size(t->net.input);
+
+	for (int kind = 0; kind < 4; kind++)
+	{
+		size_t plain = n, broken = 0, fewer = 0, lost = 0;
+		bool within = true, same_work = true;
+
+		for (int i = 0; i < 4; i++)
+		{
+			AdvAttack a = pgd(kind % 2 ? ADV_NORM_L2 : ADV_NORM_LINF, eps[i]);
+			Report r, s;
+
+			a.random_start = kind < 2;
+			attack_rows(t, &a, NULL, n, 2, &r);
+			a.retreats = 5;
+			attack_rows(t, &a, NULL, n, 2, &s);
+			plain = count(&r, ADV_ATTACK_SUCCESS) < plain ? count(&r, ADV_ATTACK_SUCCESS) : plain;
+			fewer += i > 0 && count(&s, ADV_ATTACK_SUCCESS) + n / 100 < broken;
+			broken = count(&s, ADV_ATTACK_SUCCESS);
+			within = within && count(&s, ADV_ATTACK_OUTSIDE) == 0;
+			for (size_t k = 0; k < n; k++)
+			{
+				lost += has(&r, k, ADV_ATTACK_SUCCESS) &&
+						(!has(&s, k, ADV_ATTACK_SUCCESS) ||
+						 memcmp(r.x + k * size, s.x + k * size, sizeof(float) * size) != 0);
+				lost += r.result.loss[k] > s.result.loss[k];
+			}
+			free_report(&r);
+			free_report(&s);
+			a = pgd(kind % 2 ? ADV_NORM_L2 : ADV_NORM_LINF, 0.01);
+			attack_rows(t, &a, NULL, n, 2, &r);
+			a.retreats = 5;
+			attack_rows(t, &a, NULL, n, 2, &s);
+			same_work = same_work && same_report(&r, &s);
+			free_report(&r);
+			free_report(&s);
+		}
+		okf(plain + n / 50 < broken && fewer == 0 && broken >= n * 99 / 100 && within,
+			"%s%s: with retreats success does not fall with eps: up to %zu of %zu, at worst %zu without",
+			kind % 2 ? "L2" : "L-infinity", kind < 2 ? "" : ", from x", broken, n, plain);
+		ok(lost == 0, "and no example is lost, or another");
+		ok(same_work, "where steps are short there are none");
+	}
+}
+
+/* The row lies on a ridge of the loss that nothing breaks: each step, however short, leads down. */
+static void
+test_overshot(void)
+{
+	const float params[] = {1, -1, 0, 0, 0, 0, -1000, -1000, 0, -0.5f}; /* logits 0 and -0.5 - 1000 |x| */
+	Training t;
+
+	make_by_hand(&t, "dense 2, relu", 1, 2, params, 1, (float[]){1e-5f});
+	for (int retreats = 0; retreats < 6; retreats += 5)
+	{
+		AdvAttack a = pgd(ADV_NORM_LINF, 1);
+		Report r;
+
+		a.random_start = false;
+		a.steps = 3;
+		a.retreats = retreats;
+		attack_rows(&t, &a, NULL, 1, 1, &r);
+		okf(r.result.flags[0] == (retreats ? ADV_ATTACK_OVERSHOT : 0) &&
+				r.state.gradients == 3 * (1 + (unsigned long long) retreats),
+			"a row that only steps too long were tried on is reported, after %d retreats", retreats);
+		free_report(&r);
+	}
+	training_free(&t);
 }
 
 /*
@@ -1217,12 +1293,14 @@ main(void)
 	test_alone(&t);
 	test_reports(&t);
 	test_order(&t);
+	test_retreats(&t);
 	test_target(&t);
 	test_units(&t);
 	test_multiples_are_attacks(&t, true);
 	test_multiples_are_attacks(&t, false);
 	test_transfer(&t);
 	training_free(&t);
+	test_overshot();
 	test_middle_iterate();
 	test_near_ties();
 	test_slopes();

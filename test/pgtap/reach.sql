@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(43);
+SELECT plan(45);
 SET LOCAL client_min_messages = warning;
 
 -- one feature: L2 and L-infinity are the same, and no spread is like another
@@ -51,6 +51,13 @@ SELECT lives_ok($$ CREATE TABLE pixel AS SELECT advfair_build(advfair_describe(a
 INSERT INTO advfair_model (name, version, owner, task, data_digest, metrics, model) SELECT 'pixel', 1, current_user, task, data_digest, metrics, pixel.model FROM advfair_model, pixel WHERE name = 'bytes';
 SELECT ok(bool_and(round(x[1] * 255) - id * 7 % 256 = least(k, 255 - id * 7 % 256)), format('one pixel of three: %s levels at %s/255 in L2', k, k))
 FROM unnest('{1,20,48}'::int[]) k, LATERAL advfair_pgd('pixel', 'pictures', k / 255.0, feasible => true, early_stop => false, norm => 'l2', random_start => false) WHERE prediction = 'a' GROUP BY k ORDER BY k;
+
+-- a larger ball holds a smaller one: steps that are too long for it are followed by shorter ones
+CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 4);
+CREATE TABLE ordinal AS SELECT epochs FROM advfair_train('ordinal', 'people', 'income', id => 'person_id', encoding => 'ordinal', arch => 'dense 16, tanh, dense 16, tanh', epochs => 20, learning_rate => 0.01, batch_size => 50);
+SET LOCAL client_min_messages = error; -- some have no slope in the largest
+CREATE TABLE balls AS SELECT eps, norm, avg(success::int) AS success, max(linf) <= eps * 1.000001 AS within FROM unnest('{3,10,100,1000,100000}'::float8[]) eps, unnest('{linf,l2}'::text[]) norm, advfair_pgd('ordinal', 'people', eps, norm => norm) GROUP BY 1, 2;
+SELECT ok(bool_and(grows) AND max(success) > 0.99 AND bool_and(within), format('%s: success does not fall however large eps is', norm)) FROM (SELECT *, success >= lag(success, 1, 0) OVER (PARTITION BY norm ORDER BY eps) - 0.01 AS grows FROM balls) b GROUP BY norm ORDER BY norm;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -30,7 +30,7 @@ sub value
 
 SKIP:
 {
-	skip 'no Adult data (ADVFAIR_DATA)', 13 unless -e "$data/adult/adult.data";
+	skip 'no Adult data (ADVFAIR_DATA)', 14 unless -e "$data/adult/adult.data";
 	my $connstr = new_database('adult');
 	$node->command_ok([ @psql, $connstr, '-v', "data=$data", '-f', 'examples/adult.sql' ], 'Adult loads as an ordinary user');
 	value('adult', q{SELECT advfair_train('ordinal', 'adult_train', 'income', encoding => 'ordinal', oversample => 'balance')});
@@ -45,6 +45,8 @@ SKIP:
 		FROM unnest('{sex,race}'::text[]) a, unnest('{<=50K,>50K}'::text[]) g}), 't', 'equalized odds are unequal by sex and race');
 	is(value('adult', q{SELECT count(*) FROM advfair_predict('standard', 'adult_test') p JOIN adult_test t ON t.person_id = p.id, advfair_get('standard') m
 		WHERE p.prediction <> advfair_predict(m, t) AND abs(p.confidence - 0.5) > 1e-4}), 0, 'row by row and all together predict the same');
+	is(value('adult', q{SELECT string_agg((success_rate >= 0.98)::text, ' ') FROM unnest('{10,100,10000}'::float8[]) e,
+		LATERAL (SELECT avg(success::int) AS success_rate FROM advfair_pgd('ordinal', 'SELECT * FROM adult_test WHERE person_id <= 2000', e)) s}), 'true true true', 'no ball is too large for the attack');
 	# A classifier that was trained on another one's examples at eps 10 knows such examples; that is no robustness.
 	my $under_attack = q{SELECT sum(accuracy * n) / sum(n) %s FROM advfair_class_robustness('merged', 'adult_test', '{%s}'%s)};
 	value('adult', q{SELECT advfair_adv_train('merged', 'adult_train', 'income', method => 'merged', eps => 10, source => 'ordinal', encoding => 'ordinal', oversample => 'balance')});
