@@ -88,6 +88,8 @@ SELECT 'Table III, cost', unnest(ARRAY['| | training | rows left out | seconds f
 SELECT item, line FROM (
     SELECT item, 0 AS place, '' AS quantity, 0 AS seed, line FROM heading
     UNION ALL SELECT item, place, quantity, 0, line FROM line
+    UNION ALL SELECT 'Table I', 6, quantity, 0, format('| %s | not run | not run | | %s | %s | |', quantity, paper_standard, paper_robust)
+              FROM published WHERE quantity LIKE 'CIFAR-10, white box: CRU_s%' AND quantity NOT IN (SELECT quantity FROM line)
     UNION ALL SELECT item, 1, quantity, seed, format('| %s | %s | %s | %s | %s (%s to %s) | %s |', quantity, seed, pg_temp.shown(standard), pg_temp.shown(robust),
                      pg_temp.shown(difference), pg_temp.shown(ci_low), pg_temp.shown(ci_high),
                      CASE WHEN ci_low > 0 THEN 'rises' WHEN ci_high < 0 THEN 'falls' ELSE 'may be chance' END) FROM pair
