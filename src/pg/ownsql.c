@@ -6,6 +6,8 @@
 
 #include "executor/spi.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 int
 advpg_own_begin(void)
@@ -34,4 +36,18 @@ advpg_own_execute(const char *query, int n, Oid *types, Datum *values, const cha
 
 	advpg_own_end(level);
 	return result;
+}
+
+TriggerData *
+advpg_own_trigger(FunctionCallInfo fcinfo, const char *table, bool before)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+		!(before ? TRIGGER_FIRED_BEFORE(data->tg_event) : TRIGGER_FIRED_AFTER(data->tg_event)) ||
+		RelationGetRelid(data->tg_relation) !=
+			get_relname_relid(table, get_func_namespace(fcinfo->flinfo->fn_oid)))
+		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("%s is for a trigger of %s", get_func_name(fcinfo->flinfo->fn_oid), table));
+	return data;
 }

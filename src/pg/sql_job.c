@@ -113,22 +113,15 @@ advfair_submit(PG_FUNCTION_ARGS)
 Datum
 advfair_job_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = advpg_own_trigger(fcinfo, "advfair_job", false);
 	HeapTuple row;
-	TupleDesc desc;
+	TupleDesc desc = RelationGetDescr(data->tg_relation);
 	char channel[64];
 	char *state;
 	bool isnull;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
-		TRIGGER_FIRED_BEFORE(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				errmsg("advfair_job_changed must be called as a trigger after insert or update of a row"));
 	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
-	desc = RelationGetDescr(data->tg_relation);
 	state = SPI_getvalue(row, desc, SPI_fnumber(desc, "state"));
-	if (state == NULL || SPI_fnumber(desc, "job") <= 0)
-		elog(ERROR, "advfair_job_changed is for advfair_job");
 	snprintf(channel, sizeof(channel), "advfair_job_" INT64_FORMAT,
 			 DatumGetInt64(heap_getattr(row, SPI_fnumber(desc, "job"), desc, &isnull)));
 	Async_Notify(channel, state);
@@ -154,29 +147,21 @@ may_run_for(const char *owner)
 Datum
 advfair_job_queued(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	TupleDesc desc;
-	HeapTuple row;
-	bool may;
-	int origin;
-	Datum value;
+	TriggerData *data = advpg_own_trigger(fcinfo, "advfair_job", true);
+	bool inserted = TRIGGER_FIRED_BY_INSERT(data->tg_event);
+	HeapTuple row = inserted ? data->tg_trigtuple : data->tg_newtuple;
+	TupleDesc desc = RelationGetDescr(data->tg_relation);
+	char *state = SPI_getvalue(row, desc, SPI_fnumber(desc, "state"));
+	char *owner = SPI_getvalue(row, desc, SPI_fnumber(desc, "owner"));
+	int origin = SPI_fnumber(desc, "origin");
 	bool isnull = false;
+	Datum value;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
-		!TRIGGER_FIRED_BEFORE(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				errmsg("advfair_job_queued must be called as a trigger before insert or update of a row"));
-	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
-	desc = RelationGetDescr(data->tg_relation);
-	origin = SPI_fnumber(desc, "origin");
-	if (origin <= 0 || SPI_fnumber(desc, "state") <= 0 || SPI_fnumber(desc, "owner") <= 0)
-		elog(ERROR, "advfair_job_queued is for advfair_job");
-	may = may_run_for(SPI_getvalue(row, desc, SPI_fnumber(desc, "owner")));
-	if (TRIGGER_FIRED_BY_INSERT(data->tg_event) ? may : !may)
+	if (state == NULL || owner == NULL) /* the table does not take it */
 		return PointerGetDatum(row);
-	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+	if (inserted && !may_run_for(owner))
 		value = CStringGetTextDatum("");
-	else if (strcmp(SPI_getvalue(row, desc, SPI_fnumber(desc, "state")), "queued") == 0)
+	else if (!inserted && may_run_for(owner) && strcmp(state, "queued") == 0)
 		value = OidFunctionCall0(own_function(RelationGetNamespace(data->tg_relation), "advfair_origin"));
 	else
 		return PointerGetDatum(row);

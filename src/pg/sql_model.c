@@ -31,6 +31,7 @@
 #include "pg/compat.h"
 #include "pg/dictionary.h"
 #include "pg/json.h"
+#include "pg/ownsql.h"
 #include "pg/registry.h"
 #include "pg/version.h"
 
@@ -584,20 +585,12 @@ advfair_model_missing(PG_FUNCTION_ARGS)
 Datum
 advfair_model_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	TupleDesc desc;
-	int column;
+	TriggerData *data = advpg_own_trigger(fcinfo, "advfair_model", true);
+	TupleDesc desc = RelationGetDescr(data->tg_relation);
+	int column = SPI_fnumber(desc, "model_id");
 	Datum model_id;
 	bool isnull;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
-		!TRIGGER_FIRED_BEFORE(data->tg_event) || TRIGGER_FIRED_BY_INSERT(data->tg_event))
-		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				errmsg("advfair_model_changed must be called as a trigger before delete or update of a row"));
-	desc = RelationGetDescr(data->tg_relation);
-	column = SPI_fnumber(desc, "model_id");
-	if (column <= 0)
-		elog(ERROR, "advfair_model_changed is for advfair_model");
 	model_id = heap_getattr(data->tg_trigtuple, column, desc, &isnull);
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
 	{

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(38);
+SELECT plan(43);
 CREATE ROLE advfair_ann;
 CREATE ROLE advfair_ben;
 CREATE ROLE advfair_both;
@@ -42,6 +42,23 @@ SELECT is(came_to($$ INSERT INTO advfair_model (name, version, owner, task, data
 SELECT is(came_to($$ INSERT INTO advfair_model (name, version, task, data_digest, metrics, model) VALUES ('x@1', 1, '{}', '', '{}', '') $$), '23514', 'a name with @ is none');
 CREATE FUNCTION tell(name text) RETURNS boolean LANGUAGE plpgsql COST 0.000001 AS $$ BEGIN RAISE 'saw %', name; END $$;
 SELECT is(came_to('SELECT * FROM advfair_model WHERE tell(name)'), '0 rows', 'functions in a query see no more than the query');
+
+-- triggers are for advfair's tables, and take what these do not
+SET LOCAL ROLE advfair_ann;
+CREATE TABLE mine (model_id int, job text, state int, owner int, origin int);
+CREATE TRIGGER a BEFORE DELETE OR UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION advfair_model_changed();
+CREATE TRIGGER b BEFORE INSERT ON mine FOR EACH ROW EXECUTE FUNCTION advfair_job_queued();
+SELECT is(came_to('INSERT INTO mine VALUES (1, 2, 3, 4, 5)'), '39P01', 'trigger functions refuse other tables');
+ALTER TABLE mine DISABLE TRIGGER b;
+INSERT INTO mine VALUES (1, 2, 3, 4, 5);
+SELECT is(came_to('DELETE FROM mine'), '39P01', 'whatever the event');
+CREATE TRIGGER c AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION advfair_job_changed();
+SELECT is(came_to('INSERT INTO mine VALUES (1, 2, 3, 4, 5)'), '39P01', 'and the type of the columns');
+SELECT advfair_submit('{"kind": "retrain", "model": "m"}') > 0 AS submitted;
+SELECT is(came_to('UPDATE advfair_job SET state = NULL'), '23502', 'a state of NULL is none');
+SELECT is(came_to('UPDATE advfair_model SET model_id = gen_random_uuid()'), '0A000', 'a model keeps its identifier');
+DELETE FROM advfair_job;
+SET LOCAL ROLE advfair_ben;
 
 -- row_security = off is for who dumps: it hides nothing silently, and what finds models does so by itself
 SET LOCAL ROLE advfair_ann;
