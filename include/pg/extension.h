@@ -7,6 +7,9 @@
 
 #include "postgres.h"
 
+/* Whether it is there. */
+extern bool advpg_extension_exists(void);
+
 /*
  * Have DROP EXTENSION wait until this transaction ends. Error: somebody has dropped it just now, or while this transaction waited for whoever
  * was about to (42704).

@@ -8,6 +8,12 @@
 #include "commands/extension.h"
 #include "storage/lmgr.h"
 
+bool
+advpg_extension_exists(void)
+{
+	return OidIsValid(get_extension_oid("advfair", true));
+}
+
 void
 advpg_extension_hold(void)
 {

@@ -13,7 +13,6 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -139,7 +138,10 @@ advpg_job_continue(void)
 	paused_context = CurrentMemoryContext;
 	begin();
 	paused = false;
-	advpg_extension_hold();
+	/* not held: somebody may wait to drop it for as long as a session takes, and a job goes on meanwhile */
+	if (!advpg_extension_exists())
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("extension \"advfair\" was dropped while a job ran"));
 	for (int i = 0; i < connections; i++)
 		SPI_connect();
 	MemoryContextSwitchTo(paused_context);
@@ -606,7 +608,7 @@ fail(const ErrorData *error)
 	if (error->hint == NULL)
 		nulls[4] = 'n';
 	begin();
-	if (OidIsValid(get_extension_oid("advfair", true))) /* else there is nobody to tell */
+	if (advpg_extension_exists()) /* else there is nobody to tell */
 		update_row(outcome(error), 4, types, values, nulls);
 	commit();
 }

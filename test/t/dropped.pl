@@ -10,7 +10,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('dropped');
 $node->init;
-$node->append_conf('postgresql.conf', "max_worker_processes = 16\nfsync = off\n");
+$node->append_conf('postgresql.conf', "max_worker_processes = 16\nfsync = off\nadvfair.checkpoint_interval = 1s\n");
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION advfair;
@@ -70,11 +70,18 @@ unlike(slurp_file($node->logfile), qr/ERROR:  relation/, 'in order');
 $node->safe_psql('postgres', q{CREATE EXTENSION advfair});
 
 # what began before comes to its end; what begins after says what is the matter
-my $training = started(q{SELECT advfair_train('last', 'people', 'income', epochs => 100)}, \my $stderr);
+$node->safe_psql('postgres', q{SELECT advfair_submit('{"kind": "train", "model": "long", "data": "people", "label": "income", "epochs": 100000}')});
+$running = start_psql($node, 'CALL advfair_run_jobs()', \$ran);
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM advfair_checkpoint}), 'a job computes');
+my $training = start_psql($node, q{SELECT advfair_train('last', 'people', 'income', epochs => 1500)}, \my $stderr);
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM advfair_progress WHERE done > 0}), 'and a session');
 my $dropping = start_psql($node, 'DROP EXTENSION advfair', \my $dropped);
 ok(waiting(), 'somebody waits');
+my $checkpoints = 'SELECT COALESCE(sum(extract(epoch FROM taken_at)), 0) FROM advfair_checkpoint';
+my $before = $node->safe_psql('postgres', $checkpoints);
+ok($node->poll_query_until('postgres', "SELECT ($checkpoints) > $before"), 'a job goes on meanwhile');
 my ($code, $out, $err) = $node->psql('postgres', q{SELECT advfair_fit('{"data": "people", "label": "income", "epochs": 1}')});
-$_->finish for $training, $dropping;
+$_->finish for $training, $dropping, $running;
 is($stderr . $dropped, '', 'a training that is under way ends well');
 like($err, qr/ERROR:  extension "advfair" was dropped/, 'one that came too late does not begin');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_extension WHERE extname = 'advfair'}), 0, 'and the extension goes');
