@@ -5,7 +5,8 @@ Usage: tools/with-server.sh -- python3 bench/cancel.py [ROWS [COLUMNS [TRIES]]] 
 
 Each operation runs once undisturbed, then again and again, cancelled at times spread evenly over what it took. What is measured is the time
 from pg_cancel_backend until the client has the error and the session is ready again. Columns: operation, phase (advfair_progress) at
-the time of the cancel, cancels, the worst and the mean time in milliseconds.
+the time of the cancel, cancels, the worst and the mean time in milliseconds, and the worst time that the backend was on a processor
+meanwhile, which says more on a machine that others use too.
 """
 import re
 import subprocess
@@ -53,18 +54,24 @@ class Session:
         return self.receive()
 
 
+def on_processor(pid):
+    """Seconds that a process has been on a processor."""
+    with open('/proc/%s/schedstat' % pid) as file:
+        return int(file.read().split()[0]) / 1e9
+
+
 def cancelled(worker, control, pid, statement, after):
-    """Phase and milliseconds; None if the statement was through before."""
+    """Phase, milliseconds, and those on a processor; None if the statement was through before."""
     worker.send(statement)
     time.sleep(after)
     phase = control.ask("SELECT COALESCE((SELECT phase FROM advfair_progress WHERE pid = %s), 'result or query')" % pid)[0]
-    begun = time.monotonic()
+    begun, used = time.monotonic(), on_processor(pid)
     control.ask('SELECT pg_cancel_backend(%s)' % pid)
     lines = worker.receive()
-    took = 1000 * (time.monotonic() - begun)
+    took, used = time.monotonic() - begun, on_processor(pid) - used
     if not any('canceling statement' in line for line in lines):
         return None
-    return phase, took
+    return phase, 1000 * took, 1000 * used
 
 
 def prepare():
@@ -91,7 +98,7 @@ def main():
     worker, control = Session(), Session()
     worker.ask(LIMITS)
     pid = worker.ask('SELECT pg_backend_pid()')[0]
-    print('operation,phase,cancels,worst_ms,mean_ms')
+    print('operation,phase,cancels,worst_ms,mean_ms,worst_processor_ms')
     for name, statement in OPERATIONS.items():
         begun = time.monotonic()
         lines = worker.ask('BEGIN; %s; ROLLBACK' % statement)
@@ -104,9 +111,10 @@ def main():
             result = cancelled(worker, control, pid, statement, whole * (number + 0.5) / TRIES)
             worker.ask('ROLLBACK')
             if result:
-                times.setdefault(result[0], []).append(result[1])
-        for phase, took in times.items():
-            print('%s,%s,%d,%.0f,%.0f' % (name, phase, len(took), max(took), sum(took) / len(took)))
+                times.setdefault(result[0], []).append(result[1:])
+        for phase, taken in times.items():
+            took, used = zip(*taken)
+            print('%s,%s,%d,%.0f,%.0f,%.0f' % (name, phase, len(took), max(took), sum(took) / len(took), max(used)))
         sys.stdout.flush()
     for session in (worker, control):
         session.psql.stdin.close()
