@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION advfair;
-SELECT plan(120);
+SELECT plan(122);
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE pair AS (a numeric, b text);
 CREATE DOMAIN spelled AS citext;
@@ -107,6 +107,10 @@ SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SELECT is(round(advfair_cau(CASE WHEN upper THEN upper(l) ELSE l END::citext, CASE WHEN k > 0 OR l = 'B' THEN lower(l) ELSE 'b' END)::numeric, 6), 0.333333, 'over parallel workers') FROM spread;
+SELECT set_config(name, 'on', true) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SELECT is(count(*) FILTER (WHERE advfair_predict(:'shirts', r)::boolean = good), 80::bigint, 'row functions in a parallel worker')
+FROM (SELECT upper(color::text)::citext AS color, lower(size) COLLATE nocase AS size, good FROM shirts) r;
+SELECT is(advfair_cau(l, p), 0.5::float8, 'and aggregates') FROM (SELECT make_interval(days => id % 2) AS l, CASE id % 4 WHEN 0 THEN '00:00' WHEN 1 THEN '24:00' WHEN 2 THEN '24:00' ELSE '1 day' END AS p FROM shirts) t;
 
 -- groups in arrays, by their collation
 SELECT is(gap, 0.5::float8, 'an interval over groups of a collation') FROM advfair_gap_interval('{1,0,1}', ARRAY['a','b','B'] COLLATE nocase, replicates => 10);
