@@ -22,8 +22,11 @@ extern void advpg_model_read(bytea *bytes, MemoryContext context, AdvModel *mode
 /* The bytes of a model whose texts are in the database's encoding; too many for a value are an error (54000). */
 extern bytea *advpg_model_write(const AdvModel *model);
 
-/* Bytes of a text in a model. */
-extern uint32 advpg_model_text_bytes(AdvText text);
+/*
+ * A text of the database's encoding as a model has it: what is hashed and ordered by bytes is so, too, so that it is the same in databases of
+ * all encodings. Result lies in the current memory context, or is the text itself.
+ */
+extern AdvText advpg_utf8(AdvText text);
 
 /* Bring the categories of a column into their order in models, which is the same in all encodings. */
 extern void advpg_sort_categories(AdvColumn *column);

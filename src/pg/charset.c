@@ -53,10 +53,10 @@ to_utf8(AdvText text, const Place *place)
 	return (AdvText){converted, strlen(converted)};
 }
 
-uint32
-advpg_model_text_bytes(AdvText text)
+AdvText
+advpg_utf8(AdvText text)
 {
-	return is_ascii(text) || !converts() ? text.len : to_utf8(text, NULL).len;
+	return GetDatabaseEncoding() == PG_UTF8 || is_ascii(text) || !converts() ? text : to_utf8(text, NULL);
 }
 
 /* ---- from UTF-8 ---- */

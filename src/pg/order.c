@@ -17,6 +17,7 @@
 #include "utils/typcache.h"
 
 #include "core/rng.h"
+#include "pg/charset.h"
 #include "pg/advpg.h"
 
 void
@@ -32,9 +33,10 @@ typedef struct LabelOrder
 	TypeCacheEntry *type;
 	AdvpgDictionary *labels;
 	Datum *values;
+	bool is_text;
 } LabelOrder;
 
-/* Classes are ordered by their type (text: bytes), not by their text: 2 comes before 10, enums in their own order. */
+/* Classes are ordered by their type (text: bytes in UTF-8), not by their text: 2 comes before 10, enums in their own order. */
 static int
 compare_labels(const void *a, const void *b, void *arg)
 {
@@ -43,6 +45,8 @@ compare_labels(const void *a, const void *b, void *arg)
 	int y = *(const int *) b;
 	int result = 0;
 
+	if (order->is_text)
+		return adv_text_compare(advpg_utf8(order->labels->texts[x]), advpg_utf8(order->labels->texts[y]));
 	if (OidIsValid(order->type->cmp_proc_finfo.fn_oid))
 		result = DatumGetInt32(FunctionCall2Coll(&order->type->cmp_proc_finfo, C_COLLATION_OID,
 												 order->values[x], order->values[y]));
@@ -84,8 +88,9 @@ order_classes(AdvpgLoad *load, Datum *values)
 {
 	AdvpgRows *rows = load->rows;
 	AdvpgDictionary *labels = &rows->labels;
-	LabelOrder order = {lookup_type_cache(load->label.reader.value.type, TYPECACHE_CMP_PROC_FINFO), labels,
-						values};
+	const AdvpgValueType *type = &load->label.reader.value;
+	LabelOrder order = {lookup_type_cache(type->type, TYPECACHE_CMP_PROC_FINFO), labels, values,
+						type->is_text && type->normal};
 	int *place = palloc(sizeof(int) * (labels->n + 1));
 	int *code = palloc(sizeof(int) * (labels->n + 1));
 	AdvpgDictionary sorted;

@@ -94,10 +94,10 @@ check_label(AdvpgLoad *load, TupleTableSlot *slot, Datum datum)
 	/* equal values may have several images: how many classes there are is seen when all rows are read */
 	if (load->label_images.n > 4 * ADV_MAX_CLASSES)
 		advpg_fail_classes(load);
-	if (advpg_model_text_bytes(text) > ADV_MAX_NAME)
+	if (advpg_utf8(text).len > ADV_MAX_NAME)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("%s: label in column \"%s\" has %u bytes, but a class name has at most %d",
-					   advpg_load_row_name(load, slot), load->label.name, advpg_model_text_bytes(text),
+					   advpg_load_row_name(load, slot), load->label.name, advpg_utf8(text).len,
 					   ADV_MAX_NAME));
 }
 

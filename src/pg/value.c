@@ -20,6 +20,7 @@
 #include "utils/numeric.h"
 #include "utils/resowner.h"
 
+#include "pg/charset.h"
 #include "pg/compat.h"
 #include "pg/dictionary.h"
 
@@ -261,7 +262,7 @@ advpg_value_hash(AdvpgValueType *type, Datum value, uint64 seed)
 		return hash_combine64(
 			seed, DatumGetUInt32(FunctionCall1Coll(&type->equal->hash_proc_finfo, type->collation, value)));
 	}
-	bytes = type->normal ? advpg_value_text(type, value) : advpg_value_image(type, value);
+	bytes = type->normal ? advpg_utf8(advpg_value_text(type, value)) : advpg_value_image(type, value);
 	return hash_bytes_extended((const unsigned char *) bytes.data, bytes.len, seed);
 }
 

@@ -75,6 +75,12 @@ is(train('japan', 'moji'), $japanese, 'trained there it is the same');
 is(built_again($_, $japanese), 't', "built again in $_") for qw(utf8 japan);
 my $ordinal = q{{"data": "moji", "id": "id", "label": "label", "arch": "", "epochs": 2, "encoding": "ordinal"}};
 is(run_sql('japan', "SELECT advfair_fit('$ordinal')"), run_sql('utf8', "SELECT advfair_fit('$ordinal')"), 'codes are the same, too');
+for my $columns ('字 AS id, x, label', 'x, id % 3 AS k, 字 AS label')
+{
+	my $task = qq{{"data": "SELECT $columns FROM moji", "label": "label", "arch": "", "epochs": 2, "validation": "0.3"}};
+	$task =~ s/}$/, "id": "id"}/ if $columns =~ /AS id/;
+	is(run_sql('japan', "SELECT advfair_fit('$task')"), run_sql('utf8', "SELECT advfair_fit('$task')"), "so are keys of rows and the order of classes: $columns");
+}
 run_sql('japan', q{SELECT advfair_train('m', 'moji', 'label', id => 'id', epochs => 30, batch_size => 20, learning_rate => 0.1, arch => '')});
 is(run_sql('japan', q{SELECT count(*) FROM advfair_predict('m', 'moji') WHERE prediction = label}), 120, 'data set functions in EUC_JP');
 
