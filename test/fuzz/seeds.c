@@ -71,6 +71,7 @@ write_seed(const char *folder, int i)
 {
 	AdvColumn columns[3];
 	AdvModel model = {
+		.utf8 = i % 2 == 0,
 		.label = TEXT("answer"),
 		.classes = classes,
 		.params = params,
