@@ -15,12 +15,20 @@
 #include "core/attack.h"
 #include "core/train.h"
 
+/* Where the result of a model is. */
+typedef enum AdvLufStage
+{
+	ADV_LUF_OPEN = 0,
+	ADV_LUF_TRAINED, /* complete, by this run */
+	ADV_LUF_GIVEN    /* complete beforehand, set by the host: the model is not trained again */
+} AdvLufStage;
+
 /* Model m of a run: trained without a row, or with another seed (the seed-noise baseline). */
 typedef struct AdvLufModel
 {
 	int64_t left_row; /* row of train->data, counted from 0; -1: none */
 	uint64_t seed;    /* of initial parameters, order and random starts */
-	atomic_int done;  /* 1: its result is complete. Set beforehand, the model is not trained again */
+	atomic_int stage; /* AdvLufStage */
 } AdvLufModel;
 
 /* Progress and outcome, in shared memory, zeroed. */

@@ -37,7 +37,7 @@ struct BackgroundWorkerHandle;
 typedef struct BackgroundWorkerHandle *AdvpgKeeper;
 
 /*
- * Take over parts that are there already: fills change and sets done for models found under the digest. part (n_models) tells them apart.
+ * Take over parts that are there already: fills change and marks the models found under the digest. part (n_models) tells them apart.
  * Needs a connection to SPI. Returns how many there are.
  */
 extern int advpg_keeper_load(AdvpgRun *run, size_t n_eval);

@@ -387,12 +387,12 @@ run_models(Member *m, AdvError *err)
 	{
 		AdvStatus status;
 
-		if (atomic_load(&luf->models[i].done))
+		if (atomic_load(&luf->models[i].stage) != ADV_LUF_OPEN)
 			continue;
 		status = run_model(m, (size_t) i, err);
 		if (status != ADV_OK)
 			return model_failed(m, (size_t) i, status, err);
-		atomic_store_explicit(&luf->models[i].done, 1, memory_order_release);
+		atomic_store_explicit(&luf->models[i].stage, ADV_LUF_TRAINED, memory_order_release);
 		if (luf->model_done)
 			luf->model_done(luf->model_done_arg, (size_t) i);
 	}

@@ -31,7 +31,6 @@
 #define TABLE           "advfair_luf_part"
 #define LOOK_MS         200 /* how often a keeper looks for finished parts */
 #define LOCK_TIMEOUT_MS "500"
-#define LOADED          2 /* AdvLufModel.done of a part that was there already; the core writes 1 */
 
 PGDLLEXPORT void advfair_keeper_main(Datum arg);
 
@@ -112,7 +111,7 @@ advpg_keeper_load(AdvpgRun *run, size_t n_eval)
 		if (place == NULL || VARSIZE_ANY_EXHDR(bytes) != n_eval * sizeof(float))
 			continue;
 		memcpy(change + place->model * n_eval, VARDATA_ANY(bytes), n_eval * sizeof(float));
-		atomic_store(&models[place->model].done, LOADED);
+		atomic_store(&models[place->model].stage, ADV_LUF_GIVEN);
 		loaded++;
 	}
 	SPI_freetuptable(SPI_tuptable);
@@ -232,7 +231,7 @@ keep_finished(Keeper *k)
 		Datum values[3];
 		bytea *bytes;
 
-		if (k->kept[m] || atomic_load(&k->models[m].done) == 0)
+		if (k->kept[m] || atomic_load(&k->models[m].stage) == ADV_LUF_OPEN)
 			continue;
 		if (!begun)
 			begin(k);
@@ -260,7 +259,7 @@ note_kept(Keeper *k)
 {
 	k->kept = palloc0(sizeof(bool) * (k->shared->n_models + 1));
 	for (uint64 m = 0; m < k->shared->n_models; m++)
-		k->kept[m] = atomic_load(&k->models[m].done) == LOADED;
+		k->kept[m] = atomic_load(&k->models[m].stage) == ADV_LUF_GIVEN;
 }
 
 void

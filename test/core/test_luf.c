@@ -81,7 +81,7 @@ count_model(void *arg, size_t model)
 {
 	Problem *p = arg;
 
-	if (!atomic_load(&p->model[model].done) || atomic_fetch_add(&p->n_done, 1) + 1 == p->stop_after)
+	if (!atomic_load(&p->model[model].stage) || atomic_fetch_add(&p->n_done, 1) + 1 == p->stop_after)
 		atomic_store(&p->team.abort, 1);
 }
 
@@ -165,7 +165,7 @@ static void
 forget_models(Problem *p)
 {
 	for (int m = 0; m < N_MODELS; m++)
-		p->model[m].done = 0;
+		p->model[m].stage = ADV_LUF_OPEN;
 	memset(p->change, 0xff, sizeof(p->change));
 }
 
@@ -237,7 +237,7 @@ n_done(const Problem *p)
 	int n = 0;
 
 	for (size_t m = 0; m < p->luf.n_models; m++)
-		n += p->model[m].done;
+		n += p->model[m].stage != ADV_LUF_OPEN;
 	return n;
 }
 
@@ -645,7 +645,7 @@ test_done_before(void)
 	forget_models(p);
 	memcpy(mark, p->change[0], sizeof(mark));
 	for (int m = 0; m < N_MODELS; m += 3)
-		p->model[m].done = 1;
+		p->model[m].stage = ADV_LUF_GIVEN;
 	problem_run(p, 2);
 	for (int m = 0; m < N_MODELS; m++)
 		if (m % 3 == 0)
@@ -680,7 +680,7 @@ test_interruption(int members)
 	for (int i = 0; i < members; i++)
 		stopped = stopped && p->status[i] == ADV_ABORTED;
 	for (int m = 0; m < N_MODELS; m++)
-		if (p->model[m].done)
+		if (p->model[m].stage)
 			same = same && memcmp(p->change[m], change[m], sizeof(change[m])) == 0;
 	done = n_done(p);
 	okf(stopped && done >= 4 && done < 4 + members, "%d members stop after %d models", members, done);
@@ -737,7 +737,7 @@ test_divergence(void)
 	p->model[0] = (AdvLufModel){-1, 77, 0};
 	p->model[1].left_row = 5;
 	problem_run(p, 1);
-	ok(p->status[0] == ADV_DIVERGED && n_done(p) == 1 && p->model[0].done && p->state.failed_model == 2,
+	ok(p->status[0] == ADV_DIVERGED && n_done(p) == 1 && p->model[0].stage && p->state.failed_model == 2,
 	   "a model that diverges ends the run");
 	is_string(p->error[0].message, "training diverged in epoch 1, minibatch 1: the loss is not finite",
 			  "the message says where");
@@ -745,7 +745,7 @@ test_divergence(void)
 	change_by_hand(p, &p->model[0], change);
 	ok(memcmp(change, p->change[0], sizeof(change)) == 0, "the model before it is complete");
 
-	p->model[0].done = 0;
+	p->model[0].stage = ADV_LUF_OPEN;
 	p->luf.n_models = N_MODELS;
 	problem_run(p, 4);
 	for (int i = 0; i < 4; i++)
