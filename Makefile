@@ -64,11 +64,10 @@ PG_CONFIG := $(or $(shell command -v pg_config),$(lastword $(sort $(wildcard /us
 endif
 export PG_CONFIG
 
-# On a bare machine there is no PGXS yet, or no header with it: the targets that install them must still work.
-PGXS := $(wildcard $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --pgxs 2>/dev/null)))
-ifeq ($(wildcard $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)),)
-PGXS :=
-endif
+# On a bare machine there is no PGXS yet, or the client's package has brought it without headers: the targets that install what is missing
+# must still work.
+ask   = $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --$(1) 2>/dev/null))
+PGXS := $(and $(wildcard $(call ask,includedir-server)/postgres.h),$(wildcard $(call ask,pgxs)))
 ifneq ($(PGXS),)
 include $(PGXS)
 else

@@ -46,6 +46,13 @@ is_deeply(installed("$folder/stage"), $expected, 'library, control file and what
 is($status, 0, 'installed from its own folder') or diag($output);
 is_deeply(installed("$folder/stage2"), $expected, 'the same files');
 
+# A client's package brings pg_config and PGXS, but no headers.
+my $client = "$folder/pg_config";
+append_to_file($client, "#!/bin/sh\n[ \"\$*\" != --includedir-server ] || exec echo $folder\nexec $ENV{PG_CONFIG} \"\$@\"\n");
+chmod 0755, $client;
+($status, $output) = make($folder, '-f', "$top/Makefile", "PG_CONFIG=$client");
+ok($status && $output =~ /server headers are missing/, 'says that the server headers are missing') or diag($output);
+
 # A function of the server whose header some version does not bring along: it would be one of int, and sizes would be cut.
 make_path("$folder/src/core");
 append_to_file("$folder/src/core/undeclared.c", "long size(long n);\nlong\nsize(long n)\n{\n\treturn mul_size(n, n);\n}\n");
