@@ -122,6 +122,9 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			UNION ALL SELECT 'Model ' || model || ' was trained on the data it is measured on: it may do worse on rows it has not seen.'
 			FROM entry WHERE task ->> 'data' IN (data, to_regclass(CASE WHEN data !~ '\s' THEN data END)::text, (SELECT quote_ident(nspname) || '.' || quote_ident(relname)
 				FROM pg_class c JOIN pg_namespace s ON s.oid = relnamespace WHERE c.oid = to_regclass(CASE WHEN data !~ '\s' THEN data END)))
+			UNION ALL SELECT 'Model ' || b.model || ' withstands the attack up to an eps of ' || eps_max || ' on ' || round(100.0 * count(*) FILTER (WHERE b.censored) / count(*), 1)
+				|| ' % of the rows: these count with that eps in means of the least eps, which may be larger.'
+			FROM broken, jsonb_to_recordset(broken.rows) AS b (model text, censored boolean) GROUP BY b.model HAVING bool_or(b.censored)
 			UNION ALL SELECT 'Against model ' || f.model || ' the attack succeeds less often with eps ' || g.eps || ' than with the smaller ' || f.eps || ': it is too weak there, and the model is less robust than it seems. More steps and restarts may help.'
 			FROM (SELECT model, eps, value, lead(eps) OVER w AS next FROM figures WHERE metric = 'robust_accuracy' WINDOW w AS (PARTITION BY model ORDER BY eps)) f
 			JOIN figures g ON g.model = f.model AND g.metric = 'robust_accuracy' AND g.eps = f.next WHERE g.value > f.value + 0.005

@@ -23,6 +23,7 @@ typedef struct AdvpgFigure
 	const char *attribute;
 	const char *group;
 	AdvInterval *value;     /* (n_models); NaN: no rows */
+	bool unbroken;          /* a value is NaN because no row's least eps was found */
 	AdvInterval difference; /* of the second model from the first, with two models */
 	int64 n;                /* rows */
 } AdvpgFigure;

@@ -44,7 +44,10 @@ extern AdvpgVictim *advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgO
 extern AdvpgVictim *advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on);
 extern void advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught);
 
-/* After a search: say (NOTICE) how many rows withstood it, for they make classes look alike. */
-extern void advpg_tell_censored(const AdvpgVictim *victim);
+/*
+ * After a search: whether it has found a least eps for any row. Says (NOTICE) how many rows withstood it, for they make classes look alike. If all
+ * did, each class's mean is the largest eps that was tried, and the gap between classes is not known.
+ */
+extern bool advpg_any_broken(const AdvpgVictim *victim);
 
 #endif

@@ -29,6 +29,7 @@ typedef struct Audited
 	double **robust;   /* (eps) 1 when classified correctly under attack */
 	double **success;  /* (eps) 1 when the attack succeeds */
 	double *least_eps; /* NULL when not asked for */
+	bool any_broken;   /* a least eps was found for some row */
 } Audited;
 
 /* A model whose rows have been read. */
@@ -345,7 +346,7 @@ look_at_attacks(const Auditing *a, Audited *m, AdvpgVictim *victim)
 		attack.attack.eps = task->eps_max;
 		attack.attack.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_SEARCH);
-		advpg_tell_censored(victim);
+		m->any_broken = advpg_any_broken(victim);
 		m->least_eps = new_array(a, sizeof(double));
 		ADVPG_EACH (i, a->n)
 			m->least_eps[i] = victim->attacked[0]->eps[rows->canonical[i]];
@@ -464,6 +465,21 @@ class_figures(Auditing *a)
 	figures(a, &(Kind){"class_accuracy", "cau", NAN}, a->label, a->classes, a->class_names, correct);
 }
 
+/* Where no row is broken all means are eps_max: the gap between them would look like fairness. */
+static void
+withdraw_unbroken(Auditing *a, AdvpgFigure *gap)
+{
+	const AdvInterval none = {NAN, NAN, NAN};
+
+	for (int m = 0; m < a->audit->n_models; m++)
+		if (!a->models[m].any_broken && !isnan(gap->value[m].value))
+		{
+			gap->unbroken = true;
+			gap->value[m] = none;
+			gap->difference = none;
+		}
+}
+
 static void
 robustness_figures(Auditing *a)
 {
@@ -481,6 +497,7 @@ robustness_figures(Auditing *a)
 		VALUES(least_eps, least_eps);
 
 		figures(a, &(Kind){"least_eps", "cru_eps", NAN}, a->label, a->classes, a->class_names, least_eps);
+		withdraw_unbroken(a, llast(a->audit->figures));
 	}
 }
 

@@ -370,6 +370,8 @@ advpg_metric_value(const AdvpgAudit *audit, int model, const List *meanings, con
 		return figure->value[model].value;
 	else if (figure->n == 0)
 		*why = "no row counts";
+	else if (figure->unbroken)
+		*why = "all rows withstood up to eps_max";
 	else
 		*why = figure->attribute ? "fewer than two values of the attribute have rows"
 								 : "fewer than two classes have rows";

@@ -143,8 +143,6 @@ search(AdvpgVictim *victim, const AdvpgAttackTask *task)
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"eps_max\" is missing"),
 			errhint("Only for images there is a natural one, %g. Say up to which eps rows shall be attacked.",
 					IMAGE_EPS_MAX));
-	if (settings.craft_on)
-		advpg_task_invalid("craft_on", "has no place here: the least eps is that of the model itself");
 	settings.eps_key = "eps_max";
 	advpg_attack_resolve(&settings, victim->crafter, victim->e->rows->domain, ADVPG_ATTACK_STEPS, 0,
 						 (uint64_t) (int64) task->seed, &resolved);
@@ -248,19 +246,24 @@ advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnsla
 	}
 }
 
-void
-advpg_tell_censored(const AdvpgVictim *victim)
+bool
+advpg_any_broken(const AdvpgVictim *victim)
 {
 	const AdvpgAttacked *attacked = victim->attacked[0];
+	size_t n = 0;
 	size_t censored = 0;
 
-	for (size_t i = 0; i < attacked->n; i++)
+	ADVPG_EACH (i, attacked->n)
+	{
+		n += !(attacked->flags[i] & ADV_ATTACK_EXEMPT);
 		censored += (attacked->flags[i] & ADV_ATTACK_CENSORED) != 0;
+	}
 	if (censored > 0)
 		ereport(NOTICE,
 				errmsg("model \"%s\": %zu of %zu rows withstood up to eps_max and count with it",
-					   victim->e->name, censored, attacked->n),
+					   victim->e->name, censored, n),
 				errhint("Classes may be further apart in least eps than it seems. Increase eps_max."));
+	return censored < n;
 }
 
 /* What a checkpoint of an attack is worth nothing without. */

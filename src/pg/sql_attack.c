@@ -264,6 +264,7 @@ advfair_cru(PG_FUNCTION_ARGS)
 		AllocSetContextCreate(CurrentMemoryContext, "advfair attack", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	bool at_eps = !PG_ARGISNULL(CRU_EPS);
+	bool any_broken;
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
 	ClassOutcome *outcome;
@@ -280,9 +281,13 @@ advfair_cru(PG_FUNCTION_ARGS)
 	mean = palloc(sizeof(double) * n);
 	for (int c = 0; c < n; c++)
 		mean[c] = outcome[c].n > 0 ? (at_eps ? outcome[c].broken : outcome[c].eps) / outcome[c].n : NAN;
-	if (!at_eps)
-		advpg_tell_censored(victim);
+	any_broken = at_eps || advpg_any_broken(victim);
 	gap = advpg_gap("CRU", "classes have rows", n, victim->e->model.classes, mean);
+	if (!any_broken && !isnan(gap))
+	{
+		ereport(NOTICE, errmsg("CRU is NULL, because all rows withstood up to eps_max"));
+		gap = NAN;
+	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	if (isnan(gap))

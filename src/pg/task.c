@@ -127,7 +127,8 @@ enum
 {
 	OF_TRAINING = 1, /* adversarial */
 	OF_ATTACK = 2,
-	OF_SEARCH = 4,  /* least eps: eps is what it looks for, and the size of a step follows from it */
+	OF_SEARCH =
+		4, /* least eps, of the model itself: eps is what it looks for, and step and stop follow from it */
 	OF_CLASSES = 8, /* success in each class: eps is a list of its own */
 	OF_AUDIT = 16,  /* likewise; all models are attacked for themselves */
 	OF_ALL = OF_TRAINING | OF_ATTACK | OF_SEARCH | OF_CLASSES | OF_AUDIT
@@ -146,9 +147,9 @@ static const Key perturbation_keys[] = {
 	{"eps_unit", KEY_WORD, AT(eps_unit), .words = eps_unit_words, .has = OF_ALL},
 	{"clip_min", KEY_NUMBER, AT(clip_min), -MAX_EPS, MAX_EPS, .has = OF_ALL},
 	{"clip_max", KEY_NUMBER, AT(clip_max), -MAX_EPS, MAX_EPS, .has = OF_ALL},
-	{"early_stop", KEY_BOOLEAN, AT(early_stop), .has = OF_ATTACK | OF_SEARCH | OF_CLASSES},
+	{"early_stop", KEY_BOOLEAN, AT(early_stop), .has = OF_ATTACK | OF_CLASSES},
 	{"targeted", KEY_TEXT, AT(targeted), .has = OF_ATTACK | OF_SEARCH | OF_CLASSES},
-	{"craft_on", KEY_TEXT, AT(craft_on), .has = OF_ATTACK | OF_SEARCH | OF_CLASSES},
+	{"craft_on", KEY_TEXT, AT(craft_on), .has = OF_ATTACK | OF_CLASSES},
 };
 #undef AT
 

@@ -189,7 +189,7 @@ SELECT ok(count(*) = 2 AND bool_and(abs(c.least_eps - s.eps) < 1e-12 AND c.censo
 FROM advfair_class_least_eps('standard', 'people', 2) c JOIN (SELECT label AS class, avg(eps) AS eps, count(*) FILTER (WHERE censored) AS censored, count(*) AS n FROM least GROUP BY 1) s USING (class);
 SELECT is(advfair_cru('standard', 'people', eps_max => 2), max(least_eps) - min(least_eps), 'CRU_eps') FROM advfair_class_least_eps('standard', 'people', 2);
 SELECT is(advfair_cru('images', 'images'), max(least_eps) - min(least_eps), 'CRU_eps of images') FROM advfair_class_least_eps('images', 'images', 0.25);
-SELECT is(advfair_cru('images', 'images', mode => 'grid', step => 0.05, eps_max => 0.2, norm => 'l2'), max(least_eps) - min(least_eps), 'CRU_eps on a grid') FROM advfair_class_least_eps('images', 'images', 0.2, 'grid', 0.05, norm => 'l2');
+SELECT is(advfair_cru('images', 'images', mode => 'grid', step => 0.5, eps_max => 4, norm => 'l2'), max(least_eps) - min(least_eps), 'CRU_eps on a grid') FROM advfair_class_least_eps('images', 'images', 4, 'grid', 0.5, norm => 'l2');
 SELECT is((SELECT count(*) FROM advfair_progress), 0::bigint, 'and no progress');
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(124);
+SELECT plan(128);
 SET LOCAL client_min_messages = error; -- attacks on such small networks warn
 
 CREATE FUNCTION near(a float8, b float8, tolerance float8 DEFAULT 1e-9) RETURNS boolean LANGUAGE sql AS
@@ -210,6 +210,15 @@ SELECT is(advfair_cru('large', 'people', eps => 0.1, steps => 2, targeted => '>5
 SELECT is(advfair_eou('large', 'men', 'sex', '>50K', mode => mode), NULL, 'EOU of one group: ' || mode) FROM unnest('{subset,intervene}'::text[]) mode;
 SELECT is(advfair_eou('large', 'poor_or_men', 'sex', '>50K', '>50K'), NULL, 'EOU of one group that counts');
 SELECT is(advfair_eou('large', 'SELECT *, NULL::text AS nothing FROM people', 'nothing', '>50K'), NULL, 'EOU of none');
+
+-- where no least eps is found all means are eps_max: the gap is not known, and not 0
+CREATE TABLE sure AS SELECT people.* FROM people JOIN advfair_predict('large', 'people') p ON p.id = person_id WHERE p.label = p.prediction AND confidence > 0.6;
+SELECT results_eq($$ SELECT gaps('large', 'sure', eps_max => 1e-6) OFFSET 1 $$, $$ SELECT 'cru_eps is NULL ' || count(*) FROM sure $$, 'nothing broken');
+SELECT results_eq($$ SELECT a IS NULL AND b IS NULL AND difference IS NULL AND ci_low IS NULL AND ci_high IS NULL, n FROM advfair_compare('large', 'large', 'sure', eps_max => 1e-6, steps => 2) WHERE metric = 'cru_eps' $$,
+				  $$ SELECT true, count(*) FROM sure $$, 'nor do models differ in it');
+SELECT is(advfair_cru('large', 'sure', eps_max => 1e-6, steps => 2), NULL, 'CRU, likewise');
+SELECT results_eq($$ SELECT a IS NULL, b IS NULL, difference IS NULL FROM advfair_compare('large', 'other', 'sure', eps_max => 1e-6, steps => 2) WHERE metric = 'cru_eps' $$,
+				  $$ VALUES (true, false, true) $$, 'one model''s alone is no difference');
 
 -- rows whose attribute is NULL are counted
 SELECT results_eq($$ SELECT metric, class, grp, round(value::numeric, 9), n FROM advfair_audit('{large}', 'people', protected => '{known_race}', given => '<=50K') WHERE attribute IS NOT NULL AND metric <> 'group_confidence' $$,

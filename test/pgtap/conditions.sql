@@ -3,7 +3,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(62);
+SELECT plan(63);
 SET LOCAL client_min_messages = warning;
 
 -- Three flowers, on two sides; two classes whose names are alike for 66 bytes; an attribute and a value that could be another pair.
@@ -55,6 +55,8 @@ SELECT is(promoted, true, c) FROM unnest(ARRAY[
 SELECT is(promoted || ' ' || reason, 'false cau <= 0.05 is NULL: cau is NULL (fewer than two classes have rows)', 'one class') FROM advfair_retrain('iris', 'cau <= 0.05', data => 'SELECT * FROM iris WHERE kind = ''setosa''');
 SELECT is(promoted || ' ' || reason, 'false cru_s <= 0.05 AND cru_eps < 1 is NULL: cru_s is NULL (fewer than two classes have rows), cru_eps is NULL (fewer than two classes have rows)', 'in robustness')
 	FROM advfair_retrain('iris', 'cru_s <= 0.05 AND cru_eps < 1', data => 'SELECT * FROM iris WHERE kind = ''setosa''', eps => 0.1, eps_max => 0.5, steps => 1);
+SELECT is(promoted || ' ' || reason, 'false cru_eps <= 0.05 is NULL: cru_eps is NULL (all rows withstood up to eps_max)', 'nothing broken')
+	FROM advfair_retrain('iris', 'cru_eps <= 0.05', data => 'SELECT * FROM iris JOIN (SELECT id FROM advfair_predict(''iris'', ''iris'') WHERE label = prediction AND confidence > 0.6) sure USING (id)', eps_max => 1e-6, steps => 1);
 SELECT is(promoted || ' ' || reason, 'false eou_side_setosa < 0.1 is NULL: eou_side_setosa is NULL (fewer than two values of the attribute have rows)', 'one group')
 	FROM advfair_retrain('iris', 'eou_side_setosa < 0.1', data => 'SELECT * FROM iris WHERE side = ''left''');
 SELECT is(promoted || ' ' || reason, 'false eou_side_setosa < 0.1 is NULL: eou_side_setosa is NULL (no row counts)', 'no group')
