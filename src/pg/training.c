@@ -647,6 +647,9 @@ make_twins(AdvpgPlan *t)
 	AdvpgAttacked *attacked;
 	size_t successes = 0;
 
+	/* told now, and not when a source has been trained */
+	advpg_check_memory(mul_size(t->rows->n, adv_shape_size(t->net.input) * sizeof(float)),
+					   "the adversarial examples");
 	t->source_spec = t->spec;
 	if (t->task.source == NULL)
 	{

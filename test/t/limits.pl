@@ -63,6 +63,9 @@ $node->safe_psql('postgres', qq{SET advfair.max_memory = '2MB';
 is($node->safe_psql('postgres', q{SELECT state, sqlstate, message ~ 'the rows would need 3 MB of shared memory, more than advfair.max_memory \\(2 MB\\)' FROM advfair_job ORDER BY job}),
 	"failed|53400|t\nsucceeded||", 'as a job it has those of all, within the same limit') or diag $node->safe_psql('postgres', 'SELECT state, message FROM advfair_job');
 $node->safe_psql('postgres', q{DELETE FROM advfair_model WHERE name = 'n'});
+my ($code, $out, $err) = $node->psql('postgres', q{SET advfair.max_memory = '3MB'; SET statement_timeout = '60 s';
+	SELECT advfair_adv_train('merged', 'SELECT *, (person_id % 50)::text AS one_of_many FROM crowd', 'income', eps => 0.1, method => 'merged', epochs => 100000, arch => '')});
+like($err, qr/ERROR:  the adversarial examples would need \d+ MB/, 'what adversarial examples will take is known before their source is trained');
 
 SKIP:
 {
