@@ -128,6 +128,18 @@ becomes_array(Oid type)
 	return path == COERCION_PATH_FUNC || path == COERCION_PATH_RELABELTYPE;
 }
 
+/* What turns a column that cannot be a feature into one that can. */
+static char *
+remedy(const char *name, Oid type)
+{
+	TYPCATEGORY category = TypeCategory(type);
+
+	if (category == TYPCATEGORY_DATETIME || category == TYPCATEGORY_TIMESPAN)
+		return psprintf("make it a number in a query, such as extract(epoch FROM %s)",
+						quote_identifier(name));
+	return psprintf("cast it to %s in a query", becomes_array(type) ? "real[]" : "a number or to text");
+}
+
 /* Each feature's type must be one that can be a feature, and the one the encoder was fitted to. */
 static void
 check_feature(AdvpgLoad *load, const AdvpgFeature *f, int i, Oid type)
@@ -137,8 +149,8 @@ check_feature(AdvpgLoad *load, const AdvpgFeature *f, int i, Oid type)
 	if (kind == 0)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s cannot be a feature", f->column.name, format_type_be(type)),
-				errhint("Exclude it, name it by id if it tells rows apart, or cast it to %s in a query.",
-						becomes_array(type) ? "real[]" : "a number or to text"));
+				errhint("Exclude it, name it by id if it tells rows apart, or %s.",
+						remedy(f->column.name, type)));
 	if (load->spec->encoder && load->spec->encoder->columns[i].kind != kind)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of type %s is %s, but the model was trained on %s", f->column.name,
