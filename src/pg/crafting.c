@@ -19,6 +19,7 @@
 #include "pg/dictionary.h"
 #include "pg/json.h"
 #include "pg/progress.h"
+#include "pg/segment.h"
 
 #define FAILED_SHARE 0.01 /* of the attacked rows: more that withstand only because the attack fails raise a warning */
 
@@ -426,7 +427,7 @@ take(AdvpgRun *run, uint64 key, size_t n, size_t size)
 	if (source == NULL)
 		return NULL;
 	copy = palloc_extended(n * size + 1, MCXT_ALLOC_HUGE);
-	memcpy(copy, source, n * size);
+	advpg_segment_fill(copy, source, n * size);
 	return copy;
 }
 

@@ -19,6 +19,7 @@
 #include "pg/intervention.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
+#include "pg/segment.h"
 #include "pg/task.h"
 
 static void
@@ -118,12 +119,14 @@ advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 
 	if (e->prediction == NULL)
 		e->prediction = palloc_extended(n * sizeof(int32_t), MCXT_ALLOC_HUGE);
-	memcpy(e->prediction, shm_toc_lookup(run.toc, ADVPG_KEY_PREDICTION, false), n * sizeof(int32_t));
+	advpg_segment_fill(e->prediction, shm_toc_lookup(run.toc, ADVPG_KEY_PREDICTION, false),
+					   n * sizeof(int32_t));
 	if (spec->need_proba)
 	{
 		if (e->proba == NULL)
 			e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
-		memcpy(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false), n_proba * sizeof(float));
+		advpg_segment_fill(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false),
+						   n_proba * sizeof(float));
 	}
 	advpg_run_release(&run);
 	check_finite(e);

@@ -159,6 +159,7 @@ digest_run(const AdvpgPlan *plan, const AdvpgRows *eval, const AdvpgLufTask *tas
 	char *text = palloc0(ADVPG_DIGEST_LENGTH + 1);
 	StringInfoData all;
 	Jsonb *json;
+	bool ok;
 
 	stored.workers = 0; /* makes no difference */
 	stored.model = NULL;
@@ -169,11 +170,11 @@ digest_run(const AdvpgPlan *plan, const AdvpgRows *eval, const AdvpgLufTask *tas
 					 advpg_rows_digest(eval));
 	if (plan->validation) /* method fast stops by what it sees there */
 		appendStringInfo(&all, " %s", advpg_rows_digest(plan->validation));
-	if (ctx == NULL || pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (const uint8 *) all.data, all.len) < 0 ||
-		/* results of rows stand in the order in which they were read */
-		pg_cryptohash_update(ctx, (const uint8 *) eval->key, sizeof(uint64_t) * eval->n) < 0 ||
-		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
+	ok = ctx && pg_cryptohash_init(ctx) >= 0 &&
+		 pg_cryptohash_update(ctx, (const uint8 *) all.data, all.len) >= 0;
+	ADVPG_EACH (i, ok ? eval->n : 0) /* results of rows stand in the order in which they were read */
+		ok = ok && pg_cryptohash_update(ctx, (const uint8 *) &eval->key[i], sizeof(uint64_t)) >= 0;
+	if (!ok || pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
 		elog(ERROR, "could not compute SHA-256");
 	pg_cryptohash_free(ctx);
 	text[hex_encode((const char *) digest, sizeof(digest), text)] = '\0';
@@ -297,7 +298,8 @@ collect(AdvpgLeft *left, AdvpgRun *run)
 	size_t n = left->rows->n;
 
 	left->prediction = palloc_extended(sizeof(int32_t) * n, MCXT_ALLOC_HUGE);
-	memcpy(left->prediction, shm_toc_lookup(run->toc, ADVPG_KEY_PREDICTION, false), sizeof(int32_t) * n);
+	advpg_segment_fill(left->prediction, shm_toc_lookup(run->toc, ADVPG_KEY_PREDICTION, false),
+					   sizeof(int32_t) * n);
 	left->luf = palloc_extended(sizeof(double) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	left->changed = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int64 m = 0; m < left->n_models; m++)

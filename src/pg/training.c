@@ -514,7 +514,7 @@ run_plan(AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *
 					"This is catastrophic overfitting to the single step of method fast. The model is as it "
 					"was before that epoch."),
 				errhint("Use a smaller eps or alpha, or method pgd."));
-	memcpy(params, shm_toc_lookup(run.toc, ADVPG_KEY_PARAMS, false), sizeof(float) * t->net.n_params);
+	advpg_segment_fill(params, shm_toc_lookup(run.toc, ADVPG_KEY_PARAMS, false), sizeof(float) * t->net.n_params);
 	memcpy(epochs, shm_toc_lookup(run.toc, ADVPG_KEY_EPOCHS, false), sizeof(AdvEpoch) * n_epochs);
 	advpg_run_release(&run);
 	return n_epochs;
@@ -636,7 +636,7 @@ start_warm(AdvpgPlan *t)
 				errmsg("warm training needs the network of source \"%s\"", t->task.source),
 				errdetail("The source is \"%s\"%s, the new network \"%s\"%s.", source,
 						  t->source.net.scale ? " with scale" : "", own, t->net.scale ? " with scale" : ""));
-	memcpy(t->params, t->source.params, sizeof(float) * t->net.n_params);
+	advpg_segment_fill(t->params, t->source.params, sizeof(float) * t->net.n_params);
 }
 
 /* The paper's way: examples crafted once on a standard model join the others. */
