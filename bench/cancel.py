@@ -1,19 +1,20 @@
 #!/usr/bin/python3
 """How long it takes until an operation that is cancelled has ended, by what it was doing; prints CSV.
 
-Usage: tools/with-server.sh -- python3 bench/cancel.py [ROWS [COLUMNS [TRIES]]]        (1000000 20 12; then 10 minutes)
+Usage: tools/with-server.sh -- python3 bench/cancel.py [ROWS [COLUMNS [TRIES [OPERATION...]]]]        (1000000 20 12, and all)
 
-Each operation runs once undisturbed, then again and again, cancelled at times spread evenly over what it took. What is measured is the time
-from pg_cancel_backend until the client has the error and the session is ready again. Columns: operation, phase (advfair_progress) at
-the time of the cancel, cancels, the worst and the mean time in milliseconds, and the worst time that the backend was on a processor
-meanwhile, which says more on a machine that others use too.
+Each operation runs once undisturbed, then again and again, cancelled at times spread evenly over what it took. Columns: operation, phase
+(advfair_progress) at the time of the cancel, cancels; then of these the worst: milliseconds from pg_cancel_backend until the client has the
+error; until the session is ready again, having given back all memory; and how many of these the backend was on a processor, which says
+more on a machine that others use too.
 """
-import re
-import subprocess
+import ctypes
+import ctypes.util
 import sys
 import time
+from ctypes import c_char_p, c_int, c_void_p
 
-ROWS, COLUMNS, TRIES = (int(v) for v in (sys.argv[1:] + ['1000000', '20', '12'][len(sys.argv) - 1:]))
+ROWS, COLUMNS, TRIES = (int(v) for v in (sys.argv[1:4] + ['1000000', '20', '12'][len(sys.argv) - 1:]))
 LIMITS = "SET advfair.max_memory = '16GB'; SET client_min_messages = error; "
 
 OPERATIONS = {
@@ -31,27 +32,43 @@ OPERATIONS = {
 }
 
 
+libpq = ctypes.CDLL(ctypes.util.find_library('pq') or 'libpq.so.5')
+for name, result, arguments in [('PQconnectdb', c_void_p, [c_char_p]), ('PQexec', c_void_p, [c_void_p, c_char_p]), ('PQsendQuery', c_int, [c_void_p, c_char_p]),
+                                ('PQgetResult', c_void_p, [c_void_p]), ('PQgetvalue', c_char_p, [c_void_p, c_int, c_int]), ('PQntuples', c_int, [c_void_p]),
+                                ('PQresultErrorMessage', c_char_p, [c_void_p]), ('PQclear', None, [c_void_p]), ('PQbackendPID', c_int, [c_void_p]),
+                                ('PQfinish', None, [c_void_p])]:
+    getattr(libpq, name).restype, getattr(libpq, name).argtypes = result, arguments
+
+
 class Session:
-    """A psql that stays: statements in, lines out."""
+    """A connection by libpq, because what comes after the error is of interest too."""
 
     def __init__(self):
-        self.psql = subprocess.Popen(['psql', '-XAtq'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.connection = libpq.PQconnectdb(b'')
+        self.pid = libpq.PQbackendPID(self.connection)
 
     def send(self, statement):
-        self.psql.stdin.write(statement + ";\n\\echo END\n")
-        self.psql.stdin.flush()
+        libpq.PQsendQuery(self.connection, statement.encode())
 
     def receive(self):
-        lines = []
-        while (line := self.psql.stdout.readline().rstrip('\n')) != 'END':
-            if line == '' and self.psql.poll() is not None:
-                sys.exit('psql has ended')
-            lines.append(line)
-        return lines
+        """The first result's error message, the time when it was there, and that when the session was ready for the next."""
+        first = libpq.PQgetResult(self.connection)
+        there = time.monotonic()
+        message = libpq.PQresultErrorMessage(first).decode()
+        while first:
+            libpq.PQclear(first)
+            first = libpq.PQgetResult(self.connection)
+        return message, there, time.monotonic()
 
     def ask(self, statement):
-        self.send(statement)
-        return self.receive()
+        """The first value of the first row; an error ends the program."""
+        result = libpq.PQexec(self.connection, statement.encode())
+        message = libpq.PQresultErrorMessage(result).decode()
+        if 'ERROR' in message:
+            sys.exit(statement + ': ' + message)
+        value = libpq.PQgetvalue(result, 0, 0).decode() if libpq.PQntuples(result) else None
+        libpq.PQclear(result)
+        return value
 
 
 def on_processor(pid):
@@ -60,18 +77,18 @@ def on_processor(pid):
         return int(file.read().split()[0]) / 1e9
 
 
-def cancelled(worker, control, pid, statement, after):
-    """Phase, milliseconds, and those on a processor; None if the statement was through before."""
+def cancelled(worker, control, statement, after):
+    """Phase, milliseconds until the error, until all is given back, and on a processor; None if the statement was through before."""
     worker.send(statement)
     time.sleep(after)
-    phase = control.ask("SELECT COALESCE((SELECT phase FROM advfair_progress WHERE pid = %s), 'result or query')" % pid)[0]
-    begun, used = time.monotonic(), on_processor(pid)
-    control.ask('SELECT pg_cancel_backend(%s)' % pid)
-    lines = worker.receive()
-    took, used = time.monotonic() - begun, on_processor(pid) - used
-    if not any('canceling statement' in line for line in lines):
+    phase = control.ask("SELECT COALESCE((SELECT phase FROM advfair_progress WHERE pid = %d), 'result or query')" % worker.pid)
+    begun, used = time.monotonic(), on_processor(worker.pid)
+    control.ask('SELECT pg_cancel_backend(%d)' % worker.pid)
+    message, there, ready = worker.receive()
+    used = on_processor(worker.pid) - used
+    if 'canceling statement' not in message:
         return None
-    return phase, 1000 * took, 1000 * used
+    return phase, 1000 * (there - begun), 1000 * (ready - begun), 1000 * used
 
 
 def prepare():
@@ -88,36 +105,30 @@ def prepare():
             "UPDATE advfair_model SET task = task || '{\"data\": \"public.wide\"}' WHERE name = 'held'",
             "CREATE TABLE large AS SELECT advfair_build('{\"arch\": \"conv 255x31\", \"input_shape\": [8, 256, 256], \"classes\": [\"a\", \"b\"]}', "
             "array_fill(0::real, ARRAY[255 * 8 * 31 * 31 + 255 + 2 * 255 * 256 * 256 + 2])) AS model"]:
-        for line in session.ask(statement):
-            if 'ERROR' in line:
-                sys.exit(line)
+        session.ask(statement)
+    libpq.PQfinish(session.connection)
 
 
 def main():
     prepare()
     worker, control = Session(), Session()
     worker.ask(LIMITS)
-    pid = worker.ask('SELECT pg_backend_pid()')[0]
-    print('operation,phase,cancels,worst_ms,mean_ms,worst_processor_ms')
-    for name, statement in OPERATIONS.items():
+    print('operation,phase,cancels,error_ms,ready_ms,processor_ms')
+    for name in sys.argv[4:] or OPERATIONS:
+        statement = OPERATIONS[name]
         begun = time.monotonic()
-        lines = worker.ask('BEGIN; %s; ROLLBACK' % statement)
+        worker.ask('BEGIN; %s; ROLLBACK' % statement)
         whole = time.monotonic() - begun
-        for line in lines:
-            if 'ERROR' in line:
-                sys.exit('%s: %s' % (name, line))
         times = {}
         for number in range(TRIES):
-            result = cancelled(worker, control, pid, statement, whole * (number + 0.5) / TRIES)
-            worker.ask('ROLLBACK')
+            result = cancelled(worker, control, statement, whole * (number + 0.5) / TRIES)
             if result:
                 times.setdefault(result[0], []).append(result[1:])
         for phase, taken in times.items():
-            took, used = zip(*taken)
-            print('%s,%s,%d,%.0f,%.0f,%.0f' % (name, phase, len(took), max(took), sum(took) / len(took), max(used)))
+            print('%s,%s,%d,%.0f,%.0f,%.0f' % (name, phase, len(taken), *(max(t) for t in zip(*taken))))
         sys.stdout.flush()
-    for session in (worker, control):
-        session.psql.stdin.close()
+    libpq.PQfinish(worker.connection)
+    libpq.PQfinish(control.connection)
 
 
 if __name__ == '__main__':
