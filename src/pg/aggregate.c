@@ -27,6 +27,7 @@
 #include "core/encoder.h"
 #include "core/hash.h"
 #include "core/metrics.h"
+#include "pg/advpg.h"
 #include "pg/compat.h"
 #include "pg/distinct.h"
 #include "pg/version.h"
@@ -448,7 +449,7 @@ settle(FunctionCallInfo fcinfo, State *state)
 	image = palloc_extended(sizeof(int) * (state->n_groups + 1), MCXT_ALLOC_HUGE);
 	advpg_dictionary_init(&images, CurrentMemoryContext);
 	advpg_dictionary_init(&texts, CurrentMemoryContext);
-	for (uint32 i = 0; i < state->n_groups; i++)
+	ADVPG_EACH (i, state->n_groups)
 	{
 		Datum value = advpg_value_of_text(&type, group_text(state, &state->groups[i]));
 
@@ -456,7 +457,7 @@ settle(FunctionCallInfo fcinfo, State *state)
 	}
 	code = advpg_distinct_settle(&type, &images, &texts, NULL);
 	settled = new_state(FIRST_ROOM, FIRST_TEXTS);
-	for (uint32 i = 0; i < state->n_groups; i++)
+	ADVPG_EACH (i, state->n_groups)
 	{
 		const Group *group = &state->groups[i];
 

@@ -119,8 +119,8 @@ of_database(AdvText text, const Place *place)
 static void
 convert_texts(AdvText *texts, int n, const char *what, int column, Convert convert)
 {
-	for (int i = 0; i < n; i++)
-		texts[i] = convert(texts[i], &(Place){what, i + 1, column});
+	ADVPG_EACH (i, n)
+		texts[i] = convert(texts[i], &(Place){what, (int) i + 1, column});
 }
 
 static void

@@ -144,7 +144,7 @@ settle_groups(Row *rows, size_t n, AdvpgDictionary *groups, Oid collation)
 		return;
 	advpg_dictionary_init(&settled, CurrentMemoryContext);
 	code = advpg_distinct_settle(&type, groups, &settled, NULL);
-	for (size_t i = 0; i < n; i++)
+	ADVPG_EACH (i, n)
 		rows[i].group = code[rows[i].group];
 	*groups = settled;
 }
