@@ -17,12 +17,31 @@
 -- complain if script is sourced in psql
 \echo Use "CREATE EXTENSION advfair" or "ALTER EXTENSION advfair UPDATE" to load this file. \quit
 
-SELECT pg_catalog.set_config('advfair_script.target'::text, n.nspname::text, true),
-	pg_catalog.set_config('advfair_script.updates'::text, (EXISTS (SELECT FROM pg_catalog.pg_depend d
-		WHERE d.refclassid OPERATOR(pg_catalog.=) e.tableoid AND d.refobjid OPERATOR(pg_catalog.=) e.oid))::text, true)
-	FROM pg_catalog.pg_extension e, pg_catalog.pg_namespace n
-	WHERE e.extname OPERATOR(pg_catalog.=) 'advfair'::name AND n.oid OPERATOR(pg_catalog.=) e.extnamespace;
+SET LOCAL search_path = pg_catalog, pg_temp;
+SELECT set_config('advfair_script.target', n.nspname::text, true),
+	set_config('advfair_script.updates', (EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = e.tableoid AND d.refobjid = e.oid))::text, true)
+	FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'advfair';
 CREATE SCHEMA advfair_script;
 ALTER EXTENSION advfair DROP SCHEMA advfair_script;
 ALTER EXTENSION advfair SET SCHEMA advfair_script;
+
+/*
+ * Whoever owns the extension may add objects of their own to it. What has come along would be found by what follows, or be replaced and
+ * yet remain theirs. All that is advfair's belongs to superusers.
+ */
+DO $$
+DECLARE
+	others text := (SELECT string_agg(format('%s of role %I', replace(pg_describe_object(o.classid, o.objid, 0), 'advfair_script.', ''), o.rolname), ', ') FROM (
+		SELECT d.classid, d.objid, r.rolname FROM pg_extension e JOIN pg_depend d ON d.refclassid = e.tableoid AND d.refobjid = e.oid AND d.deptype = 'e'
+			JOIN pg_shdepend s ON s.classid = d.classid AND s.objid = d.objid AND s.deptype = 'o'
+				AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+			JOIN pg_roles r ON r.oid = s.refobjid AND NOT r.rolsuper
+			WHERE e.extname = 'advfair' ORDER BY d.classid, d.objid LIMIT 10) o);
+BEGIN
+	IF others IS NOT NULL THEN
+		RAISE EXCEPTION 'extension "advfair" has objects that belong to no superuser: %', others
+			USING ERRCODE = 'insufficient_privilege', HINT = 'ALTER EXTENSION advfair DROP what is not advfair''s; ALTER ... OWNER TO gives what is to a superuser.';
+	END IF;
+END $$;
+
 SET LOCAL search_path = advfair_script, pg_temp;

@@ -22,7 +22,7 @@ CREATE OR REPLACE FUNCTION advfair_html_chart(chart jsonb, heading text, explana
 	RETURN CASE WHEN jsonb_array_length(chart #> '{data,values}') > 0 THEN
 		'<figure><figcaption><h3>' || advfair_html(heading) || '</h3><p>' || advfair_html(explanation)
 		|| E'</p></figcaption><div class="chart" role="img" aria-label="' || advfair_html(heading) || E'"></div>\n<script type="application/json">'
-		|| replace(replace(chart::text, '<', '\u003c'), '>', '\u003e') || E'</script></figure>\n' ELSE '' END;
+		|| replace(replace(chart::text, '<', E'\\u003c'), '>', E'\\u003e') || E'</script></figure>\n' ELSE '' END;
 COMMENT ON FUNCTION advfair_html_chart(jsonb, text, text) IS 'a chart of a report';
 
 -- How to call the report again, in words for psql.
@@ -120,8 +120,8 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			UNION ALL SELECT round(100 * max(value)::numeric, 1) || ' % of the ' || ltrim(to_char(max(n), '999,999,999,999')) || ' rows have no ' || attribute || ': they are in none of its groups.'
 			FROM figures WHERE metric = 'attribute_missing' GROUP BY attribute
 			UNION ALL SELECT 'Model ' || model || ' was trained on the data it is measured on: it may do worse on rows it has not seen.'
-			FROM entry WHERE task ->> 'data' IN (data, to_regclass(CASE WHEN data !~ '\s' THEN data END)::text, (SELECT quote_ident(nspname) || '.' || quote_ident(relname)
-				FROM pg_class c JOIN pg_namespace s ON s.oid = relnamespace WHERE c.oid = to_regclass(CASE WHEN data !~ '\s' THEN data END)))
+			FROM entry WHERE task ->> 'data' IN (data, to_regclass(CASE WHEN data !~ E'\\s' THEN data END)::text, (SELECT quote_ident(nspname) || '.' || quote_ident(relname)
+				FROM pg_class c JOIN pg_namespace s ON s.oid = relnamespace WHERE c.oid = to_regclass(CASE WHEN data !~ E'\\s' THEN data END)))
 			UNION ALL SELECT 'Model ' || b.model || ' withstands the attack up to an eps of ' || eps_max || ' on ' || round(100.0 * count(*) FILTER (WHERE b.censored) / count(*), 1)
 				|| ' % of the rows: these count with that eps in means of the least eps, which may be larger.'
 			FROM broken, jsonb_to_recordset(broken.rows) AS b (model text, censored boolean) GROUP BY b.model HAVING bool_or(b.censored)

@@ -4,7 +4,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(23);
+SELECT plan(27);
 
 CREATE ROLE advfair_eve;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO advfair_eve', current_database()); END $$;
@@ -146,6 +146,33 @@ SELECT evil_c.advfair_retrain('m'::text, 'accuracy > 2'::text, data => 'people':
 SELECT evil_c.advfair_cancel(evil_c.advfair_submit('{"kind": "train", "model": "j", "data": "people", "label": "income"}'::jsonb));
 RESET search_path;
 SELECT is(current_setting('looks.alike'), 'not called', 'statements on advfair''s tables do not depend on search_path');
+DROP EXTENSION advfair;
+
+-- those that whoever owns the extension has made part of it
+CREATE SCHEMA evil_d AUTHORIZATION advfair_eve;
+SET LOCAL ROLE advfair_eve;
+SET LOCAL search_path = evil_d, public, pg_temp;
+CREATE EXTENSION advfair VERSION '1.1';
+CREATE FUNCTION divide(float8, bigint) RETURNS float8 LANGUAGE sql RETURN 0;
+CREATE OPERATOR / (LEFTARG = float8, RIGHTARG = bigint, FUNCTION = divide);
+CREATE FUNCTION advfair_job_queued() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION pg_temp.refused(member text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'ALTER EXTENSION advfair ADD ' || member;
+	ALTER EXTENSION advfair UPDATE;
+	RAISE 'not refused';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT is(pg_temp.refused('OPERATOR / (float8, bigint)'), '42501 extension "advfair" has objects that belong to no superuser: operator /(double precision,bigint) of role advfair_eve', 'an operator of its owner is no part of it');
+SELECT is(pg_temp.refused('FUNCTION advfair_job_queued()'), '42501 extension "advfair" has objects that belong to no superuser: function advfair_job_queued() of role advfair_eve', 'nor is a function that is to be replaced');
+DROP FUNCTION advfair_job_queued();
+ALTER EXTENSION advfair UPDATE;
+RESET ROLE;
+SET LOCAL search_path = public, pg_temp;
+SELECT is_empty('SELECT * FROM pg_temp.strangers()', 'without them it is updated');
+SELECT is_empty($$ SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_extension e JOIN pg_depend d ON d.refclassid = e.tableoid AND d.refobjid = e.oid AND d.deptype = 'e'
+	JOIN pg_shdepend s ON s.classid = d.classid AND s.objid = d.objid AND s.deptype = 'o' WHERE extname = 'advfair' $$, 'and belongs to none but the first superuser');
 SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'advfair_eve'), false, 'who made them has no more rights than before');
 SELECT * FROM finish();
 ROLLBACK;

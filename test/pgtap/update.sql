@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(23);
+SELECT plan(25);
 
 -- everything that belongs to the extension, as text
 CREATE FUNCTION pg_temp.contents() RETURNS TABLE (what text, how text) LANGUAGE sql AS $$
@@ -47,6 +47,19 @@ CREATE TEMP TABLE fresh AS SELECT * FROM pg_temp.contents();
 SELECT cmp_ok(count(*), '>', 250::bigint, 'there is much to compare') FROM fresh;
 CREATE TABLE people AS SELECT * FROM advfair_make_census(100);
 CREATE TABLE kept AS SELECT advfair_fit('{"data": "people", "label": "income", "epochs": 1}') AS model;
+DROP EXTENSION advfair;
+SET LOCAL standard_conforming_strings = off;
+SET LOCAL quote_all_identifiers = on;
+SET LOCAL array_nulls = off;
+SET LOCAL row_security = off;
+CREATE EXTENSION advfair;
+RESET standard_conforming_strings;
+RESET quote_all_identifiers;
+RESET array_nulls;
+RESET row_security;
+CREATE TEMP TABLE otherwise AS SELECT * FROM pg_temp.contents();
+SELECT is_empty('TABLE otherwise EXCEPT TABLE fresh', 'it is the same whatever the session has set');
+SELECT is_empty('TABLE fresh EXCEPT TABLE otherwise', 'to the last object');
 DROP EXTENSION advfair;
 
 -- versions of a model, as that version stored them
