@@ -144,6 +144,7 @@ typedef struct AdvpgRun
 	dsm_segment *segment;
 	shm_toc *toc;
 	AdvpgShared *shared;
+	const AdvpgRows *rows[ADVPG_MAX_SETS]; /* those put into it, to name them in messages */
 	struct BackgroundWorkerHandle *spare; /* gives up its slot when there is none for computing; or NULL */
 
 	/*

@@ -77,6 +77,8 @@ typedef struct AdvpgRows
 	uint64_t *content;  /* (n) hash of label and values */
 	Datum *id;          /* (n) when wanted */
 	Oid id_type;        /* of these */
+	Datum *name; /* (n) what names the row in messages: its id where that takes no memory of its own, else its number as it arrived */
+	AdvpgValueType *name_value; /* of names that are ids, NULL for numbers */
 	int32_t *attribute; /* (n) code of the attribute's value, -1 for NULL; NULL when none was asked for */
 	AdvpgDictionary attributes; /* texts of these codes */
 
@@ -97,6 +99,9 @@ typedef struct AdvpgRows
  * be a feature (42804). Results live in the current memory context, chunks in the current resource owner.
  */
 extern AdvpgRows *advpg_rows_read(const AdvpgRowsSpec *spec);
+
+/* "row with person_id 17" or "row 17", for messages. */
+extern char *advpg_rows_name(const AdvpgRows *rows, size_t row);
 
 /* The rows as the core sees them, over this process's mapping of the chunks. */
 extern AdvDataset advpg_rows_dataset(const AdvpgRows *rows);

@@ -175,10 +175,11 @@ train_alone(Member *m, const AdvTrainSpec *spec, size_t n_examples, AdvError *er
 /* ---- one model ---- */
 
 static AdvStatus
-not_finite(AdvError *err, const char *which, size_t row)
+not_finite(AdvError *err, AdvErrorRow which, size_t row)
 {
-	adv_fail(err, ADV_DIVERGED, "%s %zu: the output of the network is not finite", which, row + 1);
+	adv_fail(err, ADV_DIVERGED, "the output of the network is not finite");
 	adv_hint(err, "The row is far outside of what the model can have been trained on.");
+	adv_about_row(err, which, row);
 	return ADV_DIVERGED;
 }
 
@@ -250,7 +251,7 @@ craft_twins(Member *m, const AdvAttack *attack, AdvError *err)
 		return ADV_ABORTED;
 	for (size_t r = 0; r < data->n_rows; r++)
 		if (m->memory.flags[r] & ADV_ATTACK_OVERFLOW)
-			return not_finite(err, "row", r);
+			return not_finite(err, ADV_ROW_OF_DATA, r);
 	return ADV_OK;
 }
 
@@ -277,7 +278,7 @@ check_finite(const AdvLuf *luf, const float *proba, AdvError *err)
 {
 	for (size_t x = 0; x < luf->eval->n_rows; x++)
 		if (isnan(proba[x * (size_t) luf->train->net->classes]))
-			return not_finite(err, "compared row", x);
+			return not_finite(err, ADV_ROW_COMPARED, x);
 	return ADV_OK;
 }
 
@@ -370,7 +371,7 @@ model_failed(Member *m, size_t number, AdvStatus status, AdvError *err)
 		!atomic_compare_exchange_strong(&m->luf->state->failed_model, &none, number + 1))
 		return ADV_ABORTED;
 	if (model->left_row >= 0)
-		adv_detail(err, "Row %lld was left out.", (long long) model->left_row + 1);
+		adv_about_row(err, ADV_ROW_LEFT_OUT, (size_t) model->left_row);
 	else
 		adv_detail(err, "The seed was %llu.", (unsigned long long) model->seed);
 	return status;

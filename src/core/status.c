@@ -17,6 +17,7 @@ adv_fail(AdvError *err, AdvStatus status, const char *format, ...)
 
 		err->status = status;
 		err->detail[0] = err->hint[0] = '\0';
+		memset(err->row, 0, sizeof(err->row));
 		va_start(args, format);
 		(void) vsnprintf(err->message, sizeof(err->message), format, args);
 		va_end(args);
@@ -48,4 +49,11 @@ adv_hint(AdvError *err, const char *format, ...)
 		(void) vsnprintf(err->hint, sizeof(err->hint), format, args);
 		va_end(args);
 	}
+}
+
+void
+adv_about_row(AdvError *err, AdvErrorRow which, size_t row)
+{
+	if (err)
+		err->row[which] = row + 1;
 }

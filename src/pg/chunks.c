@@ -159,6 +159,7 @@ advpg_rows_keep_held(AdvpgRows *rows)
 	pick(rows->key, sizeof(uint64_t), rows->held, n);
 	pick(rows->content, sizeof(uint64_t), rows->held, n);
 	pick(rows->id, sizeof(Datum), rows->held, n);
+	pick(rows->name, sizeof(Datum), rows->held, n);
 	pick(rows->attribute, sizeof(int32_t), rows->held, n);
 	advpg_rows_release(rows);
 	rows->segments = segments;

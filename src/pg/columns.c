@@ -226,6 +226,8 @@ choose_id(AdvpgLoad *load, StringInfo select, int *place)
 	load->rows->id_name = load->id.name;
 	load->rows->id_value = palloc(sizeof(AdvpgValueType));
 	*load->rows->id_value = load->id.reader.value;
+	if (load->id.reader.value.byval)
+		load->rows->name_value = load->rows->id_value;
 	if (!spec->want_ids)
 		return;
 	if (spec->id_type != ANYELEMENTOID)
@@ -234,6 +236,11 @@ choose_id(AdvpgLoad *load, StringInfo select, int *place)
 		load->id_type = spec->id_type;
 	}
 	get_typlenbyval(load->id_type, &load->id_len, &load->id_byval);
+	if (load->rows->name_value == NULL)
+	{
+		load->rows->name_value = palloc(sizeof(AdvpgValueType));
+		advpg_value_type_init(load->rows->name_value, load->id_type, InvalidOid);
+	}
 }
 
 static AdvpgDomain

@@ -88,6 +88,7 @@ advpg_run_put_rows(AdvpgRun *run, int set, const AdvpgRows *rows)
 	uint64 base = (uint64) set * ADVPG_KEY_SET_STRIDE;
 	dsm_handle *handles;
 
+	run->rows[set] = rows;
 	shared->n_rows = rows->n;
 	shared->rows_per_chunk = rows->rows_per_chunk;
 	shared->row_bytes = rows->layout.row_bytes;
@@ -203,6 +204,30 @@ wait_a_little(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* The name of a row that a failure is about, or NULL. */
+static char *
+failed_row(const AdvpgRun *run, AdvErrorRow which)
+{
+	const AdvpgRows *rows = run->rows[which == ADV_ROW_COMPARED ? ADVPG_SET_EVAL : ADVPG_SET_DATA];
+	unsigned long long row = run->shared->error.row[which];
+
+	return row > 0 ? advpg_rows_name(rows, row - 1) : NULL;
+}
+
+/* Raise what a worker reports, with names for rows. */
+static void
+raise_failure(const AdvpgRun *run)
+{
+	AdvError err = run->shared->error;
+	char *name = failed_row(run, ADV_ROW_OF_DATA);
+	char *compared = failed_row(run, ADV_ROW_COMPARED);
+	char *left_out = failed_row(run, ADV_ROW_LEFT_OUT);
+
+	if (left_out)
+		snprintf(err.detail, sizeof(err.detail), "Left out: %s.", left_out);
+	advpg_raise(&err, name ? psprintf("%s: ", name) : compared ? psprintf("compared %s: ", compared) : NULL);
+}
+
 static void
 wait_for_team(AdvpgRun *run, Workers *workers, void (*report)(AdvpgRun *, void *), void *arg)
 {
@@ -229,7 +254,7 @@ wait_for_team(AdvpgRun *run, Workers *workers, void (*report)(AdvpgRun *, void *
 		advpg_checkpoint_keep(run, false);
 	}
 	if (shared->error.status != ADV_OK)
-		advpg_raise(&shared->error, NULL);
+		raise_failure(run);
 	if (atomic_load(&shared->finished) == size && size > 0)
 	{
 		if (atomic_load(&shared->team.abort) == 0)

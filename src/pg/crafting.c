@@ -484,7 +484,7 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 		if (flags & ADV_ATTACK_OVERFLOW)
 			ereport(
 				ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("row %zu: the output of the network is not finite", i + 1),
+				errmsg("%s: the output of the network is not finite", advpg_rows_name(spec->rows, i)),
 				errhint("The row, or what eps makes of it, is far outside of what the model can have been "
 						"trained on."));
 		attacked += result->prediction[i] == spec->rows->label[i] && !(flags & ADV_ATTACK_EXEMPT);

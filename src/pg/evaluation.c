@@ -86,7 +86,7 @@ check_finite(const AdvpgEvaluation *e)
 	ADVPG_EACH (i, e->rows->n)
 		if (e->prediction[i] < 0)
 			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					errmsg("row %zu: the output of the network is not finite", i + 1),
+					errmsg("%s: the output of the network is not finite", advpg_rows_name(e->rows, i)),
 					errhint("The row is far outside of what the model can have been trained on."));
 }
 

@@ -25,17 +25,28 @@
 #define DROP_HINT   "Leave such rows out with missing => 'drop', or replace the NULL in a query."
 #define SHOWN_BYTES 100 /* of an id in a message */
 
-/* "row with person_id 17" or "row 17", for messages. */
+static char *
+name_by_id(const char *column, AdvpgValueType *type, Datum id)
+{
+	AdvText text = advpg_value_text(type, id);
+
+	return psprintf("row with %s %.*s", column, pg_mbcliplen(text.data, text.len, SHOWN_BYTES), text.data);
+}
+
 char *
 advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot)
 {
-	AdvText text;
-
 	if (load->id.place < 0 || slot->tts_isnull[load->id.place])
 		return psprintf("row %zu", load->seen);
-	text = advpg_value_text(&load->id.reader.value, slot->tts_values[load->id.place]);
-	return psprintf("row with %s %.*s", load->id.name, pg_mbcliplen(text.data, text.len, SHOWN_BYTES),
-					text.data);
+	return name_by_id(load->id.name, &load->id.reader.value, slot->tts_values[load->id.place]);
+}
+
+char *
+advpg_rows_name(const AdvpgRows *rows, size_t row)
+{
+	if (rows->name_value == NULL)
+		return psprintf("row %zu", (size_t) rows->name[row]);
+	return name_by_id(rows->id_name, rows->name_value, rows->name[row]);
 }
 
 void
@@ -69,6 +80,7 @@ grow_arrays(AdvpgLoad *load)
 		GROW(rows->id);
 	if (load->attribute.place >= 0)
 		GROW(rows->attribute);
+	GROW(rows->name);
 	GROW(rows->key);
 	GROW(rows->content);
 #undef GROW
@@ -209,6 +221,7 @@ read_id(AdvpgLoad *load, TupleTableSlot *slot, uint64 content)
 	Datum datum;
 
 	rows->key[rows->n] = content;
+	rows->name[rows->n] = (Datum) load->seen;
 	if (load->id.place < 0)
 	{
 		if (load->spec->want_ids)
@@ -220,6 +233,8 @@ read_id(AdvpgLoad *load, TupleTableSlot *slot, uint64 content)
 				   "An id must tell rows apart; name another column, or replace the NULL in a query.");
 	datum = slot->tts_values[load->id.place];
 	rows->key[rows->n] = advpg_value_hash(&load->id.reader.value, datum, 0);
+	if (load->id.reader.value.byval)
+		rows->name[rows->n] = datum;
 	if (load->spec->want_ids)
 	{
 		Datum id = advpg_idcast(&load->id_cast, datum);
@@ -227,6 +242,8 @@ read_id(AdvpgLoad *load, TupleTableSlot *slot, uint64 content)
 
 		rows->id[rows->n] = own_copy(id, load->id_byval, load->id_len);
 		MemoryContextSwitchTo(old);
+		if (!load->id.reader.value.byval)
+			rows->name[rows->n] = rows->id[rows->n];
 	}
 }
 

@@ -741,7 +741,8 @@ test_divergence(void)
 	   "a model that diverges ends the run");
 	is_string(p->error[0].message, "training diverged in epoch 1, minibatch 1: the loss is not finite",
 			  "the message says where");
-	is_string(p->error[0].detail, "Row 6 was left out.", "and without which row");
+	ok(p->error[0].row[ADV_ROW_LEFT_OUT] == 6 && p->error[0].row[ADV_ROW_COMPARED] == 0,
+	   "and without which row");
 	change_by_hand(p, &p->model[0], change);
 	ok(memcmp(change, p->change[0], sizeof(change)) == 0, "the model before it is complete");
 
@@ -777,8 +778,9 @@ test_not_finite(void)
 	ok(p->status[0] == ADV_DIVERGED && p->status[1] == ADV_ABORTED && p->status[2] == ADV_ABORTED &&
 		   n_done(p) == 0,
 	   "predictions that are not finite are not compared");
-	is_string(p->error[0].message, "compared row 201: the output of the network is not finite",
-			  "the row is named");
+	ok(strcmp(p->error[0].message, "the output of the network is not finite") == 0 &&
+		   p->error[0].row[ADV_ROW_COMPARED] == 201 && p->error[0].row[ADV_ROW_LEFT_OUT] == 0,
+	   "the row is told");
 	problem_free(p);
 }
 
@@ -895,14 +897,14 @@ test_regenerate_failures(void)
 	problem_run(p, 1);
 	ok(p->status[0] == ADV_DIVERGED && p->state.failed_model == 1,
 	   "twins that overflow the source end the run");
-	ok(strstr(p->error[0].message, ": the output of the network is not finite") != NULL,
+	ok(strstr(p->error[0].message, "the output of the network is not finite") != NULL &&
+		   p->error[0].row[ADV_ROW_OF_DATA] > 0,
 	   "the message says so");
 
 	p->source_spec.optimizer.learning_rate = 1e30;
 	p->model[0].left_row = 3;
 	problem_run(p, 1);
-	ok(p->status[0] == ADV_DIVERGED && p->state.failed_model == 1 &&
-		   strcmp(p->error[0].detail, "Row 4 was left out.") == 0,
+	ok(p->status[0] == ADV_DIVERGED && p->state.failed_model == 1 && p->error[0].row[ADV_ROW_LEFT_OUT] == 4,
 	   "so does a source that diverges");
 	problem_free(p);
 }

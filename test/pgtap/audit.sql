@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(128);
+SELECT plan(133);
 SET LOCAL client_min_messages = error; -- attacks on such small networks warn
 
 CREATE FUNCTION near(a float8, b float8, tolerance float8 DEFAULT 1e-9) RETURNS boolean LANGUAGE sql AS
@@ -242,6 +242,14 @@ SELECT throws_like(call, '%the output of the network is not finite', call) FROM 
 	$$ SELECT advfair_cru('overflow', 'huge', eps => 0.1) $$, $$ SELECT advfair_class_robustness('overflow', 'huge', '{0.1}') $$, $$ SELECT advfair_least_eps('overflow', 'huge', eps_max => 1) $$,
 	$$ SELECT advfair_pgd('overflow', 'huge', eps => 0.1) $$, $$ SELECT advfair_fgsm('overflow', 'huge', eps => 0.1) $$,
 	$$ SELECT advfair_predict(advfair_get('overflow'), h) FROM huge h $$, $$ SELECT advfair_confidence(advfair_get('overflow'), h, 'p') FROM huge h $$]) call;
+-- and the row is named, wherever it lies in the data: by its id, or the number in which it arrived
+INSERT INTO advfair_model (name, version, task, data_digest, metrics, model) SELECT 'dropping', 1, task || '{"missing": "drop"}', '', '{}', model FROM advfair_model WHERE name = 'overflow';
+SELECT throws_ok(call, '22003', name || ': the output of the network is not finite', call) FROM (VALUES
+	($$ SELECT advfair_cau('overflow', 'SELECT * FROM huge ORDER BY id DESC') $$, 'row with id 20'),
+	($$ SELECT advfair_cru('overflow', 'SELECT * FROM huge WHERE id > 7 ORDER BY id', eps => 0.1) $$, 'row with id 8'),
+	($$ SELECT advfair_predict('dropping', 'SELECT ''x'' || id AS id, nullif(a, 5) AS a, y FROM huge WHERE id > 4 ORDER BY huge.id', key => NULL::text) $$, 'row with id x6'),
+	($$ SELECT advfair_class_accuracy('dropping', 'SELECT ''x'' || id AS id, nullif(a, 5) AS a, y FROM huge WHERE id > 4 ORDER BY huge.id') $$, 'row 2'),
+	($$ SELECT advfair_pgd('dropping', 'SELECT nullif(a, 5) AS a, y FROM huge WHERE id > 4 ORDER BY id', 0.1) $$, 'row 2')) v (call, name);
 
 ---- other errors ----
 
