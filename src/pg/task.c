@@ -392,6 +392,14 @@ lappend_number(List *list, double number)
 	return lappend(list, copy);
 }
 
+/* A size of 0 is allowed, but whoever gives no other may have divided integers. */
+static void
+tell_zero(const Key *key)
+{
+	ereport(NOTICE, errmsg("task key \"%s\" is 0, so nothing is changed", key->name),
+			errhint("In SQL 8 / 255 is 0, because both are integers: write 8 / 255.0."));
+}
+
 /* An array of numbers, or one. */
 static List *
 numbers_value(const Key *key, const JsonbValue *value)
@@ -401,15 +409,20 @@ numbers_value(const Key *key, const JsonbValue *value)
 	JsonbValue item;
 
 	if (value->type == jbvNumeric)
-		return lappend_number(NIL, number_value(key, value));
-	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
-		advpg_task_invalid(key->name, "must be an array of numbers");
-	it = JsonbIteratorInit(value->val.binary.data);
-	(void) JsonbIteratorNext(&it, &item, false);
-	while (JsonbIteratorNext(&it, &item, true) == WJB_ELEM)
-		result = lappend_number(result, number_value(key, &item));
+		result = lappend_number(NIL, number_value(key, value));
+	else
+	{
+		if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+			advpg_task_invalid(key->name, "must be an array of numbers");
+		it = JsonbIteratorInit(value->val.binary.data);
+		(void) JsonbIteratorNext(&it, &item, false);
+		while (JsonbIteratorNext(&it, &item, true) == WJB_ELEM)
+			result = lappend_number(result, number_value(key, &item));
+	}
 	if (result == NIL)
 		advpg_task_invalid(key->name, "must not be empty");
+	if (list_length(result) == 1 && *(double *) linitial(result) == 0)
+		tell_zero(key);
 	return result;
 }
 
@@ -426,7 +439,8 @@ sizes_value(const Key *key, const JsonbValue *value)
 	*copy = *value;
 	if (value->type != jbvBinary)
 	{
-		(void) number_value(key, value);
+		if (number_value(key, value) == 0)
+			tell_zero(key);
 		return copy;
 	}
 	element.open = false;
