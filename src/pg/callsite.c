@@ -138,8 +138,11 @@ load_model(struct varlena *value, const struct varatt_external *pointer, MemoryC
 	bytea *bytes = (bytea *) pg_detoast_datum_copy(value);
 	void *memory;
 
+	/* each step of these takes a while with the largest models */
+	CHECK_FOR_INTERRUPTS();
 	site->context = context;
 	advpg_model_read(bytes, context, &site->model);
+	CHECK_FOR_INTERRUPTS();
 	site->toasted = VARATT_IS_EXTERNAL_ONDISK(value);
 	if (site->toasted)
 	{
