@@ -8,6 +8,7 @@
 #include "access/relation.h"
 #include "catalog/index.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
@@ -36,6 +37,14 @@ keeps_rows(const Query *query)
 		   query->groupingSets == NIL && !query->hasAggs && !query->hasTargetSRFs &&
 		   query->havingQual == NULL && list_length(query->jointree->fromlist) == 1 &&
 		   IsA(linitial(query->jointree->fromlist), RangeTblRef);
+}
+
+/* Whether rows of tables that inherit from a relation are read with its own: they have keys of their own, which may be the same. */
+static bool
+has_other_keys(const RangeTblEntry *rte)
+{
+	return rte->inh && rte->relkind != RELKIND_PARTITIONED_TABLE && has_subclass(rte->relid) &&
+		   find_inheritance_children(rte->relid, NoLock) != NIL;
 }
 
 static Origin find_origin(const Level *level, AttrNumber column);
@@ -75,7 +84,7 @@ find_origin(const Level *level, AttrNumber column)
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			return (Origin){rte->relid, var->varattno};
+			return has_other_keys(rte) ? (Origin){InvalidOid, 0} : (Origin){rte->relid, var->varattno};
 		case RTE_SUBQUERY: /* views, too */
 			return find_origin(&(Level){rte->subquery, level}, var->varattno);
 		case RTE_CTE:

@@ -4,7 +4,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
-SELECT plan(32);
+SELECT plan(34);
 
 CREATE TABLE halves AS SELECT (i / 2.0)::numeric(6,1) AS k, i % 4 AS a, i % 4 / 2 AS y FROM generate_series(1, 8) i;
 ALTER TABLE halves ADD PRIMARY KEY (k);
@@ -68,6 +68,10 @@ SELECT is(trained('SELECT p.person_id, p.age, p.income FROM people p JOIN people
 SELECT is(trained('SELECT person_id, age, income FROM people UNION ALL SELECT person_id, age, income FROM people'), '["person_id", "age"]', 'nor in a union');
 SELECT is(trained('SELECT person_id, unnest(ARRAY[age, hours]) AS number, income FROM people'), '["person_id", "number"]', 'nor with functions that return several rows');
 SELECT is(trained('SELECT person_id + 0 AS person_id, age, income FROM people'), '["person_id", "age"]', 'nor what is made of it');
+CREATE TABLE more_people () INHERITS (people);
+SELECT is(trained('people'), '["person_id", "age", "education", "hours", "occupation", "sex", "race"]', 'nor where tables inherit, whose keys may be the same');
+SELECT is(trained('SELECT person_id, age, income FROM ONLY people'), 'person_id ["age"]', 'unless they are left out');
+DROP TABLE more_people;
 SELECT throws_ok($$ SELECT advfair_adv_train('robust', 'people', label => 'income', source => 'trained', id => 'no', eps => 0.1) $$, '42703',
 				 'column "no" does not exist in data "public.people"', 'an id that was asked for must be there, beside a source too');
 SELECT results_eq($$ SELECT id FROM advfair_predict('halves', 'SELECT k AS other, a FROM halves', key => NULL::numeric) $$, 'SELECT k FROM halves',
