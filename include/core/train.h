@@ -42,7 +42,7 @@ typedef struct AdvRobust
 	double eps;     /* in units of the ball */
 	double alpha;
 	int32_t steps;     /* pgd and trades; fast takes one */
-	bool random_start; /* pgd; trades always starts from x + 0.001 unit N(0, 1), fast from U(-eps, eps) */
+	bool random_start; /* pgd; trades always starts near x (adv_ball_nearby), fast from U(-eps, eps) */
 	double beta;       /* trades: 6 */
 } AdvRobust;
 

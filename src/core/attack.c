@@ -29,7 +29,7 @@
 #define MOST_SLOTS  64
 #define SLOT_ARRAYS 5
 #define RETREAT     4    /* times smaller */
-#define FALL        1e-3 /* of log-odds, relative to them: far above rounding */
+#define FALL        1e-3 /* of log-odds, relative: far above rounding */
 
 /* What the x in a slot is. */
 typedef enum Phase
@@ -312,11 +312,13 @@ after_clean(const Engine *e, Slot *slot, const AdvVerdict *v)
 	return a->eps == 0 || (broken && a->early_stop) ? DONE : begin_try(e, slot, a->eps, a->alpha);
 }
 
-/* Whether the last step led downhill. */
+/* Whether the last step led downhill. What odds are compared with is how far from even they are, which logits of any size change. */
 static bool
-has_fallen(const Slot *slot, const AdvVerdict *v)
+has_fallen(const Engine *e, const Slot *slot, const AdvVerdict *v)
 {
-	return slot->phase == ITERATE && slot->step > 0 && v->odds < slot->odds - FALL * (1 + fabs(slot->odds));
+	double even = (e->attack->target >= 0 ? -1 : 1) * log(e->net->classes - 1);
+
+	return slot->phase == ITERATE && slot->step > 0 && v->odds < slot->odds - FALL * fabs(slot->odds - even);
 }
 
 /* Another x has been judged: what next? */
@@ -325,7 +327,7 @@ after_iterate(const Engine *e, Slot *slot, const AdvVerdict *v)
 {
 	const AdvAttack *a = e->attack;
 
-	slot->overshot |= has_fallen(slot, v);
+	slot->overshot |= has_fallen(e, slot, v);
 	slot->odds = v->odds;
 	if (slot->phase == ROUNDED || !a->grid)
 	{

@@ -9,6 +9,8 @@
 #include "verdict.h"
 
 #define MARGIN 1e-4 /* of logits, relative to the largest: far above what kernels differ by */
+#define TERMS                                                                                                \
+	1 /* a logit may be a sum of terms of about this size that cancel, whose rounding it does not show */
 
 /* Logits that agree this nearly are tied. */
 static double
@@ -18,7 +20,7 @@ margin(int classes, const float *z)
 
 	for (int j = 0; j < classes; j++)
 		largest = fmax(largest, fabs(z[j]));
-	return MARGIN * (1 + largest);
+	return MARGIN * (TERMS + largest);
 }
 
 /* How much larger the largest logit is than the next. */

@@ -650,6 +650,29 @@ test_retreats(const Training *t)
 	}
 }
 
+/* Logits as small as those of a network that is hardly trained: falls are relative to them. */
+static void
+test_small_logits(Training *t)
+{
+	size_t n = t->data.n_rows,
+		   last = (size_t) t->net.classes * 10; /* weights and biases behind 9 hidden units */
+	float *output = t->params + t->net.n_params - last;
+	AdvAttack a = pgd(ADV_NORM_LINF, 8);
+	Report r, s;
+
+	a.retreats = 5;
+	attack_rows(t, &a, NULL, n, 2, &r);
+	for (size_t i = 0; i < last; i++)
+		output[i] *= 0x1p-20f;
+	attack_rows(t, &a, NULL, n, 2, &s);
+	for (size_t i = 0; i < last; i++)
+		output[i] *= 0x1p20f;
+	okf(count(&s, ADV_ATTACK_SUCCESS) + 1 >= count(&r, ADV_ATTACK_SUCCESS),
+		"small logits save no row: %zu, %zu", count(&s, ADV_ATTACK_SUCCESS), count(&r, ADV_ATTACK_SUCCESS));
+	free_report(&r);
+	free_report(&s);
+}
+
 /* The row lies on a ridge of the loss that nothing breaks: each step, however short, leads down. */
 static void
 test_overshot(void)
@@ -1294,6 +1317,7 @@ main(void)
 	test_reports(&t);
 	test_order(&t);
 	test_retreats(&t);
+	test_small_logits(&t);
 	test_target(&t);
 	test_units(&t);
 	test_multiples_are_attacks(&t, true);
