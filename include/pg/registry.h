@@ -20,11 +20,13 @@ typedef struct AdvpgEntry
 	char *owner;
 	Jsonb *task;
 	Datum model; /* bytea, as stored (it may be a TOAST pointer) */
+	bool promoted;
 } AdvpgEntry;
 
 /*
  * Find 'name' (the version promoted last, which is the newest one unless somebody decided otherwise) or 'name@version' among the models the caller may see, its own first. schema is the
- * extension's; results live in the current memory context. Needs a connection to SPI. Error: 42704 when there is none.
+ * extension's; results live in the current memory context. Needs a connection to SPI. Error: 42704 when there is none, or none was promoted and
+ * model names no version.
  */
 extern AdvpgEntry *advpg_registry_find(Oid schema, const char *model);
 

@@ -56,7 +56,8 @@ split_name(const char *model, char **name, int *version)
 
 /* The entry a query finds, NULL when it finds none. Its columns are those of SELECTED. */
 #define SELECTED                                                                                             \
-	"SELECT model_id::pg_catalog.text, name, version, owner::pg_catalog.text, task, model FROM "             \
+	"SELECT model_id::pg_catalog.text, name, version, owner::pg_catalog.text, task, model, promoted_at IS "  \
+	"NOT NULL FROM "                                                                                         \
 	"%s.advfair_model"
 
 static AdvpgEntry *
@@ -81,6 +82,7 @@ find(const char *query, int n, Oid *types, Datum *values)
 	entry->owner = TextDatumGetCString(SPI_getbinval(row, desc, 4, &isnull));
 	entry->task = DatumGetJsonbPCopy(SPI_getbinval(row, desc, 5, &isnull));
 	entry->model = datumCopy(SPI_getbinval(row, desc, 6, &isnull), false, -1);
+	entry->promoted = DatumGetBool(SPI_getbinval(row, desc, 7, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return entry;
 }
@@ -109,6 +111,12 @@ advpg_registry_find(Oid schema, const char *model)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
 				errhint("SELECT name, version FROM %s.advfair_model lists the models you may use.",
 						schema_name(schema)));
+	/* what was promoted may have been deleted: a version that was refused must not take its place */
+	if (version == 0 && !entry->promoted)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("no version of model \"%s\" is promoted", model),
+				errhint("Write \"%s@%d\" for the newest one, or promote one with %s.advfair_promote.", name,
+						entry->version, schema_name(schema)));
 	return entry;
 }
 

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(71);
+SELECT plan(74);
 SET LOCAL client_min_messages = warning;
 
 CREATE TABLE people AS SELECT * FROM advfair_make_census(600);
@@ -131,5 +131,11 @@ SELECT throws_ok($$ SELECT advfair_retrain('trapped') $$, 'P0001', 'run as advfa
 SELECT is(count(*), 0::bigint, 'others'' log is not seen') FROM advfair_metric_log;
 SELECT throws_ok($$ SELECT advfair_promote('m', 1) $$, '42704', 'model "m@1" does not exist', 'nor can their models be promoted');
 RESET ROLE;
+-- what was refused does not take the place of what is deleted
+SELECT advfair_train('gone', 'people', 'income', epochs => 1);
+SELECT is(r.version || ' ' || promoted, '2 false', 'a second version is refused') FROM advfair_retrain('gone', 'accuracy > 1', data => 'watched') r;
+DELETE FROM advfair_model WHERE name = 'gone' AND version = 1;
+SELECT throws_ok($$ SELECT advfair_get('gone') $$, '42704', 'no version of model "gone" is promoted');
+SELECT is(advfair_promote('gone', 2) || ' ' || pg_temp.meaning('gone'), 'gone@2 2', 'unless it is promoted');
 SELECT * FROM finish();
 ROLLBACK;
