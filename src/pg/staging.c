@@ -433,7 +433,7 @@ staged_value(const AdvpgFeature *f, const unsigned char *place, double *numbers)
 }
 
 static void
-encode_row(AdvpgLoad *load, const unsigned char *raw, double *numbers)
+encode_row(AdvpgLoad *load, size_t row, const unsigned char *raw, double *numbers)
 {
 	unsigned char *stored = advpg_load_next(load);
 
@@ -447,7 +447,7 @@ encode_row(AdvpgLoad *load, const unsigned char *raw, double *numbers)
 			continue;
 		if (f->fitted)
 			adv_detail(&err, "Only rows held out for validation have it.");
-		advpg_raise(&err, NULL);
+		advpg_raise(&err, psprintf("%s: ", advpg_rows_name(load->rows, row)));
 	}
 }
 
@@ -470,7 +470,7 @@ advpg_staged_encode(AdvpgLoad *load)
 		for (size_t i = 0; i < load->rows_per_block && row < load->rows->n; i++, row++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			encode_row(load, raw + i * load->raw_bytes, numbers);
+			encode_row(load, row, raw + i * load->raw_bytes, numbers);
 		}
 		pfree(lfirst(cell));
 	}

@@ -52,6 +52,6 @@ SELECT is(c -> 'values', (SELECT jsonb_agg(pid::text ORDER BY pid::text COLLATE 
 FROM fitted WHERE c ->> 'name' = 'name';
 SELECT ok(abs((c -> 'shift' ->> 0)::float8 - (SELECT avg(age) FROM own WHERE pid <= 40 AND pid NOT IN (SELECT pid FROM held))::float8) < 1e-9, 'means')
 FROM fitted WHERE c ->> 'name' = 'age';
-SELECT throws_like('SELECT fit_names(''error'')', 'category "%" in column "name" was not in the training data', 'other categories are unseen');
+SELECT throws_like('SELECT fit_names(''error'')', 'row with pid %: category "%" in column "name" was not in the training data', 'other categories are unseen');
 SELECT * FROM finish();
 ROLLBACK;
