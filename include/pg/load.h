@@ -18,6 +18,8 @@
 #include "pg/rows.h"
 #include "pg/source.h"
 
+#define ADVPG_MANY_ROWS 100 /* of fewer, no two may be alike by chance */
+
 /* A column of the SELECT list: where it stands in the result (-1: nowhere) and how it is read. */
 typedef struct AdvpgLoadColumn
 {

@@ -63,6 +63,13 @@ check_classes(const AdvpgLoad *load)
 
 	if (labels->n > ADV_MAX_CLASSES)
 		advpg_fail_classes(load);
+	if (rows->n >= ADVPG_MANY_ROWS && (size_t) labels->n > rows->n / 2)
+		ereport(
+			NOTICE,
+			errmsg("label column \"%s\" has %d classes in the %zu rows of data \"%s\"", load->label.name,
+				   labels->n, rows->n, rows->source),
+			errhint("A model tells classes apart and knows no order of them: make ranges of a number, for "
+					"instance with width_bucket."));
 	if (labels->n < 2)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("label column \"%s\" of data \"%s\" has only one class, \"%s\"", load->label.name,

@@ -18,7 +18,6 @@
 #include "pg/distinct.h"
 
 #define BLOCK_BYTES (1024 * 1024) /* of staged raw values */
-#define MANY_ROWS   100           /* of fewer, no two may be alike by chance */
 #define MOST_BLUR   0.01          /* of a standard deviation, that rounding may move a number */
 
 /* How an input's numbers are spread over the rows that are not held out. */
@@ -363,7 +362,7 @@ static void
 point_out_keys(AdvpgLoad *load)
 {
 	for (int i = 0; i < load->n_features; i++)
-		if (load->spec->features == NIL && load->rows->n >= MANY_ROWS &&
+		if (load->spec->features == NIL && load->rows->n >= ADVPG_MANY_ROWS &&
 			tells_rows_apart(load, &load->features[i]))
 			ereport(NOTICE,
 					errmsg("feature \"%s\" has another value in each of the %zu rows of data \"%s\"",

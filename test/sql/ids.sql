@@ -14,6 +14,9 @@ SELECT id FROM advfair_predict('keyed', 'SELECT * FROM people WHERE person_id = 
 -- a feature that tells rows apart is pointed out, unless it was listed; so are rows without an id where ids are returned
 SELECT version FROM advfair_train('joined', 'SELECT p.*, ''no. '' || person_id AS name FROM people p JOIN people q USING (person_id)', 'income',
 								  exclude => '{occupation}', epochs => 1);
+-- a label that is a class of its own for most rows is pointed out
+SELECT version FROM advfair_train('price', 'SELECT person_id, age, person_id * 1.37 AS price FROM people', 'price', id => 'person_id', arch => '', epochs => 1);
+SELECT version FROM advfair_train('price', 'SELECT person_id, age, person_id / 3 AS price FROM people', 'price', id => 'person_id', arch => '', epochs => 1);
 SELECT version FROM advfair_train('listed', 'SELECT p.* FROM people p JOIN people q USING (person_id)', 'income', features => '{person_id,age}', epochs => 1);
 SELECT count(*) FROM advfair_pgd('keyed', 'SELECT age, education, hours, occupation, sex, race, income FROM people', 0.1);
 SELECT count(*) FROM advfair_class_robustness('keyed', 'SELECT age, education, hours, occupation, sex, race, income FROM people', '{0.1}');
