@@ -20,16 +20,18 @@
 #define BLOCK_BYTES (1024 * 1024) /* of staged raw values */
 #define MOST_BLUR   0.01          /* of a standard deviation, that rounding may move a number */
 
-/* How an input's numbers are spread over the rows that are not held out. */
+/*
+ * How an input's numbers are spread over the rows that are not held out. Sums are of (x - min) * unit, which lies in [0, 1]: so nothing
+ * overflows or vanishes, and numbers far from zero lose nothing.
+ */
 typedef struct AdvpgSpread
 {
 	double min;
 	double max;
-	double blur; /* the most that rounding moves one of them */
-	double
-		unit; /* power of two; (x - min) * unit lies in [0, 1], and nothing about these numbers overflows or vanishes */
-	double mean;    /* of these numbers, until all are known their sum */
-	double squares; /* of their distances to the mean */
+	double blur;    /* the most that rounding moves one of them */
+	double unit;    /* a power of two */
+	double mean;    /* until all are known their sum */
+	double squares; /* of distances to the mean */
 } AdvpgSpread;
 
 /* ---- staging ---- */
