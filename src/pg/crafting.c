@@ -488,8 +488,11 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 				errhint("The row, or what eps makes of it, is far outside of what the model can have been "
 						"trained on."));
 		attacked += result->prediction[i] == spec->rows->label[i] && !(flags & ADV_ATTACK_EXEMPT);
-		no_slope += (flags & ADV_ATTACK_NO_SLOPE) != 0;
-		overshot += (flags & (ADV_ATTACK_OVERSHOT | ADV_ATTACK_NO_SLOPE)) == ADV_ATTACK_OVERSHOT;
+		if (!(flags & ADV_ATTACK_SUCCESS)) /* where examples are another model's they may succeed all the same */
+		{
+			no_slope += (flags & ADV_ATTACK_NO_SLOPE) != 0;
+			overshot += (flags & (ADV_ATTACK_OVERSHOT | ADV_ATTACK_NO_SLOPE)) == ADV_ATTACK_OVERSHOT;
+		}
 		outside += (flags & ADV_ATTACK_OUTSIDE) != 0;
 	}
 	if (no_slope > 0 && no_slope > FAILED_SHARE * attacked)

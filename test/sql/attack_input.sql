@@ -269,6 +269,12 @@ SELECT count(*) FROM advfair_pgd('saturated', 'points', 9, random_start => false
 SELECT count(*) FROM advfair_fgsm('saturated', 'points', 9);
 SELECT * FROM advfair_class_robustness('saturated', 'points', '{9}', random_start => false);
 SELECT * FROM advfair_class_least_eps('saturated', 'points', 9, random_start => false);
+-- a ridge of the loss that nothing breaks: each step leads down
+INSERT INTO advfair_model (name, version, task, data_digest, metrics, model)
+SELECT 'ridge', 1, '{"label": "y"}', '', '{}', advfair_build('{"arch": "dense 2, relu", "label": "y", "classes": ["a", "b"],
+	"input_shape": [1], "encoder": {"unseen": "error", "encoding": "standard", "columns": [{"name": "x", "kind": "number", "shift": [0], "factor": [1]}]}}', '{1,-1,0,0,0,0,-1000,-1000,0,-0.5}');
+SELECT * FROM advfair_class_robustness('ridge', 'SELECT 0.00001 AS x, ''a'' AS y', '{1}', random_start => false);
+SELECT success, adversarial FROM advfair_fgsm('ridge', 'SELECT 1 AS id, 0.00001 AS x, ''a'' AS y', 1);
 -- a network whose output is not finite
 INSERT INTO advfair_model (name, version, task, data_digest, metrics, model)
 SELECT 'overflows', 1, '{"label": "y"}', '', '{}', advfair_build('{"arch": "", "label": "y", "classes": ["a", "b"],
