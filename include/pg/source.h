@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "nodes/primnodes.h"
 
 typedef struct AdvpgSource
 {
@@ -23,6 +24,9 @@ typedef struct AdvpgSource
  * relation that holds rows (42809), neither a name nor a query (42602), a query that writes (25006).
  */
 extern AdvpgSource *advpg_source_open(const char *data);
+
+/* The relation that a text names as SQL would write it, NULL when it cannot be a name. */
+extern RangeVar *advpg_relation_name(const char *text);
 
 /* What tells this session, whose temporary tables a source may name, from all others. */
 extern char *advpg_session(void);

@@ -15,14 +15,13 @@
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/regproc.h"
 #include "utils/syscache.h"
-#include "utils/varlena.h"
 
 #include "pg/advpg.h"
 #include "pg/json.h"
 #include "pg/produce.h"
 #include "pg/retraining.h"
+#include "pg/source.h"
 #include "pg/task.h"
 #include "pg/training.h"
 
@@ -113,7 +112,11 @@ check_table(Jsonb *task)
 	if (into == NULL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"" INTO "\" is missing"),
 				errhint("Name the table that the rows of the result shall become."));
-	name = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(into)));
+	name = advpg_relation_name(into);
+	if (name == NULL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_NAME),
+				errmsg("task key \"" INTO "\" is \"%s\", which is not the name of a table", into),
+				errhint("A name with blanks or other such characters needs double quotes."));
 	schema = RangeVarGetCreationNamespace(name);
 	if (isAnyTempNamespace(schema))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),

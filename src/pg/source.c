@@ -132,23 +132,35 @@ open_query(AdvpgSource *source, const char *data)
 	source->name = pstrdup(data);
 }
 
-static void
-open_relation(AdvpgSource *source, const char *data)
+RangeVar *
+advpg_relation_name(const char *text)
 {
 	List *names;
 	List *quoted = NIL;
 	ListCell *cell;
+
+	if (!SplitIdentifierString(pstrdup(text), '.', &names) || names == NIL)
+		return NULL;
+	foreach (cell, names)
+		quoted = lappend(quoted, makeString(pstrdup(lfirst(cell))));
+	return makeRangeVarFromNameList(quoted);
+}
+
+static void
+open_relation(AdvpgSource *source, const char *data)
+{
+	RangeVar *name = advpg_relation_name(data);
 	Relation rel;
 	Oid schema;
 	int level;
 
-	if (!SplitIdentifierString(pstrdup(data), '.', &names) || names == NIL)
-		ereport(ERROR, errcode(ERRCODE_INVALID_NAME),
-				errmsg("data \"%s\" is neither the name of a relation nor a query that reads", data),
-				errhint("A query starts with SELECT, WITH, VALUES, TABLE or a parenthesis."));
-	foreach (cell, names)
-		quoted = lappend(quoted, makeString(pstrdup(lfirst(cell))));
-	rel = relation_openrv(makeRangeVarFromNameList(quoted), AccessShareLock);
+	if (name == NULL)
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_NAME),
+			errmsg("data \"%s\" is neither the name of a relation nor a query that reads", data),
+			errhint("A query starts with SELECT, WITH, VALUES, TABLE or a parenthesis. A name with blanks or "
+					"other such characters needs double quotes."));
+	rel = relation_openrv(name, AccessShareLock);
 	switch (rel->rd_rel->relkind)
 	{
 		case RELKIND_RELATION:

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(62);
+SELECT plan(63);
 
 CREATE TABLE people AS SELECT * FROM advfair_make_census(50);
 CREATE TABLE there (i int);
@@ -33,7 +33,8 @@ SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 
 SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": "there"}', '42P07', 'relation "there" already exists');
 SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": "pg_temp.new"}', '22023', 'table "pg_temp.new" would be temporary');
 SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": "nowhere.new"}', '3F000', 'schema "nowhere" does not exist');
-SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": ""}', '42602', 'invalid name syntax');
+SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": ""}', '42602', 'task key "into" is "", which is not the name of a table');
+SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": "two words"}', '42602', 'task key "into" is "two words", which is not the name of a table');
 SELECT pg_temp.fails('{"kind": "least_eps", "model": "m", "data": "people", "eps_max": 1, "craft_on": "n", "into": "t"}', '22023', 'unknown task key "craft_on"');
 SELECT pg_temp.fails('{"kind": "luf", "model": "m", "data": "people", "leave_out": 0, "into": "t"}', '22023',
 	'task key "leave_out" is 0, but must be at least 1 and at most 1000000');
