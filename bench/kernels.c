@@ -126,7 +126,7 @@ done(Work *w)
 	free(w->packed);
 	free(w->raw);
 	free(w->scratch);
-	free(w->sum, NULL);
+	free(w->sum);
 }
 
 static void

@@ -66,4 +66,8 @@ for my $object (map { "${_}src/core/undeclared.o" } '', 'build/', 'build/valgrin
 my @without = grep { my $code = slurp_file($_); $code =~ /\b(?:mul|add)_size\(/ && $code !~ m{"storage/shmem\.h"} } glob 'src/pg/*.c';
 is("@without", '', 'who multiplies sizes includes storage/shmem.h');
 
+# Benchmarks are not run by tests: at least they compile.
+($status, $output) = make($folder, '-f', "$top/Makefile", 'WERROR=1', 'build/bench/core.o', 'build/bench/kernels.o');
+is($status, 0, 'benchmarks compile') or diag($output);
+
 done_testing();
