@@ -96,8 +96,8 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 		a AS MATERIALIZED (SELECT jsonb_agg(to_jsonb(audit) ORDER BY at) AS rows FROM audit),
 		verdict AS (
 			SELECT e.at, '<li><strong>' || advfair_html(e.model) || '</strong> is right about ' || round(100 * f.value::numeric, 1) || ' % of the '
-				|| ltrim(to_char(f.n, '999,999,999,999')) || ' rows' || CASE WHEN best.class = worst.class THEN ', which are all of class ' || advfair_html(best.class) || '.'
-				ELSE '. It serves the class ' || advfair_html(best.class) || ' best (' || round(100 * best.value::numeric, 1)
+				|| ltrim(to_char(f.n, '999,999,999,999')) || ' rows' || CASE WHEN best.classes = 1 THEN ', which are all of class ' || advfair_html(best.class) || '.'
+				WHEN best.value = worst.value THEN '. It serves all classes alike.' ELSE '. It serves the class ' || advfair_html(best.class) || ' best (' || round(100 * best.value::numeric, 1)
 				|| ' % right) and ' || advfair_html(worst.class) || ' worst (' || round(100 * worst.value::numeric, 1) || ' %): who belongs to ' || advfair_html(worst.class)
 				|| ' bears more of its mistakes.' END || COALESCE((SELECT ' When somebody may change each input by ' || string_agg(r.eps::text, ', ' ORDER BY r.eps) || ' to make it fail, it is right about '
 				|| string_agg(COALESCE(round(100 * r.value::numeric, 1)::text, '?'), ', ' ORDER BY r.eps) || ' %.' FROM figures r WHERE r.model = e.model AND r.metric = 'robust_accuracy'
@@ -108,7 +108,7 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 				|| COALESCE((SELECT ' Trained again without one row, it changes the probabilities of others by up to ' || advfair_html_number(avg(l.luf)) || ' on the average; only '
 				|| max(l.left_out) || ' rows were left out in turn.' FROM luf l WHERE l.model = e.model HAVING count(*) > 0), '') || '</li>' AS html
 			FROM entry e JOIN figures f ON f.model = e.model AND f.metric = 'accuracy',
-				LATERAL (SELECT class, value FROM figures WHERE model = e.model AND metric = 'class_accuracy' AND value IS NOT NULL ORDER BY value DESC, at LIMIT 1) best,
+				LATERAL (SELECT class, value, count(*) OVER () AS classes FROM figures WHERE model = e.model AND metric = 'class_accuracy' AND value IS NOT NULL ORDER BY value DESC, at LIMIT 1) best,
 				LATERAL (SELECT class, value FROM figures WHERE model = e.model AND metric = 'class_accuracy' AND value IS NOT NULL ORDER BY value, at LIMIT 1) worst),
 		warning AS (
 			SELECT CASE WHEN count(DISTINCT class) > 1 THEN count(DISTINCT class) || ' classes have' ELSE 'A class has' END || ' fewer than 30 rows, ' || (array_agg(class ORDER BY n, at))[1]

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(81);
+SELECT plan(82);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -59,6 +59,8 @@ SELECT ok(html LIKE '%A group of g has fewer than 30 rows%', 'small groups are p
 SELECT ok(advfair_report('{m@1}', 'people') LIKE '%was trained on the data it is measured on%', 'measuring on training rows is pointed out');
 SELECT ok(advfair_report('{m@1}', 'test') NOT LIKE '%was trained on the data it is measured on%', 'on others it is not');
 SELECT ok(advfair_report('{m@1}', 'SELECT * FROM test WHERE income = ''>50K''', eps => '{0.1}') LIKE '%rows, which are all of class &gt;50K.%', 'one class has no worse one');
+CREATE TABLE judged AS SELECT t.* FROM test t JOIN advfair_predict('m@1', 'test') p ON p.id = t.person_id WHERE p.prediction = p.label;
+SELECT ok(advfair_report('{m@1}', 'judged') LIKE '%right about 100.0 \% of the % rows. It serves all classes alike.%', 'nor have classes served alike, and rows are not all of one of them');
 -- what was not measured is no number
 CREATE TEMP TABLE one AS SELECT advfair_report('{m@1}', 'SELECT *, nullif(race, ''White'') AS known FROM test WHERE income = ''>50K'' AND sex = ''Male''', eps => '{0.1}', protected => '{sex,known}') AS html;
 SELECT ok(html ~ (score || '</td><td>m@1</td>(<td[^>]*>[^<]*</td>){4}<td class="number">not measured</td><td class="number"></td>'), score || ' is not measured')
