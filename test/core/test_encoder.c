@@ -489,7 +489,6 @@ test_decoding_categories(void)
 int
 main(void)
 {
-	plan(73);
 	test_texts();
 	test_names();
 	test_fields();
@@ -503,5 +502,6 @@ main(void)
 	test_decoding_numbers();
 	test_decoding_images();
 	test_decoding_categories();
+	done_testing();
 	return 0;
 }

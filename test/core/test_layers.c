@@ -144,11 +144,11 @@ test_rows(void)
 int
 main(void)
 {
-	plan(22);
 	test_tanh();
 	test_relu();
 	test_maxpool();
 	test_loss();
 	test_rows();
+	done_testing();
 	return 0;
 }

@@ -813,7 +813,6 @@ test_random_bytes(void)
 int
 main(void)
 {
-	plan(87);
 	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
 		params[i] = (float) (adv_uniform(7, ADV_FOR_INIT, 0, i) - 0.5);
 	host_reset();
@@ -831,5 +830,6 @@ main(void)
 	test_mutations();
 	test_random_bytes();
 	host_reset();
+	done_testing();
 	return 0;
 }
