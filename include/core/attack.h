@@ -13,9 +13,10 @@
  * otherwise, but do count when nothing better is found; they are flagged. With a grid (feasible examples), the iterate after the
  * last step of each restart is rounded to the grid within the ball, and only that (and x) is judged. eps = 0 gives x.
  *
- * Retreats. Steps that are too long for what they climb lower the loss, or end where there is no slope, and the row withstands a large
- * ball although it would not withstand a smaller one. A row that withstands all restarts, in which that happened, is attacked again
- * in a quarter of the ball by steps of a quarter, which the ball holds; and so on, as long as it happens, up to retreats times.
+ * Retreats. In a ball that is large for what there is to climb, steps lower the loss, end where there is no slope, or have not got
+ * far when they end, and the row withstands the ball although it would not withstand a smaller one. A row that withstands all restarts, in
+ * one of which the attack did so little settle, is attacked again in a quarter of the ball by steps of a quarter, which the ball
+ * holds; and so on, as long as it happens, up to retreats times. So is a row whose example was lost to the grid.
  *
  * Gradients are those of the log-odds (loss.h), whose direction is the cross-entropy's but does not vanish when the network is very
  * sure. Searches stop each try at its first success, whatever early_stop says. Those by bisection start a try from the best example so
@@ -91,8 +92,8 @@ typedef struct AdvSearch
 #define ADV_ATTACK_OUTSIDE  32 /* x' is not within (1 + 1e-6) eps or the clip range: must not happen */
 #define ADV_ATTACK_OVERFLOW                                                                                  \
 	64 /* logits or gradient are not finite: x' = x, nothing else is said about the row */
-#define ADV_ATTACK_OVERSHOT                                                                                  \
-	128 /* it withstood steps that were too long, down to the smallest ball it was attacked in */
+#define ADV_ATTACK_UNSETTLED                                                                                 \
+	128 /* it withstood, and the attack did not settle in any ball down to the smallest one tried */
 
 /* Floats of many rows, in chunks of shared memory like a data set's. */
 typedef struct AdvInputs

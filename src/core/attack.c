@@ -30,6 +30,7 @@
 #define SLOT_ARRAYS 5
 #define RETREAT     4    /* times smaller */
 #define FALL        1e-3 /* of log-odds, relative: far above rounding */
+#define RISE        2e-2 /* likewise: more than the last steps of an attack that settles */
 
 /* What the x in a slot is. */
 typedef enum Phase
@@ -57,11 +58,12 @@ typedef struct Slot
 	Move move;
 	uint8_t flags;
 	int32_t restart;
-	int32_t step;  /* taken in this restart */
-	double eps;    /* of this try */
-	double alpha;  /* negative: descent */
-	double odds;   /* of the x that has been judged last */
-	bool overshot; /* a step of this try was too long */
+	int32_t step;   /* taken in this restart */
+	double eps;     /* of this try */
+	double alpha;   /* negative: descent */
+	double odds;    /* of the x that has been judged last */
+	bool unsettled; /* in this try the attack did not settle */
+	bool lost;      /* in this try rounding to the grid lost an example */
 	int32_t retreats;
 	AdvBracket bracket;
 	AdvVerdict best;  /* of best_x: the best x so far, or since the nearest example was found */
@@ -237,7 +239,7 @@ begin_try(const Engine *e, Slot *slot, double eps, double alpha)
 	slot->alpha = a->target >= 0 ? -alpha : alpha;
 	slot->restart = 0;
 	slot->step = 0;
-	slot->overshot = false;
+	slot->unsettled = slot->lost = false;
 	slot->phase = ITERATE;
 	adv_ball_bounds(&a->ball, e->inputs, slot->x0, eps, slot->low, slot->high);
 	if (search && search->mode == ADV_SEARCH_BISECT && slot->bracket.n_tries > 1 && !is_stuck(e, slot))
@@ -255,14 +257,14 @@ next_try(const Engine *e, Slot *slot)
 	return begin_try(e, slot, slot->bracket.eps, e->attack->alpha * (slot->bracket.eps / search->eps_max));
 }
 
-/* An attack at one eps is through, unless its steps were too long. */
+/* An attack at one eps is through, unless a smaller ball may show more. */
 static Move
 retreat(const Engine *e, Slot *slot)
 {
 	const AdvAttack *a = e->attack;
 	double eps = slot->eps / RETREAT;
 
-	if (slot->best.level > ADV_WITHSTOOD || !slot->overshot || slot->retreats >= a->retreats)
+	if (slot->best.level > ADV_WITHSTOOD || !(slot->unsettled || slot->lost) || slot->retreats >= a->retreats)
 		return DONE;
 	slot->retreats++;
 	return begin_try(e, slot, eps, a->alpha * (eps / a->eps));
@@ -312,13 +314,18 @@ after_clean(const Engine *e, Slot *slot, const AdvVerdict *v)
 	return a->eps == 0 || (broken && a->early_stop) ? DONE : begin_try(e, slot, a->eps, a->alpha);
 }
 
-/* Whether the last step led downhill. What odds are compared with is how far from even they are, which logits of any size change. */
+/*
+ * Whether the step to an iterate shows that the attack does not settle: it led downhill, or it was the last and still got ahead. Odds
+ * are compared with how far they are from even, which logits of any size change.
+ */
 static bool
-has_fallen(const Engine *e, const Slot *slot, const AdvVerdict *v)
+is_unsettled(const Engine *e, const Slot *slot, const AdvVerdict *v)
 {
 	double even = (e->attack->target >= 0 ? -1 : 1) * log(e->net->classes - 1);
+	double size = fabs(slot->odds - even);
 
-	return slot->phase == ITERATE && slot->step > 0 && v->odds < slot->odds - FALL * fabs(slot->odds - even);
+	return v->odds < slot->odds - FALL * size ||
+		   (slot->step == e->attack->steps && v->odds > slot->odds + RISE * size);
 }
 
 /* Another x has been judged: what next? */
@@ -327,7 +334,8 @@ after_iterate(const Engine *e, Slot *slot, const AdvVerdict *v)
 {
 	const AdvAttack *a = e->attack;
 
-	slot->overshot |= has_fallen(e, slot, v);
+	if (slot->phase == ITERATE && slot->step > 0)
+		slot->unsettled |= is_unsettled(e, slot, v);
 	slot->odds = v->odds;
 	if (slot->phase == ROUNDED || !a->grid)
 	{
@@ -339,6 +347,7 @@ after_iterate(const Engine *e, Slot *slot, const AdvVerdict *v)
 		return STEP;
 	if (slot->phase == ITERATE && a->grid)
 	{
+		slot->lost |= v->level > ADV_WITHSTOOD;
 		adv_grid_round(a->grid, &a->ball, e->inputs, slot->x0, slot->eps, slot_x(e, slot));
 		slot->phase = ROUNDED;
 		return PLACE;
@@ -367,7 +376,7 @@ load_row(Engine *e, Slot *slot)
 	slot->move = PLACE;
 	slot->flags = 0;
 	slot->retreats = 0;
-	slot->overshot = false;
+	slot->unsettled = slot->lost = false;
 	slot->bracket = (AdvBracket){0};
 	adv_layout_expand(&run->data->layout, adv_dataset_row(run->data, row), slot->x0);
 	copy_input(e, slot_x(e, slot), slot->x0);
@@ -451,8 +460,8 @@ finish_row(const Engine *e, const Slot *slot)
 		flags = (flags & ~ADV_ATTACK_NO_SLOPE) | ADV_ATTACK_SUCCESS;
 	else if (search && !exempt)
 		flags |= ADV_ATTACK_CENSORED;
-	else if (slot->overshot && e->attack->retreats > 0)
-		flags |= ADV_ATTACK_OVERSHOT;
+	else if (slot->unsettled && e->attack->retreats > 0)
+		flags |= ADV_ATTACK_UNSETTLED;
 	if (v->near_tie)
 		flags |= ADV_ATTACK_NEAR_TIE;
 	if (!clean && !keeps_to_ball(e, slot->x0, eps, x))
@@ -548,7 +557,7 @@ take_step(const Engine *e, int s)
 	if (slope_of(e->inputs, slot->low, slot->high, gradient) == NO_SLOPE)
 	{
 		slot->flags |= ADV_ATTACK_NO_SLOPE;
-		slot->overshot = true;
+		slot->unsettled = true;
 		slot->step = e->attack->steps; /* all others would find x here again */
 	}
 	adv_ball_step(&e->attack->ball, e->inputs, slot->x0, slot->eps, slot->alpha, slot->low, slot->high,

@@ -474,7 +474,7 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 {
 	size_t attacked = 0;
 	size_t no_slope = 0;
-	size_t overshot = 0;
+	size_t unsettled = 0;
 	size_t outside = 0;
 
 	ADVPG_EACH (i, result->n)
@@ -491,7 +491,7 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 		if (!(flags & ADV_ATTACK_SUCCESS)) /* where examples are another model's they may succeed all the same */
 		{
 			no_slope += (flags & ADV_ATTACK_NO_SLOPE) != 0;
-			overshot += (flags & (ADV_ATTACK_OVERSHOT | ADV_ATTACK_NO_SLOPE)) == ADV_ATTACK_OVERSHOT;
+			unsettled += (flags & (ADV_ATTACK_UNSETTLED | ADV_ATTACK_NO_SLOPE)) == ADV_ATTACK_UNSETTLED;
 		}
 		outside += (flags & ADV_ATTACK_OUTSIDE) != 0;
 	}
@@ -504,13 +504,14 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 			errhint(
 				"Try craft_on with another model, more restarts with random_start, a larger eps, or train "
 				"with scaled features."));
-	if (overshot > 0 && overshot > FAILED_SHARE * attacked)
+	if (unsettled > 0 && unsettled > FAILED_SHARE * attacked)
 		ereport(
 			WARNING,
-			errmsg("%zu of %zu attacked rows withstood only steps that were too long", overshot, attacked),
-			errdetail("A step lowered the loss that it should raise, at eps and at all smaller sizes that were tried: "
-					  "these rows are not shown to be robust."),
-			errhint("Give more steps, a smaller alpha, eps for each column, or eps_unit => 'sd'."));
+			errmsg("%zu of %zu attacked rows withstood only an attack that did not settle", unsettled,
+				   attacked),
+			errdetail("Steps lowered the loss that they should raise, or the last one still raised it, at eps and at all "
+					  "smaller sizes that were tried: these rows are not shown to be robust."),
+			errhint("Give more steps, another alpha, eps for each column, or eps_unit => 'sd'."));
 	if (outside > 0)
 		ereport(
 			WARNING,

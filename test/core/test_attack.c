@@ -600,7 +600,7 @@ test_order(const Training *t)
 	ok(fewer == 0 && more > 0, "restarts start elsewhere, and never lose an example");
 }
 
-/* A ball so large that steps are far too long: without retreats rows withstand it that do not withstand a smaller one. */
+/* A ball so large that attacks do not settle: without retreats rows withstand it that do not withstand a smaller one. */
 static void
 test_retreats(const Training *t)
 {
@@ -675,7 +675,7 @@ test_small_logits(Training *t)
 
 /* The row lies on a ridge of the loss that nothing breaks: each step, however short, leads down. */
 static void
-test_overshot(void)
+test_unsettled(void)
 {
 	const float params[] = {1, -1, 0, 0, 0, 0, -1000, -1000, 0, -0.5f}; /* logits 0 and -0.5 - 1000 |x| */
 	Training t;
@@ -690,9 +690,9 @@ test_overshot(void)
 		a.steps = 3;
 		a.retreats = retreats;
 		attack_rows(&t, &a, NULL, 1, 1, &r);
-		okf(r.result.flags[0] == (retreats ? ADV_ATTACK_OVERSHOT : 0) &&
+		okf(r.result.flags[0] == (retreats ? ADV_ATTACK_UNSETTLED : 0) &&
 				r.state.gradients == 3 * (1 + (unsigned long long) retreats),
-			"a row that only steps too long were tried on is reported, after %d retreats", retreats);
+			"a row on which no attack settles is reported, after %d retreats", retreats);
 		free_report(&r);
 	}
 	training_free(&t);
@@ -1324,7 +1324,7 @@ main(void)
 	test_multiples_are_attacks(&t, false);
 	test_transfer(&t);
 	training_free(&t);
-	test_overshot();
+	test_unsettled();
 	test_middle_iterate();
 	test_near_ties();
 	test_slopes();
