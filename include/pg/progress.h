@@ -14,6 +14,9 @@
 extern void advpg_progress_begin(const char *task, const char *model);
 extern void advpg_progress_end(void);
 
+/* The operation consists of others, whose phases are its own. (Those that run within its data query are not.) */
+extern void advpg_progress_show_parts(void);
+
 /* Enter a phase of total rows (0: unknown); with advfair.verbose a notice tells. */
 extern void advpg_progress_phase(const char *phase, uint64 total);
 

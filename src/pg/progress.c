@@ -53,6 +53,7 @@ typedef struct Progress
 static Progress *progress = NULL;
 static Slot *mine = NULL;
 static int depth = 0;
+static int shown = 1; /* how deep an operation may be for its phases to be shown */
 
 static void
 attach(void)
@@ -93,6 +94,7 @@ advpg_progress_begin(const char *task, const char *model)
 	advpg_extension_hold();
 	if (depth++ > 0)
 		return;
+	shown = 1;
 	attach();
 	if (!registered)
 	{
@@ -117,6 +119,13 @@ advpg_progress_begin(const char *task, const char *model)
 }
 
 void
+advpg_progress_show_parts(void)
+{
+	if (depth == 1)
+		shown = 2;
+}
+
+void
 advpg_progress_end(void)
 {
 	if (--depth == 0)
@@ -128,7 +137,7 @@ advpg_progress_phase(const char *phase, uint64 total)
 {
 	if (advpg_verbose)
 		ereport(NOTICE, errmsg("advfair: %s", phase));
-	if (!mine || depth > 1)
+	if (!mine || depth > shown)
 		return;
 	LWLockAcquire(&progress->lock, LW_EXCLUSIVE);
 	advpg_cut_text(mine->phase, phase, sizeof(mine->phase));
@@ -141,7 +150,7 @@ advpg_progress_phase(const char *phase, uint64 total)
 void
 advpg_progress_update(uint64 done, double loss)
 {
-	if (!mine || depth > 1)
+	if (!mine || depth > shown)
 		return;
 	LWLockAcquire(&progress->lock, LW_EXCLUSIVE);
 	mine->done = done;

@@ -391,6 +391,7 @@ advpg_retrain(Oid schema, const AdvpgRetrainTask *task)
 
 	result->model = old->name;
 	advpg_progress_begin("retrain", old->name);
+	advpg_progress_show_parts();
 	PG_TRY();
 	{
 		if (trial)

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(74);
+SELECT plan(75);
 SET LOCAL client_min_messages = warning;
 
 CREATE TABLE people AS SELECT * FROM advfair_make_census(600);
@@ -137,5 +137,12 @@ SELECT is(r.version || ' ' || promoted, '2 false', 'a second version is refused'
 DELETE FROM advfair_model WHERE name = 'gone' AND version = 1;
 SELECT throws_ok($$ SELECT advfair_get('gone') $$, '42704', 'no version of model "gone" is promoted');
 SELECT is(advfair_promote('gone', 2) || ' ' || pg_temp.meaning('gone'), 'gone@2 2', 'unless it is promoted');
+-- a retraining is seen at work: here by its own data
+CREATE VIEW seen AS SELECT p.*, COALESCE((SELECT task || ', ' || phase FROM advfair_progress WHERE pid = pg_backend_pid()), 'nothing') AS seen FROM people p;
+SELECT advfair_train('seen', 'seen', 'income', arch => '', epochs => 1);
+SELECT advfair_retrain('seen');
+SELECT is(string_agg(v, '; ' ORDER BY version), 'train, reading rows; retrain, reading rows', 'phases of a retraining are shown')
+FROM advfair_model, jsonb_array_elements(advfair_describe(model) -> 'encoder' -> 'columns') c, jsonb_array_elements_text(c -> 'values') v
+WHERE name = 'seen' AND c ->> 'name' = 'seen';
 SELECT * FROM finish();
 ROLLBACK;
