@@ -157,6 +157,7 @@ typedef struct AdvpgRetrainTask
 typedef struct AdvpgTaskKind AdvpgTaskKind;
 
 extern const AdvpgTaskKind advpg_attack_kind;
+extern const AdvpgTaskKind advpg_fgsm_kind;
 extern const AdvpgTaskKind advpg_least_eps_kind;
 extern const AdvpgTaskKind advpg_class_robustness_kind;
 extern const AdvpgTaskKind advpg_audit_kind;

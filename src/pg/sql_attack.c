@@ -60,7 +60,7 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, AdvpgOnslaught on
 	AdvShape shape;
 	MemoryContext row_context;
 
-	advpg_task_read(&advpg_attack_kind, json, &task);
+	advpg_task_read(onslaught == ADVPG_ONSLAUGHT_FGSM ? &advpg_fgsm_kind : &advpg_attack_kind, json, &task);
 	victim = advpg_victim(schema, &task, onslaught, what, output->id_type);
 	output->begin(output, victim->e->rows->id_type);
 	attacked = victim->attacked[0];

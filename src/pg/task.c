@@ -127,29 +127,29 @@ enum
 {
 	OF_TRAINING = 1, /* adversarial */
 	OF_ATTACK = 2,
-	OF_SEARCH =
-		4, /* least eps, of the model itself: eps is what it looks for, and step and stop follow from it */
+	OF_SEARCH = 4, /* least eps, of the model itself: eps is looked for, and what a step is follows from it */
 	OF_CLASSES = 8, /* success in each class: eps is a list of its own */
 	OF_AUDIT = 16,  /* likewise; all models are attacked for themselves */
-	OF_ALL = OF_TRAINING | OF_ATTACK | OF_SEARCH | OF_CLASSES | OF_AUDIT
+	OF_STEP = 32,   /* fgsm: one step of size eps from the row itself */
+	OF_ALL = OF_TRAINING | OF_ATTACK | OF_SEARCH | OF_CLASSES | OF_AUDIT | OF_STEP
 };
 
 #define AT(member) offsetof(AdvpgAttackSettings, member)
 static const Key perturbation_keys[] = {
-	{"eps", KEY_SIZES, AT(eps), 0, MAX_EPS, .has = OF_TRAINING | OF_ATTACK},
-	{"alpha", KEY_NUMBER, AT(alpha), 0, MAX_EPS, true, .has = OF_ALL & ~OF_SEARCH},
-	{"steps", KEY_INTEGER, AT(steps), 1, 100000, .has = OF_ALL},
-	{"restarts", KEY_INTEGER, AT(restarts), 1, 10000, .has = OF_ALL},
+	{"eps", KEY_SIZES, AT(eps), 0, MAX_EPS, .has = OF_TRAINING | OF_ATTACK | OF_STEP},
+	{"alpha", KEY_NUMBER, AT(alpha), 0, MAX_EPS, true, .has = OF_ALL & ~(OF_SEARCH | OF_STEP)},
+	{"steps", KEY_INTEGER, AT(steps), 1, 100000, .has = OF_ALL & ~OF_STEP},
+	{"restarts", KEY_INTEGER, AT(restarts), 1, 10000, .has = OF_ALL & ~OF_STEP},
 	{"norm", KEY_WORD, AT(norm), .words = norm_words, .has = OF_ALL},
-	{"random_start", KEY_BOOLEAN, AT(random_start), .has = OF_ALL},
+	{"random_start", KEY_BOOLEAN, AT(random_start), .has = OF_ALL & ~OF_STEP},
 	{"mutable", KEY_TEXTS, AT(mutable), 1, .has = OF_ALL},
 	{"feasible", KEY_BOOLEAN, AT(feasible), .has = OF_ALL},
 	{"eps_unit", KEY_WORD, AT(eps_unit), .words = eps_unit_words, .has = OF_ALL},
 	{"clip_min", KEY_NUMBER, AT(clip_min), -MAX_EPS, MAX_EPS, .has = OF_ALL},
 	{"clip_max", KEY_NUMBER, AT(clip_max), -MAX_EPS, MAX_EPS, .has = OF_ALL},
 	{"early_stop", KEY_BOOLEAN, AT(early_stop), .has = OF_ATTACK | OF_CLASSES},
-	{"targeted", KEY_TEXT, AT(targeted), .has = OF_ATTACK | OF_SEARCH | OF_CLASSES},
-	{"craft_on", KEY_TEXT, AT(craft_on), .has = OF_ATTACK | OF_CLASSES},
+	{"targeted", KEY_TEXT, AT(targeted), .has = OF_ATTACK | OF_STEP | OF_SEARCH | OF_CLASSES},
+	{"craft_on", KEY_TEXT, AT(craft_on), .has = OF_ATTACK | OF_STEP | OF_CLASSES},
 };
 #undef AT
 
@@ -261,6 +261,10 @@ const AdvpgTaskKind advpg_attack_kind = {"attack",
 										 sizeof(AdvpgAttackTask),
 										 &attack_defaults,
 										 {GROUP(attack_keys, 0), PERTURBATION(SETTINGS, OF_ATTACK)}};
+const AdvpgTaskKind advpg_fgsm_kind = {"fgsm",
+									   sizeof(AdvpgAttackTask),
+									   &attack_defaults,
+									   {GROUP(attack_keys, 0), PERTURBATION(SETTINGS, OF_STEP)}};
 const AdvpgTaskKind advpg_least_eps_kind = {
 	"least_eps",
 	sizeof(AdvpgAttackTask),

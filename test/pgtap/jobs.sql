@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(63);
+SELECT plan(64);
 
 CREATE TABLE people AS SELECT * FROM advfair_make_census(50);
 CREATE TABLE there (i int);
@@ -35,6 +35,7 @@ SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 
 SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": "nowhere.new"}', '3F000', 'schema "nowhere" does not exist');
 SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": ""}', '42602', 'task key "into" is "", which is not the name of a table');
 SELECT pg_temp.fails('{"kind": "attack", "model": "m", "data": "people", "eps": 1, "into": "two words"}', '42602', 'task key "into" is "two words", which is not the name of a table');
+SELECT pg_temp.fails('{"kind": "fgsm", "model": "m", "data": "people", "eps": 1, "steps": 5, "into": "t"}', '22023', 'unknown task key "steps"');
 SELECT pg_temp.fails('{"kind": "least_eps", "model": "m", "data": "people", "eps_max": 1, "craft_on": "n", "into": "t"}', '22023', 'unknown task key "craft_on"');
 SELECT pg_temp.fails('{"kind": "luf", "model": "m", "data": "people", "leave_out": 0, "into": "t"}', '22023',
 	'task key "leave_out" is 0, but must be at least 1 and at most 1000000');
