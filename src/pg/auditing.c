@@ -66,6 +66,7 @@ typedef struct Auditing
 	/* by the first model, which is the measure of the others */
 	int classes; /* 0: no model was opened so far */
 	const char **class_names;
+	const char *label_name;
 	int given; /* class, -1: none */
 	size_t n;
 	uint64_t *key;     /* (n) in canonical order, as all that follows */
@@ -93,6 +94,7 @@ take_measure(Auditing *a, const AdvpgEvaluation *e)
 	a->class_names = palloc(sizeof(char *) * a->classes);
 	for (int c = 0; c < a->classes; c++)
 		a->class_names[c] = advpg_text_cstring(e->model.classes[c]);
+	a->label_name = advpg_text_cstring(e->model.label);
 	MemoryContextSwitchTo(old);
 	a->given = e->given;
 	if (rows->n == 0)
@@ -138,6 +140,11 @@ check_same_rows(const Auditing *a, const AdvpgEvaluation *e)
 		CHECK_FOR_INTERRUPTS();
 		same = a->key[i] == rows->key[row] && a->label[i] == rows->label[row];
 	}
+	if (!same && adv_text_compare(advpg_cstring_text(a->label_name), e->model.label) != 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("model \"%s\" has another label than model \"%s\"", e->name, a->audit->model[0]),
+				errdetail("Their label columns are \"%s\" and \"%s\".", advpg_text_cstring(e->model.label),
+						  a->label_name));
 	if (!same)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("model \"%s\" reads other rows from data \"%s\" than model \"%s\"", e->name,

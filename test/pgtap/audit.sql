@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(133);
+SELECT plan(135);
 SET LOCAL client_min_messages = error; -- attacks on such small networks warn
 
 CREATE FUNCTION near(a float8, b float8, tolerance float8 DEFAULT 1e-9) RETURNS boolean LANGUAGE sql AS
@@ -253,6 +253,9 @@ SELECT throws_ok(call, '22003', name || ': the output of the network is not fini
 
 ---- other errors ----
 
+CREATE VIEW elders AS SELECT *, CASE WHEN age > 40 THEN '>50K' ELSE '<=50K' END AS elder FROM people;
+SELECT is(version, 1, 'trained on another label') FROM advfair_train('elder', 'elders', 'elder', '{age,hours}', arch => '', epochs => 1);
+SELECT throws_ok($$ SELECT * FROM advfair_compare('large', 'elder', 'elders') $$, '22023', 'model "elder@1" has another label than model "large@1"', 'other labels');
 SELECT throws_ok($$ SELECT * FROM advfair_compare('large', 'job', 'people') $$, '22023', 'model "job@1" has other classes than model "large@1"', 'other classes');
 SELECT throws_ok(format('SELECT * FROM advfair_audit(%s)', call), state, message, call)
 FROM (VALUES
