@@ -35,6 +35,9 @@ ALTER TYPE advfair_data SET (RECEIVE = advfair_data_recv, SEND = advfair_data_se
 ALTER TABLE advfair_curve DROP CONSTRAINT advfair_curve_model_id_fkey;
 
 ALTER TABLE advfair_metric_log ADD COLUMN entry uuid PRIMARY KEY DEFAULT gen_random_uuid();
+-- without metric: names of metrics hold values of attributes, which may be too long for an index
+DROP INDEX advfair_metric_log_model;
+CREATE INDEX advfair_metric_log_model ON advfair_metric_log (model, at);
 
 /*
  * What tells this database from others that have the same rows. A sequence that is not among what is dumped is not copied with the rows,

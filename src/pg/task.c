@@ -603,17 +603,29 @@ check_method(const AdvpgTrainTask *task)
 		advpg_task_invalid("steps", "is %g, but method fast takes one step", task->attack.steps);
 }
 
+/* A name under which a version can be stored: an index holds it, so its length has a limit. */
+static void
+check_model_name(const char *name)
+{
+	if (name[0] == '\0' || strchr(name, '@'))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" is not a name for a model", name),
+				errhint("Give model a name that is not empty and has no @ in it; versions are counted by the "
+						"system."));
+	if (strlen(name) > ADV_MAX_NAME)
+		ereport(ERROR, errcode(ERRCODE_NAME_TOO_LONG),
+				errmsg("name of a model has %zu bytes, but at most %d are possible", strlen(name),
+					   ADV_MAX_NAME));
+}
+
 void
 advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 {
 	advpg_task_read(training_kind(task), task, result);
 	if (need_model && result->model == NULL)
 		advpg_task_invalid("model", "is missing");
-	if (need_model && (result->model[0] == '\0' || strchr(result->model, '@')))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("\"%s\" is not a name for a model", result->model),
-				errhint("Give model a name that is not empty and has no @ in it; versions are counted by the "
-						"system."));
+	if (need_model)
+		check_model_name(result->model);
 	if (!need_model && result->model)
 		advpg_task_invalid("model", "has no place here: the model is returned, not stored");
 	if (result->data == NULL)

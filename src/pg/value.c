@@ -296,14 +296,24 @@ advpg_value_of_text(const AdvpgValueType *type, AdvText text)
 	return value;
 }
 
-/* Whether an error says that a text stands for no value, and nothing about the server or a wish to end. */
+/*
+ * Whether an error is about the server or a wish to end. All others say that a text stands for no value: input functions, of extensions above
+ * all, use codes of many kinds for that, that of an internal error too.
+ */
 static bool
-is_about_value(const ErrorData *error)
+is_about_server(const ErrorData *error)
 {
-	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_FEATURE_NOT_SUPPORTED ||
-		   category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+			return true;
+		default:
+			return error->sqlerrcode == ERRCODE_DATA_CORRUPTED || error->sqlerrcode == ERRCODE_INDEX_CORRUPTED;
+	}
 }
 
 bool
@@ -330,7 +340,7 @@ advpg_value_try_text(const AdvpgValueType *type, AdvText text, Datum *value)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
-		if (!is_about_value(error))
+		if (is_about_server(error))
 			ReThrowError(error);
 		FreeErrorData(error);
 		ok = false;
