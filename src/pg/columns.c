@@ -159,7 +159,7 @@ check_feature(AdvpgLoad *load, const AdvpgFeature *f, int i, Oid type)
 	if (kind == ADV_COLUMN_IMAGE && load->n_features > 1)
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("image column \"%s\" cannot be combined with other features", f->column.name),
-				errhint("List it alone in features."));
+				errhint("List it alone in features, exclude it, or name it by id if it tells rows apart."));
 	if (load->spec->encoder)
 		return;
 	if (kind == ADV_COLUMN_IMAGE && load->spec->input_shape.c == 0)
