@@ -15,11 +15,11 @@
 /* One crafter: a member's own. */
 typedef struct AdvCraft
 {
-	AdvRobust how;       /* method, ball, eps, alpha, steps, random_start */
-	uint64_t seed;       /* of random starts */
-	AdvWorkspace *ws;    /* for backward passes, with the parameters under attack */
-	float *x0;           /* (rows, inputs) what the rows were, kept */
-	float *low;          /* (rows, inputs) bounds of x' */
+	AdvRobust how;    /* method, ball, eps, alpha, steps, random_start */
+	uint64_t seed;    /* of random starts */
+	AdvWorkspace *ws; /* for backward passes, with the parameters under attack */
+	float *x0;        /* (rows, inputs) what the rows were, kept */
+	float *low;       /* (rows, inputs) bounds of x' */
 	float *high;
 	float *logits; /* (rows, classes) trades: of x */
 } AdvCraft;

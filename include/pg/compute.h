@@ -145,7 +145,7 @@ typedef struct AdvpgRun
 	shm_toc *toc;
 	AdvpgShared *shared;
 	const AdvpgRows *rows[ADVPG_MAX_SETS]; /* those put into it, to name them in messages */
-	struct BackgroundWorkerHandle *spare; /* gives up its slot when there is none for computing; or NULL */
+	struct BackgroundWorkerHandle *spare;  /* gives up its slot when there is none for computing; or NULL */
 
 	/*
 	 * What the run has become so far, as bytes to go on from; NULL when there is nothing yet: then it is asked again soon. Called

@@ -19,10 +19,10 @@
 typedef struct AdvpgRowsSpec
 {
 	const char *data;
-	const char *label;   /* column name */
-	bool label_required; /* else data may lack the column */
-	const char *id;      /* column name; NULL, or not there unless required: the primary key, if it is one column */
-	bool id_required;    /* else data may lack the column */
+	const char *label;     /* column name */
+	bool label_required;   /* else data may lack the column */
+	const char *id;        /* column; NULL, or not there unless required: the primary key, if it is one */
+	bool id_required;      /* else data may lack the column */
 	bool drop_missing;     /* leave out rows with a NULL feature */
 	bool quiet;            /* say nothing of them: another reading has */
 	const char *attribute; /* a further column to group rows by, or NULL */
@@ -74,10 +74,10 @@ typedef struct AdvpgRows
 	int n_classes;
 	uint64_t *
 		key; /* (n) from the id or else the content of the row; with a canonical order distinct, but for shared_keys */
-	uint64_t *content;  /* (n) hash of label and values */
-	Datum *id;          /* (n) when wanted */
-	Oid id_type;        /* of these */
-	Datum *name; /* (n) what names the row in messages: its id where that takes no memory of its own, else its number as it arrived */
+	uint64_t *content; /* (n) hash of label and values */
+	Datum *id;         /* (n) when wanted */
+	Oid id_type;       /* of these */
+	Datum *name;       /* (n) for messages: a row's id if that takes no memory of its own, else its number */
 	AdvpgValueType *name_value; /* of names that are ids, NULL for numbers */
 	int32_t *attribute; /* (n) code of the attribute's value, -1 for NULL; NULL when none was asked for */
 	AdvpgDictionary attributes; /* texts of these codes */

@@ -21,7 +21,7 @@
 #include "pg/progress.h"
 #include "pg/segment.h"
 
-#define FAILED_SHARE 0.01 /* of the attacked rows: more that withstand only because the attack fails raise a warning */
+#define FAILED_SHARE 0.01 /* of the attacked rows: where the attack fails for more, it is said */
 
 /* ---- settings ---- */
 
@@ -488,7 +488,7 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 				errhint("The row, or what eps makes of it, is far outside of what the model can have been "
 						"trained on."));
 		attacked += result->prediction[i] == spec->rows->label[i] && !(flags & ADV_ATTACK_EXEMPT);
-		if (!(flags & ADV_ATTACK_SUCCESS)) /* where examples are another model's they may succeed all the same */
+		if (!(flags & ADV_ATTACK_SUCCESS)) /* another model's examples may succeed all the same */
 		{
 			no_slope += (flags & ADV_ATTACK_NO_SLOPE) != 0;
 			unsettled += (flags & (ADV_ATTACK_UNSETTLED | ADV_ATTACK_NO_SLOPE)) == ADV_ATTACK_UNSETTLED;
@@ -505,13 +505,13 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 				"Try craft_on with another model, more restarts with random_start, a larger eps, or train "
 				"with scaled features."));
 	if (unsettled > 0 && unsettled > FAILED_SHARE * attacked)
-		ereport(
-			WARNING,
-			errmsg("%zu of %zu attacked rows withstood only an attack that did not settle", unsettled,
-				   attacked),
-			errdetail("Steps lowered the loss that they should raise, or the last one still raised it, at eps and at all "
-					  "smaller sizes that were tried: these rows are not shown to be robust."),
-			errhint("Give more steps, another alpha, eps for each column, or eps_unit => 'sd'."));
+		ereport(WARNING,
+				errmsg("%zu of %zu attacked rows withstood only an attack that did not settle", unsettled,
+					   attacked),
+				errdetail("Steps lowered the loss that they should raise, or the last one still raised it, "
+						  "at eps and at all "
+						  "smaller sizes that were tried: these rows are not shown to be robust."),
+				errhint("Give more steps, another alpha, eps for each column, or eps_unit => 'sd'."));
 	if (outside > 0)
 		ereport(
 			WARNING,

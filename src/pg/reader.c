@@ -98,8 +98,7 @@ read_category(AdvpgReader *reader, Datum datum)
 	AdvText text = advpg_value_text(&reader->value, datum);
 	int found;
 
-	if (reader->column == NULL || reader->value.normal ||
-		adv_column_code(reader->column, text) >= 0)
+	if (reader->column == NULL || reader->value.normal || adv_column_code(reader->column, text) >= 0)
 		return text;
 	if (reader->known == NULL)
 	{

@@ -613,9 +613,9 @@ check_model_name(const char *name)
 				errhint("Give model a name that is not empty and has no @ in it; versions are counted by the "
 						"system."));
 	if (strlen(name) > ADV_MAX_NAME)
-		ereport(ERROR, errcode(ERRCODE_NAME_TOO_LONG),
-				errmsg("name of a model has %zu bytes, but at most %d are possible", strlen(name),
-					   ADV_MAX_NAME));
+		ereport(
+			ERROR, errcode(ERRCODE_NAME_TOO_LONG),
+			errmsg("name of a model has %zu bytes, but at most %d are possible", strlen(name), ADV_MAX_NAME));
 }
 
 void

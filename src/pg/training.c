@@ -515,7 +515,8 @@ run_plan(AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *
 					"This is catastrophic overfitting to the single step of method fast. The model is as it "
 					"was before that epoch."),
 				errhint("Use a smaller eps or alpha, or method pgd."));
-	advpg_segment_fill(params, shm_toc_lookup(run.toc, ADVPG_KEY_PARAMS, false), sizeof(float) * t->net.n_params);
+	advpg_segment_fill(params, shm_toc_lookup(run.toc, ADVPG_KEY_PARAMS, false),
+					   sizeof(float) * t->net.n_params);
 	memcpy(epochs, shm_toc_lookup(run.toc, ADVPG_KEY_EPOCHS, false), sizeof(AdvEpoch) * n_epochs);
 	advpg_run_release(&run);
 	return n_epochs;
@@ -591,8 +592,7 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 	{
 		settings->eps = palloc0(sizeof(JsonbValue));
 		settings->eps->type = jbvNumeric;
-		settings->eps->val.numeric =
-			advpg_numeric(8.0 / 255);
+		settings->eps->val.numeric = advpg_numeric(8.0 / 255);
 	}
 	advpg_attack_resolve(settings, model, t->rows->domain, defaults[t->task.method].steps,
 						 defaults[t->task.method].alpha, seed_of(&t->task), attack);

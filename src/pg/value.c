@@ -312,7 +312,8 @@ is_about_server(const ErrorData *error)
 		case ERRCODE_SYSTEM_ERROR:
 			return true;
 		default:
-			return error->sqlerrcode == ERRCODE_DATA_CORRUPTED || error->sqlerrcode == ERRCODE_INDEX_CORRUPTED;
+			return error->sqlerrcode == ERRCODE_DATA_CORRUPTED ||
+				   error->sqlerrcode == ERRCODE_INDEX_CORRUPTED;
 	}
 }
 

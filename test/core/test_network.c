@@ -318,7 +318,8 @@ test_stop(void)
 	c.ws.stop_arg = &questions;
 	load_input(&c);
 	questions = 10;
-	ok(load_and_forward(&c.ws, c.params, 1) == ADV_ABORTED, "a forward pass stops within a large convolution");
+	ok(load_and_forward(&c.ws, c.params, 1) == ADV_ABORTED,
+	   "a forward pass stops within a large convolution");
 	questions = 10;
 	ok(adv_backward(&c.ws, 1, c.d_params, false, true) == ADV_ABORTED, "a backward pass too");
 	free_case(&c);
