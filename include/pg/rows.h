@@ -123,6 +123,9 @@ extern void advpg_rows_fill_field(AdvpgRows *rows, int column, const void *field
 /* Drop all rows but those held out, which become rows 0 .. n_held - 1 in canonical order; needs a split. */
 extern void advpg_rows_keep_held(AdvpgRows *rows);
 
+/* Error (22000), with how many were left out, where no row is there: nothing can be fitted to none, none held out or judged. */
+extern void advpg_rows_check_any(const AdvpgRows *rows);
+
 /* Give back the shared memory. */
 extern void advpg_rows_release(AdvpgRows *rows);
 

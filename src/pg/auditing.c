@@ -97,8 +97,7 @@ take_measure(Auditing *a, const AdvpgEvaluation *e)
 	a->label_name = advpg_text_cstring(e->model.label);
 	MemoryContextSwitchTo(old);
 	a->given = e->given;
-	if (rows->n == 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", rows->source));
+	advpg_rows_check_any(rows);
 	a->n = rows->n;
 	a->key = new_array(a, sizeof(uint64_t));
 	a->content = new_array(a, sizeof(uint64_t));

@@ -201,8 +201,7 @@ read_eval(const AdvpgPlan *plan, const AdvpgLufTask *task, Oid id_type)
 	spec.id_type = id_type;
 	spec.want_order = true;
 	rows = advpg_rows_read(&spec);
-	if (rows->n == 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", rows->source));
+	advpg_rows_check_any(rows);
 	return rows;
 }
 

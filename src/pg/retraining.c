@@ -215,8 +215,7 @@ try_rows(Oid schema, const Trial *trial, const AdvpgEntry *old)
 	spec.given = trial->audit.given;
 	SPI_connect(); /* its memory is what the rows are read into */
 	e = advpg_evaluation_open(&spec);
-	if (e->rows->n == 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", e->rows->source));
+	advpg_rows_check_any(e->rows);
 	if (e->rows->label == NULL)
 		ereport(
 			ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),

@@ -328,9 +328,8 @@ settle_attributes(AdvpgLoad *load)
 	pfree(code);
 }
 
-/* Nothing can be fitted to no rows, and none of them held out. */
-static void
-check_not_empty(const AdvpgRows *rows)
+void
+advpg_rows_check_any(const AdvpgRows *rows)
 {
 	if (rows->n == 0)
 		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("data \"%s\" has no rows", rows->source),
@@ -348,7 +347,7 @@ arrange(AdvpgLoad *load)
 
 	settle_attributes(load);
 	if (split)
-		check_not_empty(load->rows);
+		advpg_rows_check_any(load->rows);
 	if (split || spec->want_order)
 	{
 		advpg_progress_phase("ordering rows", 0);

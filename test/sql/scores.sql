@@ -46,6 +46,7 @@ SELECT model FROM advfair_train('gappy', 'SELECT * FROM people', 'income', featu
 CREATE VIEW gappy AS SELECT nullif(age, 40) AS age, hours, income, sex, nullif(race, 'Other') AS race, NULL::text AS nothing FROM people;
 SELECT metric, attribute, n FROM advfair_audit('{gappy,gappy}', 'gappy', protected => '{sex,race,nothing}', given => '>50K', replicates => 1)
 WHERE metric IN ('eou', 'attribute_missing', 'accuracy');
+SELECT advfair_retrain('gappy', 'cau < 1', data => 'SELECT NULL::int AS age, hours, income FROM gappy');
 DROP VIEW gappy;
 
 -- the paper's Tables IV and V as arithmetic of the aggregates
