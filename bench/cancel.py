@@ -1,20 +1,22 @@
 #!/usr/bin/python3
 """How long it takes until an operation that is cancelled has ended, by what it was doing; prints CSV.
 
-Usage: tools/with-server.sh -- python3 bench/cancel.py [ROWS [COLUMNS [TRIES [OPERATION...]]]]        (1000000 20 12, and all)
+Usage: tools/with-server.sh -- python3 bench/cancel.py [ROWS [COLUMNS [TRIES [OPERATION...]]]]        (1000000 20 4, and all)
 
-Each operation runs once undisturbed, then again and again, cancelled at times spread evenly over what it took. Columns: operation, phase
-(advfair_progress) at the time of the cancel, cancels; then of these the worst: milliseconds from pg_cancel_backend until the client has the
-error; until the session is ready again, having given back all memory; and how many of these the backend was on a processor, which says
-more on a machine that others use too.
+Each operation runs once undisturbed, then again and again, cancelled at times spread evenly over each of its phases (advfair_progress) that
+took more than 50 ms. Columns: operation, phase at the time of the cancel, cancels; then of these the worst: milliseconds from
+pg_cancel_backend until the client has the error; until the session is ready again, having given back all memory; and how many of these
+the backend was on a processor, which says more on a machine that others use too. With PREPARED=1 in the environment the tables are
+taken to be there.
 """
 import ctypes
 import ctypes.util
+import os
 import sys
 import time
 from ctypes import c_char_p, c_int, c_void_p
 
-ROWS, COLUMNS, TRIES = (int(v) for v in (sys.argv[1:4] + ['1000000', '20', '12'][len(sys.argv) - 1:]))
+ROWS, COLUMNS, TRIES = (int(v) for v in (sys.argv[1:4] + ['1000000', '20', '4'][len(sys.argv) - 1:]))
 LIMITS = "SET advfair.max_memory = '16GB'; SET client_min_messages = error; "
 
 OPERATIONS = {
@@ -36,7 +38,7 @@ libpq = ctypes.CDLL(ctypes.util.find_library('pq') or 'libpq.so.5')
 for name, result, arguments in [('PQconnectdb', c_void_p, [c_char_p]), ('PQexec', c_void_p, [c_void_p, c_char_p]), ('PQsendQuery', c_int, [c_void_p, c_char_p]),
                                 ('PQgetResult', c_void_p, [c_void_p]), ('PQgetvalue', c_char_p, [c_void_p, c_int, c_int]), ('PQntuples', c_int, [c_void_p]),
                                 ('PQresultErrorMessage', c_char_p, [c_void_p]), ('PQclear', None, [c_void_p]), ('PQbackendPID', c_int, [c_void_p]),
-                                ('PQfinish', None, [c_void_p])]:
+                                ('PQconsumeInput', c_int, [c_void_p]), ('PQisBusy', c_int, [c_void_p]), ('PQfinish', None, [c_void_p])]:
     getattr(libpq, name).restype, getattr(libpq, name).argtypes = result, arguments
 
 
@@ -49,6 +51,10 @@ class Session:
 
     def send(self, statement):
         libpq.PQsendQuery(self.connection, statement.encode())
+
+    def is_busy(self):
+        libpq.PQconsumeInput(self.connection)
+        return libpq.PQisBusy(self.connection)
 
     def receive(self):
         """The first result's error message, the time when it was there, and that when the session was ready for the next."""
@@ -77,11 +83,38 @@ def on_processor(pid):
         return int(file.read().split()[0]) / 1e9
 
 
-def cancelled(worker, control, statement, after):
-    """Phase, milliseconds until the error, until all is given back, and on a processor; None if the statement was through before."""
+def phase_of(control, worker):
+    """What a session is up to, None when that is no operation or nothing."""
+    return control.ask('SELECT (SELECT phase FROM advfair_progress WHERE pid = %d)' % worker.pid) or None
+
+
+def undisturbed(worker, control, statement):
+    """How long an operation stays in each of its phases, in their order."""
+    seconds = {}
     worker.send(statement)
+    last = time.monotonic()
+    while worker.is_busy():
+        phase = phase_of(control, worker)
+        now = time.monotonic()
+        seconds[phase] = seconds.get(phase, 0) + now - last
+        last = now
+        time.sleep(0.005)
+    message, _, _ = worker.receive()
+    if message:
+        sys.exit(statement + ': ' + message)
+    return seconds
+
+
+def cancelled(worker, control, statement, phase, after):
+    """
+    Cancel some time after a phase was entered. The phase it was in by then; milliseconds until the error, until all is given back, and on
+    a processor. None if the statement was through before.
+    """
+    worker.send(statement)
+    while worker.is_busy() and phase_of(control, worker) != phase:
+        time.sleep(0.002)
     time.sleep(after)
-    phase = control.ask("SELECT COALESCE((SELECT phase FROM advfair_progress WHERE pid = %d), 'result or query')" % worker.pid)
+    phase = phase_of(control, worker)
     begun, used = time.monotonic(), on_processor(worker.pid)
     control.ask('SELECT pg_cancel_backend(%d)' % worker.pid)
     message, there, ready = worker.receive()
@@ -110,23 +143,21 @@ def prepare():
 
 
 def main():
-    prepare()
+    if 'PREPARED' not in os.environ:
+        prepare()
     worker, control = Session(), Session()
     worker.ask(LIMITS)
-    print('operation,phase,cancels,error_ms,ready_ms,processor_ms')
+    print('operation,phase,cancels,error_ms,ready_ms,processor_ms', flush=True)
     for name in sys.argv[4:] or OPERATIONS:
         statement = OPERATIONS[name]
-        begun = time.monotonic()
-        worker.ask('BEGIN; %s; ROLLBACK' % statement)
-        whole = time.monotonic() - begun
         times = {}
-        for number in range(TRIES):
-            result = cancelled(worker, control, statement, whole * (number + 0.5) / TRIES)
-            if result:
-                times.setdefault(result[0], []).append(result[1:])
+        for phase, seconds in undisturbed(worker, control, statement).items():
+            for number in range(TRIES if seconds > 0.05 else 0):
+                result = cancelled(worker, control, statement, phase, seconds * (number + 0.5) / TRIES)
+                if result:
+                    times.setdefault(result[0], []).append(result[1:])
         for phase, taken in times.items():
-            print('%s,%s,%d,%.0f,%.0f,%.0f' % (name, phase, len(taken), *(max(t) for t in zip(*taken))))
-        sys.stdout.flush()
+            print('%s,%s,%d,%.0f,%.0f,%.0f' % (name, phase or 'query or result', len(taken), *(max(t) for t in zip(*taken))), flush=True)
     libpq.PQfinish(worker.connection)
     libpq.PQfinish(control.connection)
 
