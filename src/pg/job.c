@@ -46,13 +46,13 @@
 #include "pg/transaction.h"
 #include "pg/version.h"
 
-#define SAFE_PATH      "pg_catalog, pg_temp"
-#define MAX_CANDIDATES "100"
-#define FIRST_DELAY_S  1 /* before the second attempt; doubles from attempt to attempt */
-#define MOST_DELAY_S   600
-#define HERE           "origin OPERATOR(pg_catalog.=) %1$s.advfair_origin()" /* is a row of this database's own */
-#define HELD_MS        1000  /* before looking again at a job that another process holds */
-#define OUTDATED_MS    60000 /* before looking again whether the extension was updated */
+#define SAFE_PATH     "pg_catalog, pg_temp"
+#define CANDIDATES    100 /* looked at at a time */
+#define FIRST_DELAY_S 1   /* before the second attempt; doubles from attempt to attempt */
+#define MOST_DELAY_S  600
+#define HERE          "origin OPERATOR(pg_catalog.=) %1$s.advfair_origin()" /* is a row of this database's own */
+#define HELD_MS       1000  /* before looking again at a job that another process holds */
+#define OUTDATED_MS   60000 /* before looking again whether the extension was updated */
 
 PGDLLEXPORT void advfair_job_main(Datum arg);
 
@@ -186,9 +186,12 @@ is_own_setting(const char *name)
 	return false;
 }
 
+/* A database may have its sessions begin as some role: this one is to look at jobs as who owns them all. */
 static void
 set_up(void)
 {
+	SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
+	SetConfigOption("role", "none", PGC_SUSET, PGC_S_SESSION);
 	for (int i = 0; i < lengthof(own_settings); i++)
 		if (GetConfigOption(own_settings[i][0], true, false))
 			SetConfigOption(own_settings[i][0], own_settings[i][1], PGC_SUSET, PGC_S_SESSION);
@@ -282,7 +285,7 @@ put_back(int64 number)
 				"UPDATE %1$s.advfair_job SET state = 'queued', failures = failures OPERATOR(pg_catalog.+) 1,"
 				" pid = NULL, not_before = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)"
 				" pg_catalog.make_interval(secs => LEAST(%2$d, %3$d OPERATOR(pg_catalog.*)"
-				" pg_catalog.power(2, failures)::float8)), sqlstate = '57P02',"
+				" pg_catalog.power(2, LEAST(failures, 20))::float8)), sqlstate = '57P02',"
 				" message = 'the job''s process ended unexpectedly'"
 				" WHERE job OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'running'"
 				" AND failures OPERATOR(pg_catalog.>) 0 AND " HERE,
@@ -338,43 +341,66 @@ take(int64 number)
 	return true;
 }
 
+/* Whether a job's row can be changed at once. Its owner may hold it for as long as a transaction lasts; others do not wait for that. */
+static bool
+is_free(int64 number)
+{
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(number)};
+
+	if (SPI_execute_with_args(psprintf("SELECT FROM %s.advfair_job WHERE job OPERATOR(pg_catalog.=) $1 FOR "
+									   "NO KEY UPDATE SKIP LOCKED",
+									   job.schema_name),
+							  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read advfair_job");
+	return SPI_processed == 1;
+}
+
+/* Take one of some jobs that are due: the first that nobody runs. */
+static bool
+take_one(const SPITupleTable *table, uint64 n)
+{
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+		int64 number = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+
+		if (!advpg_joblock_take(number))
+			continue;
+		if (is_free(number) && !put_back(number) && take(number))
+			return true;
+		advpg_joblock_release(number);
+	}
+	return false;
+}
+
 /* Take the first job that is due and that nobody runs. */
 static bool
 take_next(Oid role)
 {
 	Oid types[] = {OIDOID};
 	Datum values[] = {ObjectIdGetDatum(role)};
-	int64 *candidates;
+	Portal due = SPI_cursor_open_with_args(
+		NULL,
+		psprintf("SELECT job FROM %1$s.advfair_job WHERE (state OPERATOR(pg_catalog.=) 'running' OR"
+				 " state OPERATOR(pg_catalog.=) 'queued' AND"
+				 " not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
+				 " AND ($1 OPERATOR(pg_catalog.=) 0::oid OR EXISTS (SELECT FROM pg_catalog.pg_roles r"
+				 " WHERE r.rolname OPERATOR(pg_catalog.=) owner AND pg_catalog.pg_has_role($1, r.oid, "
+				 "'USAGE'))) AND " HERE " ORDER BY not_before, job",
+				 job.schema_name),
+		1, types, values, NULL, false, 0);
+	bool taken;
 	uint64 n;
 
-	if (SPI_execute_with_args(
-			psprintf("SELECT job FROM %1$s.advfair_job WHERE (state OPERATOR(pg_catalog.=) 'running' OR"
-					 " state OPERATOR(pg_catalog.=) 'queued' AND"
-					 " not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
-					 " AND ($1 OPERATOR(pg_catalog.=) 0::oid OR EXISTS (SELECT FROM pg_catalog.pg_roles r"
-					 " WHERE r.rolname OPERATOR(pg_catalog.=) owner AND pg_catalog.pg_has_role($1, r.oid, "
-					 "'USAGE'))) AND " HERE " ORDER BY not_before, job LIMIT " MAX_CANDIDATES,
-					 job.schema_name),
-			1, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read advfair_job");
-	n = SPI_processed;
-	candidates = palloc(sizeof(int64) * (n + 1));
-	for (uint64 i = 0; i < n; i++)
+	do
 	{
-		bool isnull;
-
-		candidates[i] =
-			DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	for (uint64 i = 0; i < n; i++)
-	{
-		if (!advpg_joblock_take(candidates[i]))
-			continue;
-		if (!put_back(candidates[i]) && take(candidates[i]))
-			return true;
-		advpg_joblock_release(candidates[i]);
-	}
-	return false;
+		SPI_cursor_fetch(due, true, CANDIDATES);
+		n = SPI_processed;
+		taken = take_one(SPI_tuptable, n);
+	} while (!taken && n > 0);
+	SPI_cursor_close(due);
+	return taken;
 }
 
 /* When there is something to look at again: at once, if a further job has lost its process, as many may have in a crash. */

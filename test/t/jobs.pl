@@ -224,6 +224,24 @@ my $wrong = submit($node, '{"kind": "train", "model": "x", "data": "people", "la
 is($node->safe_psql('postgres', "SELECT advfair_wait($wrong, '1 min')"), 'failed', 'what cannot go better fails');
 is(row($node, $wrong, 'attempt || sqlstate'), '142703', 'at once');
 
+# a job whose owner changes it, or has begun to, holds up no other
+$node->safe_psql('postgres', 'CREATE ROLE ann LOGIN; CREATE ROLE ben LOGIN; GRANT SELECT ON people TO ann, ben');
+my $owner = $node->background_psql('postgres', extra_params => [ '-U', 'ben' ]);
+my $bens_soon = "jsonb '$tiny', clock_timestamp() + interval '1 s'";
+$owner->query_safe("SELECT advfair_submit($bens_soon) FROM generate_series(1, 4)");
+$owner->query_safe(q{BEGIN; UPDATE advfair_job SET state = 'queued' WHERE state = 'queued'; SELECT pg_sleep(1.2)});
+my $passing = submit($node, $quick, ", '-infinity'");
+is($node->safe_psql('postgres', "SELECT advfair_wait($passing, '1 min')"), 'succeeded', 'jobs that are held by a transaction are passed over');
+$owner->query_safe('COMMIT');
+$owner->quit;
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM advfair_job WHERE state IN ('queued', 'running')}), 'and run when it has ended');
+
+# a database whose sessions begin as a role of few rights
+$node->safe_psql('postgres', 'CREATE ROLE few; GRANT few TO ann; ALTER DATABASE postgres SET role = few');
+my $fews = $node->safe_psql('postgres', "SET ROLE ann; SELECT advfair_submit('$tiny')", extra_params => [ '-U', 'ann' ]);
+is($node->safe_psql('postgres', "SET ROLE ann; SELECT advfair_wait($fews, '1 min')", extra_params => [ '-U', 'ann' ]), 'succeeded', 'runs the jobs of others');
+$node->safe_psql('postgres', 'SET ROLE NONE; ALTER DATABASE postgres RESET role');
+
 # notifications
 my $listener = $node->background_psql('postgres');
 my $next = $node->safe_psql('postgres', 'SELECT max(job) + 1 FROM advfair_job');
