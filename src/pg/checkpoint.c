@@ -25,6 +25,7 @@ static AdvpgOnChange on_change;
 static uint64 seen = 0;      /* what was announced so far, hashed */
 static int32 run_number = 0; /* of the run under way; runs count from 1 */
 static TimestampTz last_kept;
+static uint64 kept = 0; /* hash of the state that the table has of it, 0 when it has none */
 
 void
 advpg_checkpoint_begin(Oid extension_schema, int64 number, AdvpgOnChange what)
@@ -45,6 +46,12 @@ advpg_checkpoint_saw(const void *bytes, size_t size)
 {
 	if (job != 0)
 		seen = hash_combine64(seen, hash_bytes_extended(bytes, (int) size, 0));
+}
+
+static uint64
+hash_state(const bytea *state)
+{
+	return hash_bytes_extended((const unsigned char *) VARDATA_ANY(state), (int) VARSIZE_ANY_EXHDR(state), 0);
 }
 
 static const char *
@@ -114,6 +121,7 @@ advpg_checkpoint_load(void)
 			data_changed();
 	}
 	MemoryContextSwitchTo(context);
+	kept = state ? hash_state(state) : 0;
 	return state;
 }
 
@@ -154,7 +162,10 @@ advpg_checkpoint_keep(AdvpgRun *run, bool last)
 	state = run->take_state(run);
 	if (state == NULL)
 		return;
-	write_state(state);
+	/* a state that is there already is no progress: what fails after it would be tried again for ever */
+	if (hash_state(state) != kept)
+		write_state(state);
+	kept = hash_state(state);
 	pfree(state);
 	last_kept = GetCurrentTimestamp();
 }

@@ -331,6 +331,19 @@ state_size(const AdvpgRun *run, size_t n)
 	return size;
 }
 
+/* Results of pieces that are not complete are no part of a state: one that is no further has the same bytes. */
+static void
+clear_unfinished(char *array, size_t n, size_t size, const char *done)
+{
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+	{
+		size_t first, count = adv_attack_piece(n, p, &first);
+
+		if (!done[p])
+			memset(array + first * size, 0, count * size);
+	}
+}
+
 /* Flags are copied first: what is complete then stays so. */
 static bytea *
 take_attack(AdvpgRun *run)
@@ -355,6 +368,7 @@ take_attack(AdvpgRun *run)
 		if (array == NULL)
 			continue;
 		memcpy(to, array, n * results[i].size);
+		clear_unfinished(to, n, results[i].size, VARDATA(state));
 		to += n * results[i].size;
 	}
 	return state;

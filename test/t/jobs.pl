@@ -224,6 +224,15 @@ my $wrong = submit($node, '{"kind": "train", "model": "x", "data": "people", "la
 is($node->safe_psql('postgres', "SELECT advfair_wait($wrong, '1 min')"), 'failed', 'what cannot go better fails');
 is(row($node, $wrong, 'attempt || sqlstate'), '142703', 'at once');
 
+# what fails after all is computed
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION no_room() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'there is no room' USING ERRCODE = 'disk_full'; END $$;
+	CREATE EVENT TRIGGER no_room ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS') EXECUTE FUNCTION no_room()});
+my $stuck = submit($node, '{"kind": "least_eps", "model": "m", "data": "people", "eps_max": 0.1, "steps": 1, "into": "roomless"}', ', max_attempts => 2');
+is($node->safe_psql('postgres', "SELECT advfair_wait($stuck, '20 s')"), 'failed', 'a checkpoint that says no more than the one before is no progress');
+is(row($node, $stuck, "attempt || sqlstate || (SELECT count(*) FROM advfair_checkpoint WHERE job = $stuck)"), '2531001', 'it fails after as many attempts as were to be');
+$node->safe_psql('postgres', 'DROP EVENT TRIGGER no_room');
+
 # a job whose owner changes it, or has begun to, holds up no other
 $node->safe_psql('postgres', 'CREATE ROLE ann LOGIN; CREATE ROLE ben LOGIN; GRANT SELECT ON people TO ann, ben');
 my $owner = $node->background_psql('postgres', extra_params => [ '-U', 'ben' ]);
