@@ -5,14 +5,17 @@
 #include "pg/jobkind.h"
 
 #include "access/htup_details.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -24,6 +27,7 @@
 #include "pg/source.h"
 #include "pg/task.h"
 #include "pg/training.h"
+#include "pg/value.h"
 
 #define INTO   "into"
 #define RESULT "advfair_result" /* what a query calls the rows that become a table */
@@ -108,6 +112,8 @@ check_table(Jsonb *task)
 	char *into = advpg_task_text(task, INTO);
 	RangeVar *name;
 	Oid schema;
+	char *table;
+	int level;
 
 	if (into == NULL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"" INTO "\" is missing"),
@@ -125,7 +131,10 @@ check_table(Jsonb *task)
 	if (OidIsValid(get_relname_relid(name->relname, schema)))
 		ereport(ERROR, errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" already exists", into),
 				errhint("Drop it, or name another table by task key \"" INTO "\"."));
-	return quote_qualified_identifier(get_namespace_name(schema), name->relname);
+	level = advpg_begin_kept_settings(); /* the job's result says it */
+	table = quote_qualified_identifier(get_namespace_name(schema), name->relname);
+	AtEOXact_GUC(true, level);
+	return table;
 }
 
 static void
@@ -161,18 +170,22 @@ advpg_jobkind_check(Jsonb *task)
 
 /* ---- rows as a table ---- */
 
-/* The row type of an SQL function of the extension; of two, that of the one whose types are all given. */
+/*
+ * The row type of an SQL function of the extension; of two, that of the one whose types are all given. Its schema may have others of that
+ * name, which are somebody else's.
+ */
 static TupleDesc
-function_rows(Oid schema, const char *name)
+function_rows(const char *name)
 {
 	CatCList *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	Oid extension = get_extension_oid("advfair", false);
 	TupleDesc desc = NULL;
 
 	for (int i = 0; i < list->n_members && desc == NULL; i++)
 	{
 		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
 
-		if (function->pronamespace == schema &&
+		if (getExtensionOfObject(ProcedureRelationId, function->oid) == extension &&
 			get_func_result_type(function->oid, NULL, &desc) != TYPEFUNC_COMPOSITE)
 			desc = NULL;
 	}
@@ -185,7 +198,6 @@ function_rows(Oid schema, const char *name)
 typedef struct TableOutput
 {
 	AdvpgOutput output; /* must be first */
-	Oid schema;
 	const char *function;
 } TableOutput;
 
@@ -195,7 +207,7 @@ begin_table(AdvpgOutput *output, Oid id_type)
 {
 	TableOutput *table = (TableOutput *) output;
 
-	output->desc = CreateTupleDescCopy(function_rows(table->schema, table->function));
+	output->desc = CreateTupleDescCopy(function_rows(table->function));
 	if (OidIsValid(id_type))
 		TupleDescInitEntry(output->desc, 1, NameStr(TupleDescAttr(output->desc, 0)->attname), id_type, -1, 0);
 	output->store = tuplestore_begin_heap(false, false, work_mem);
@@ -225,7 +237,7 @@ make_table(AdvpgOutput *output, const char *table)
 static Jsonb *
 run_rows(Oid schema, const Kind *kind, Jsonb *task)
 {
-	TableOutput table = {{ANYELEMENTOID, begin_table}, schema, kind->function};
+	TableOutput table = {{ANYELEMENTOID, begin_table}, kind->function};
 	JsonbParseState *state = NULL;
 	char *name = check_table(task);
 	uint64 n;

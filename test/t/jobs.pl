@@ -251,6 +251,13 @@ my $fews = $node->safe_psql('postgres', "SET ROLE ann; SELECT advfair_submit('$t
 is($node->safe_psql('postgres', "SET ROLE ann; SELECT advfair_wait($fews, '1 min')", extra_params => [ '-U', 'ann' ]), 'succeeded', 'runs the jobs of others');
 $node->safe_psql('postgres', 'SET ROLE NONE; ALTER DATABASE postgres RESET role');
 
+# functions that somebody has made beside advfair's have rows of other types
+$node->safe_psql('postgres', qq{CREATE FUNCTION advfair_least_eps($_) RETURNS TABLE (id text, label text, eps text, censored text) LANGUAGE sql AS 'SELECT NULL, NULL, NULL, NULL'})
+	for '', 'int', 'int, int', 'text, text, text';
+my $typed = submit($node, '{"kind": "least_eps", "model": "m", "data": "people", "eps_max": 0.1, "steps": 1, "into": "least_of_all"}');
+is($node->safe_psql('postgres', "SELECT advfair_wait($typed, '1 min')"), 'succeeded', 'look-alikes do not say what rows a job has');
+is($node->safe_psql('postgres', 'SELECT pg_typeof(id) || pg_typeof(eps)::text || pg_typeof(censored) FROM least_of_all LIMIT 1'), 'bigintdouble precisionboolean', 'they have those of advfair');
+
 # notifications
 my $listener = $node->background_psql('postgres');
 my $next = $node->safe_psql('postgres', 'SELECT max(job) + 1 FROM advfair_job');
