@@ -38,6 +38,23 @@ advpg_check_interval(double level, int replicates)
 				errmsg("replicates is %d, but must be between 1 and %d", replicates, ADVPG_MAX_REPLICATES));
 }
 
+/*
+ * Resampled means are kept for each group, model and replicate: so few rows may take much memory, which is this process' own but no less the
+ * server's.
+ */
+static void
+check_room(int replicates, int n_groups, int n_models)
+{
+	double bytes = (double) replicates * n_groups * n_models * sizeof(double);
+
+	if (bytes / 1024 > advpg_max_memory)
+		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				errmsg("%d replicates of the means of %d groups would need %.0f MB of memory, more than "
+					   "advfair.max_memory (%d MB)",
+					   replicates, n_groups, ceil(bytes / (1024 * 1024)), advpg_max_memory / 1024),
+				errhint("Use fewer replicates, or increase advfair.max_memory."));
+}
+
 void
 advpg_bootstrap(double level, int replicates, uint64 seed, size_t n, const int32_t *group, int n_groups,
 				int n_models, const double *const *value, AdvInterval *mean, AdvInterval *gap,
@@ -51,6 +68,8 @@ advpg_bootstrap(double level, int replicates, uint64 seed, size_t n, const int32
 	AdvStatus status;
 	AdvError err;
 
+	if (mean || d_mean)
+		check_room(replicates, n_groups, n_models);
 	status = adv_bootstrap_groups(&spec, n, group, n_groups, n_models, value, mean, gap, d_mean, d_gap,
 								  n_rows, &allocator, &err);
 	advpg_raise_interruption(&interruption);

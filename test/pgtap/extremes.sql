@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS hstore;
 CREATE EXTENSION advfair;
-SELECT plan(9);
+SELECT plan(11);
 SET LOCAL client_min_messages = warning;
 
 CREATE TABLE points AS SELECT i AS id, i % 7 AS x, CASE WHEN i % 7 > 3 THEN 'high' ELSE 'low' END AS y, chr(97 + i % 2) AS side FROM generate_series(1, 70) i;
@@ -28,5 +28,12 @@ SELECT is((SELECT version FROM advfair_train(noise(1024), 'points', 'y', feature
 SELECT ok(promoted, 'groups of long names are judged')
 FROM advfair_retrain('m', 'eou_side <= 1', data => 'SELECT id, x, y, noise(20000) || side AS side FROM points', protected => '{side}');
 SELECT is(count(*), 2::bigint, 'and logged') FROM advfair_metric_log WHERE length(metric) > 20000;
+
+-- a few rows may ask for much memory
+SELECT throws_ok($$ SELECT FROM advfair_audit('{m,m}', 'points', protected => '{id}', replicates => 100000) $$, '53400',
+	'100000 replicates of the means of 70 groups would need 107 MB of memory, more than advfair.max_memory (100 MB)', 'groups and replicates')
+FROM set_config('advfair.max_memory', '100MB', true);
+SELECT is(count(*), 140::bigint, 'fewer replicates fit') FROM advfair_audit('{m,m}', 'points', protected => '{id}', replicates => 10), set_config('advfair.max_memory', '1MB', true)
+WHERE metric = 'group_confidence';
 SELECT * FROM finish();
 ROLLBACK;
