@@ -58,16 +58,17 @@ advpg_idcast_init(AdvpgIdCast *cast, const char *column, AdvpgReader *reader, Oi
 }
 
 static Datum
-evaluate(ExprState *expression, ExprContext *econtext, Datum value)
+evaluate(AdvpgIdCast *cast, ExprState *expression, Datum value)
 {
 	bool is_null;
 	Datum result;
 
-	econtext->caseValue_datum = value;
-	econtext->caseValue_isNull = false;
-	result = ExecEvalExpr(expression, econtext, &is_null);
+	cast->econtext->caseValue_datum = value;
+	cast->econtext->caseValue_isNull = false;
+	result = ExecEvalExpr(expression, cast->econtext, &is_null);
 	if (is_null)
-		elog(ERROR, "cast of an id gave NULL");
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+				errmsg("an id in column \"%s\" becomes NULL as %s", cast->column, format_type_be(cast->to)));
 	return result;
 }
 
@@ -116,8 +117,8 @@ advpg_idcast(AdvpgIdCast *cast, Datum id)
 	if (cast->there == NULL)
 		return id;
 	error_context_stack = &callback;
-	result = evaluate(cast->there, cast->econtext, id);
-	back = evaluate(cast->back, cast->econtext, result);
+	result = evaluate(cast, cast->there, id);
+	back = evaluate(cast, cast->back, result);
 	error_context_stack = callback.previous;
 	if (!DatumGetBool(FunctionCall2Coll(cast->equal, cast->collation, id, back)))
 		raise_changed(cast, id, result);

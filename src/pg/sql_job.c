@@ -72,6 +72,20 @@ no_such_job(int64 job, const char *schema)
 
 /* ---- submit ---- */
 
+/* The table would refuse them, too, but with its constraints' names. */
+static void
+check_submission(FunctionCallInfo fcinfo)
+{
+	const char *on_change = PG_ARGISNULL(3) ? "restart" : text_to_cstring(PG_GETARG_TEXT_PP(3));
+
+	if (!PG_ARGISNULL(2) && PG_GETARG_INT32(2) < 1)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("max_attempts is %d, but must be at least 1", PG_GETARG_INT32(2)));
+	if (strcmp(on_change, "restart") != 0 && strcmp(on_change, "fail") != 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("on_change is \"%s\", but must be one of: restart, fail", on_change));
+}
+
 Datum
 advfair_submit(PG_FUNCTION_ARGS)
 {
@@ -86,6 +100,7 @@ advfair_submit(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("task must not be NULL"));
 	PreventCommandIfReadOnly("advfair_submit()");
 	advpg_jobkind_check(PG_GETARG_JSONB_P(0));
+	check_submission(fcinfo);
 	for (int i = 0; i < 4; i++)
 	{
 		values[i] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);

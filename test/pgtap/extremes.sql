@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS hstore;
 CREATE EXTENSION advfair;
-SELECT plan(11);
+SELECT plan(13);
 SET LOCAL client_min_messages = warning;
 
 CREATE TABLE points AS SELECT i AS id, i % 7 AS x, CASE WHEN i % 7 > 3 THEN 'high' ELSE 'low' END AS y, chr(97 + i % 2) AS side FROM generate_series(1, 70) i;
@@ -28,6 +28,15 @@ SELECT is((SELECT version FROM advfair_train(noise(1024), 'points', 'y', feature
 SELECT ok(promoted, 'groups of long names are judged')
 FROM advfair_retrain('m', 'eou_side <= 1', data => 'SELECT id, x, y, noise(20000) || side AS side FROM points', protected => '{side}');
 SELECT is(count(*), 2::bigint, 'and logged') FROM advfair_metric_log WHERE length(metric) > 20000;
+
+-- a cast of the user's that gives NULL
+CREATE TYPE boxed AS (v int);
+CREATE FUNCTION unbox(boxed) RETURNS bigint LANGUAGE sql AS 'SELECT nullif($1.v, 70)';
+CREATE FUNCTION box(bigint) RETURNS boxed LANGUAGE sql AS 'SELECT ROW($1)::boxed';
+CREATE CAST (boxed AS bigint) WITH FUNCTION unbox(boxed) AS ASSIGNMENT;
+CREATE CAST (bigint AS boxed) WITH FUNCTION box(bigint);
+SELECT throws_ok($$ SELECT count(*) FROM advfair_predict('m', 'SELECT ROW(id)::boxed AS id, x FROM points') $$, '42804', 'an id in column "id" becomes NULL as bigint', 'an id that becomes NULL');
+SELECT is(sum(id), 2415::numeric, 'others are cast') FROM advfair_predict('m', 'SELECT ROW(id)::boxed AS id, x FROM points WHERE id < 70');
 
 -- a few rows may ask for much memory
 SELECT throws_ok($$ SELECT FROM advfair_audit('{m,m}', 'points', protected => '{id}', replicates => 100000) $$, '53400',

@@ -43,8 +43,8 @@ SELECT pg_temp.fails('{"kind": "retrain", "model": "m", "promote_if": "acc > 1"}
 SELECT pg_temp.fails('{"kind": "retrain", "promote_if": "accuracy > 1"}', '22023', 'task key "model" is missing');
 SELECT throws_ok($$ SELECT advfair_submit(NULL) $$, '22004', 'task must not be NULL');
 \set train '{"kind": "train", "model": "m", "data": "people", "label": "income"}'
-SELECT throws_like(format($$ SELECT advfair_submit(%L, max_attempts => 0) $$, :'train'), '%advfair_job_max_attempts_check%');
-SELECT throws_like(format($$ SELECT advfair_submit(%L, on_change => 'ignore') $$, :'train'), '%advfair_job_on_change_check%');
+SELECT throws_like(format($$ SELECT advfair_submit(%L, max_attempts => 0) $$, :'train'), 'max_attempts is 0, but must be at least 1');
+SELECT throws_like(format($$ SELECT advfair_submit(%L, on_change => 'ignore') $$, :'train'), 'on_change is "ignore", but must be one of: restart, fail');
 SELECT is(count(*), 0::bigint, 'nothing is left of what was refused') FROM advfair_job;
 
 -- what is submitted
