@@ -55,7 +55,7 @@ advpg_validation_fraction(const AdvpgTrainTask *task)
 	if (task->validation == NULL)
 		return 0;
 	fraction = strtod(task->validation, &end);
-	if (end == task->validation || *end != '\0')
+	if (end == task->validation || end[strspn(end, " \t\n\r")] != '\0')
 		return 0;
 	if (!(fraction > 0 && fraction < 1))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),

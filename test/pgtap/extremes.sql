@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS hstore;
 CREATE EXTENSION advfair;
-SELECT plan(13);
+SELECT plan(14);
 SET LOCAL client_min_messages = warning;
 
 CREATE TABLE points AS SELECT i AS id, i % 7 AS x, CASE WHEN i % 7 > 3 THEN 'high' ELSE 'low' END AS y, chr(97 + i % 2) AS side FROM generate_series(1, 70) i;
@@ -17,6 +17,10 @@ FROM (VALUES ('hstore', 'a=>1', '"a"=>"1"'), ('regnamespace', 'pg_catalog', 'pg_
 SELECT FROM advfair_train('pairs', 'SELECT id, x, CASE y WHEN ''low'' THEN ''(1)'' ELSE ''(99)'' END AS y FROM points', 'y', id => 'id', arch => '', epochs => 2);
 SELECT is(array_agg(n ORDER BY class), '{70,0}', 'a class that a constraint keeps out')
 FROM advfair_class_accuracy('pairs', 'SELECT id, x, ''(1)''::held AS y FROM points');
+
+-- blanks around a number do not make it a name
+SELECT is(count(DISTINCT md5(advfair_fit(jsonb_build_object('data', 'SELECT id, x, y FROM points', 'label', 'y', 'id', 'id', 'arch', '', 'epochs', 1, 'validation', part)))), 1::bigint, 'a fraction')
+FROM unnest(ARRAY['0.5', ' 0.5 ', E'\n5e-1\n']) part;
 
 -- a name that no index holds is refused before anything is trained; one that it holds is not
 SELECT throws_ok(format('SELECT advfair_train(%L, ''no such data'', ''y'')', repeat('n', 1025)), '42622', 'name of a model has 1025 bytes, but at most 1024 are possible', 'a long name');
