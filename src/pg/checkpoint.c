@@ -135,15 +135,16 @@ write_state(bytea *state)
 
 	advpg_job_continue();
 	SPI_connect();
+	/* in the order in which DROP EXTENSION locks the tables, that of their creation: else each might wait for the other */
+	execute(psprintf("UPDATE %s.advfair_job SET failures = 0 WHERE job OPERATOR(pg_catalog.=) $1"
+					 " AND failures OPERATOR(pg_catalog.>) 0",
+					 schema_name()),
+			1, types, values, SPI_OK_UPDATE);
 	execute(psprintf("INSERT INTO %s.advfair_checkpoint (job, run, seen, state) VALUES ($1, $2, $3, $4)"
 					 " ON CONFLICT (job, run) DO UPDATE SET seen = EXCLUDED.seen, state = EXCLUDED.state,"
 					 " taken_at = pg_catalog.clock_timestamp()",
 					 schema_name()),
 			4, types, values, SPI_OK_INSERT);
-	execute(psprintf("UPDATE %s.advfair_job SET failures = 0 WHERE job OPERATOR(pg_catalog.=) $1"
-					 " AND failures OPERATOR(pg_catalog.>) 0",
-					 schema_name()),
-			1, types, values, SPI_OK_UPDATE);
 	SPI_finish();
 	advpg_job_pause();
 	advpg_job_progressed();
