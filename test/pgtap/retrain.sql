@@ -136,7 +136,8 @@ SELECT advfair_train('gone', 'people', 'income', epochs => 1);
 SELECT is(r.version || ' ' || promoted, '2 false', 'a second version is refused') FROM advfair_retrain('gone', 'accuracy > 1', data => 'watched') r;
 DELETE FROM advfair_model WHERE name = 'gone' AND version = 1;
 SELECT throws_ok($$ SELECT advfair_get('gone') $$, '42704', 'no version of model "gone" is promoted');
-SELECT is(advfair_promote('gone', 2) || ' ' || pg_temp.meaning('gone'), 'gone@2 2', 'unless it is promoted');
+SELECT advfair_promote('gone', 2); -- in a statement of its own: what the next one plans by is older
+SELECT is(pg_temp.meaning('gone'), 2, 'unless it is promoted');
 -- a retraining is seen at work: here by its own data
 CREATE VIEW seen AS SELECT p.*, COALESCE((SELECT task || ', ' || phase FROM advfair_progress WHERE pid = pg_backend_pid()), 'nothing') AS seen FROM people p;
 SELECT advfair_train('seen', 'seen', 'income', arch => '', epochs => 1);
