@@ -105,7 +105,7 @@ INSERT INTO attempt VALUES
 	('advfair_gap_final', $$ ml.advfair_gap_final(NULL) $$, '0A000'),
 	('advfair_gap_interval', $$ ml.advfair_gap_interval('{1,2}', '{a,b}') $$, NULL),
 	('advfair_data_in', $$ ml.advfair_data_in('x') $$, NULL),
-	('advfair_data_recv', $$ ml.advfair_data_recv(NULL::internal) $$, '42846'), -- no value of that type
+	('advfair_data_recv', $$ ml.advfair_data_recv('x'::text) $$, '42883'), -- which SQL has no value for
 	('advfair_data_send', $$ ml.advfair_data_send('x') $$, NULL),
 	('advfair_data_out', $$ ml.advfair_data_out('x') $$, NULL);
 SELECT is_empty($$ SELECT DISTINCT p.proname::text FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
