@@ -33,7 +33,7 @@ check 'Fig. 1: accuracy of 10 and of 2 classes' lines fig1 $((2 * 2 * (10 + 2) +
 check 'CAU' lines cau 9
 check 'Fig. 2: least eps of 10 and of 2 classes' lines fig2 $((2 * 2 * (10 + 2) + 1))
 check 'CRU_eps' lines cru_eps 9
-check 'Table I: 10 classes, seven eps, two threats' lines table1 $((2 * 2 * 10 * 7 * 2 + 1))
+check 'Table I: 10 classes, three eps, two threats' lines table1 $((2 * 2 * 10 * 3 * 2 + 1))
 check 'Table II: 2 classes, six eps, two threats' lines table2 $((2 * 2 * 2 * 6 * 2 + 1))
 check 'Table III: rows and seeds, and longer training' lines table3 $(((8 + 4 + 2) + (2 + 1) + 1))
 check 'Table IV: two classes, two sexes' lines table4 17

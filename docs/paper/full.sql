@@ -8,3 +8,4 @@
 \set few_images 10000
 \set people_left_out 100
 \set images_left_out 20
+\set image_eps '{0.002,0.005,0.01,0.012,0.014,0.015,0.02}'

@@ -8,3 +8,4 @@
 \set few_images 500
 \set people_left_out 10
 \set images_left_out 10
+\set image_eps '{0.002,0.01,0.02}'

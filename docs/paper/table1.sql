@@ -4,11 +4,11 @@
 
 CREATE TABLE IF NOT EXISTS table1 AS
 SELECT 'white box' AS threat, training, seed, r.eps, r.class, r.success_rate, r.accuracy, r.n
-FROM tested, advfair_class_robustness(model, test, '{0.002,0.005,0.01,0.012,0.014,0.015,0.02}') AS r
+FROM tested, advfair_class_robustness(model, test, :'image_eps') AS r
 WHERE data_set = 'CIFAR-10'
 UNION ALL
 SELECT 'static', t.training, t.seed, r.eps, r.class, r.success_rate, r.accuracy, r.n
-FROM tested t JOIN tested s USING (data_set, seed), advfair_class_robustness(t.model, t.test, '{0.002,0.005,0.01,0.012,0.014,0.015,0.02}', craft_on => s.model) AS r
+FROM tested t JOIN tested s USING (data_set, seed), advfair_class_robustness(t.model, t.test, :'image_eps', craft_on => s.model) AS r
 WHERE data_set = 'CIFAR-10' AND s.training = 'standard';
 
 CREATE TABLE IF NOT EXISTS cru_cifar AS
