@@ -29,15 +29,15 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(top)advfair.c
 MODULE_big = $(EXTENSION)
 
 # Not HEADERS, which PGXS would install.
-CORE_SRC    = $(call source,src/core/*.c)
-PG_SRC      = $(call source,src/pg/*.c)
-OUR_HEADERS = $(wildcard $(addprefix $(top),include/*.h include/*/*.h src/*/*.h))
+CORE_SRC    = $(call source,src/core/*/*.c)
+PG_SRC      = $(call source,src/pg/*.c src/pg/*/*.c)
+OUR_HEADERS = $(wildcard $(top)include/*/*/*.h)
 OBJS        = $(patsubst %.c,%.o,$(CORE_SRC) $(PG_SRC))
 
 # What makes a new database, and what updates one, differ in the steps they begin with (sql/begin.sql).
 scripts    = $(patsubst %,$(top)sql/%.sql,$(1))
 SQL        = $(call scripts,advfair retraining jobs charts report)
-DATA_built = $(patsubst %,sql/$(EXTENSION)--%.sql,$(EXTVERSION) 1.0--$(EXTVERSION) 1.1--$(EXTVERSION))
+DATA_built = $(patsubst %,sql/$(EXTENSION)--%.sql,$(EXTVERSION) $(addsuffix --$(EXTVERSION),1.0 1.1 1.2))
 DATA       = report/advfair-report.css report/advfair-report.js $(call source,build/report/advfair-vega.js)
 
 REGRESS      = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
@@ -91,11 +91,12 @@ $(OBJS): $(OUR_HEADERS) $(this)
 $(CORE_SRC:.c=.o): override CFLAGS += -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast \
                                       -fvisibility=hidden $(OPTFLAGS)
 # Intervals are the same on every processor: those with fused instructions must not use them here.
-src/core/metrics.o: override CFLAGS += -ffp-contract=off
+src/core/score/metrics.o: override CFLAGS += -ffp-contract=off
 
-sql/$(EXTENSION)--$(EXTVERSION).sql: $(call scripts,begin steps/1.0 steps/1.1 steps/1.2) $(SQL) $(call scripts,end)
-sql/$(EXTENSION)--1.0--$(EXTVERSION).sql: $(call scripts,begin steps/1.1 steps/1.2) $(SQL) $(call scripts,end)
-sql/$(EXTENSION)--1.1--$(EXTVERSION).sql: $(call scripts,begin steps/1.2) $(SQL) $(call scripts,end)
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(call scripts,begin steps/1.0 steps/1.1 steps/1.2 steps/1.3) $(SQL) $(call scripts,end)
+sql/$(EXTENSION)--1.0--$(EXTVERSION).sql: $(call scripts,begin steps/1.1 steps/1.2 steps/1.3) $(SQL) $(call scripts,end)
+sql/$(EXTENSION)--1.1--$(EXTVERSION).sql: $(call scripts,begin steps/1.2 steps/1.3) $(SQL) $(call scripts,end)
+sql/$(EXTENSION)--1.2--$(EXTVERSION).sql: $(call scripts,begin steps/1.3) $(SQL) $(call scripts,end)
 $(DATA_built):
 	cat $^ >$@
 

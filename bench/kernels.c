@@ -15,9 +15,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/core/kernel.h"
-#include "core/cpu.h"
-#include "core/gemm.h"
+#include "core/kernel/kernel.h"
+#include "core/kernel/cpu.h"
+#include "core/kernel/gemm.h"
 
 #define TRIALS 7
 #define LIMIT  1024

@@ -2,11 +2,11 @@
  * advfair.c
  *		Module start: settings, and with shared_preload_libraries the launcher of jobs.
  */
-#include "pg/advpg.h"
+#include "pg/base/advpg.h"
 
 #include "fmgr.h"
 
-#include "pg/queue.h"
+#include "pg/job/queue.h"
 
 PG_MODULE_MAGIC;
 

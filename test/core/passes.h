@@ -5,7 +5,7 @@
 #ifndef PASSES_H
 #define PASSES_H
 
-#include "core/network.h"
+#include "core/network/network.h"
 
 static inline AdvStatus
 load_and_forward(AdvWorkspace *ws, const float *params, int rows)

@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "core/network.h"
-#include "core/rng.h"
+#include "core/network/network.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 static const AdvShape image = {3, 32, 32};

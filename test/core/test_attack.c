@@ -5,14 +5,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "core/attack.h"
-#include "core/cpu.h"
-#include "core/gemm.h"
-#include "core/rng.h"
+#include "core/attack/attack.h"
+#include "core/kernel/cpu.h"
+#include "core/kernel/gemm.h"
+#include "core/base/rng.h"
 #include "golden.h"
 #include "tap.h"
 #include "training.h"
-#include "../../src/core/search.h"
+#include "core/attack/search.h"
 
 #define TABULAR "dense 12, tanh, dense 9, relu"
 #define IMAGE   "conv 5x3, maxpool 2, relu, conv 6x3, relu, dense 11, tanh"

@@ -5,9 +5,9 @@
 #include <float.h>
 #include <stdlib.h>
 
-#include "core/attack.h"
-#include "core/loss.h"
-#include "core/rng.h"
+#include "core/attack/attack.h"
+#include "core/network/loss.h"
+#include "core/base/rng.h"
 #include "golden.h"
 #include "passes.h"
 #include "tap.h"

@@ -9,9 +9,9 @@
  */
 #include <stdlib.h>
 
-#include "core/cpu.h"
-#include "core/gemm.h"
-#include "core/rng.h"
+#include "core/kernel/cpu.h"
+#include "core/kernel/gemm.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 #if defined(__linux__) && defined(__x86_64__)

@@ -3,7 +3,7 @@
  *		Trainings that go on from a checkpoint end with the bits of those that were never interrupted, and bytes that are
  *		no checkpoint are refused.
  */
-#include "core/team.h"
+#include "core/base/team.h"
 #include "tap.h"
 #include "training.h"
 

@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "core/cpu.h"
-#include "core/gemm.h"
+#include "core/kernel/cpu.h"
+#include "core/kernel/gemm.h"
 #include "tap.h"
 
 static void

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/encoder.h"
-#include "core/rng.h"
+#include "core/network/encoder.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 #define TEXT(s) ((AdvText){s, sizeof(s) - 1})

@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "core/gemm.h"
-#include "core/rng.h"
+#include "core/kernel/gemm.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 /* Row lengths are larger than the matrices are wide, by: */

@@ -2,8 +2,8 @@
  * test_hash.c
  *		What a hash must do: the same for the same, and half of the bits change with any bit of what is hashed.
  */
-#include "core/hash.h"
-#include "core/rng.h"
+#include "core/base/hash.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 #define MOST 200

@@ -2,9 +2,9 @@
  * test_kernels.c
  *		The kernels of every instruction set this processor has, against the definition in double precision.
  */
-#include "../../src/core/kernel.h"
-#include "core/cpu.h"
-#include "core/rng.h"
+#include "core/kernel/kernel.h"
+#include "core/kernel/cpu.h"
+#include "core/base/rng.h"
 #include "tap.h"
 #include "training.h"
 

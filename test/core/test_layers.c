@@ -5,9 +5,9 @@
 #include <float.h>
 #include <stdlib.h>
 
-#include "core/dataset.h"
-#include "core/layers.h"
-#include "core/loss.h"
+#include "core/network/dataset.h"
+#include "core/layer/layers.h"
+#include "core/network/loss.h"
 #include "tap.h"
 
 /* Distance of a result from the exact value, in units in the last place of the exact value. */

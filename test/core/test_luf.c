@@ -6,9 +6,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "core/gemm.h"
-#include "core/luf.h"
-#include "core/loss.h"
+#include "core/kernel/gemm.h"
+#include "core/train/luf.h"
+#include "core/network/loss.h"
 #include "tap.h"
 #include "training.h"
 

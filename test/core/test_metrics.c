@@ -2,11 +2,11 @@
  * test_metrics.c
  *		Group means, gaps and bootstrap intervals: by hand, against a naive bootstrap, and by how often they cover the truth.
  */
-#include "core/metrics.h"
+#include "core/score/metrics.h"
 
 #include <stdint.h>
 
-#include "core/rng.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 #define REPLICATES 200

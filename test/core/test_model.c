@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/model.h"
-#include "core/rng.h"
+#include "core/network/model.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 #define TEXT(s) ((AdvText){s, sizeof(s) - 1})

@@ -4,10 +4,10 @@
  */
 #include <stdlib.h>
 
-#include "core/cpu.h"
-#include "core/loss.h"
-#include "core/network.h"
-#include "core/rng.h"
+#include "core/kernel/cpu.h"
+#include "core/network/loss.h"
+#include "core/network/network.h"
+#include "core/base/rng.h"
 #include "golden.h"
 #include "passes.h"
 #include "tap.h"

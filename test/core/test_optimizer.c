@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "core/optimizer.h"
+#include "core/train/optimizer.h"
 #include "golden.h"
 #include "tap.h"
 #include "training.h"

@@ -2,7 +2,7 @@
  * test_rng.c
  *		Philox against the known answers its authors publish, and the streams built on it.
  */
-#include "core/rng.h"
+#include "core/base/rng.h"
 #include "tap.h"
 
 static void

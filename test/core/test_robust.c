@@ -5,11 +5,11 @@
  */
 #include <stdlib.h>
 
-#include "core/craft.h"
-#include "core/cpu.h"
-#include "core/gemm.h"
-#include "core/loss.h"
-#include "core/rng.h"
+#include "core/defence/craft.h"
+#include "core/kernel/cpu.h"
+#include "core/kernel/gemm.h"
+#include "core/network/loss.h"
+#include "core/base/rng.h"
 #include "golden.h"
 #include "passes.h"
 #include "tap.h"

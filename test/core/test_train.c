@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "core/cpu.h"
-#include "core/gemm.h"
-#include "core/team.h"
+#include "core/kernel/cpu.h"
+#include "core/kernel/gemm.h"
+#include "core/base/team.h"
 #include "tap.h"
 #include "training.h"
 

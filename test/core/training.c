@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/rng.h"
+#include "core/base/rng.h"
 #include "tap.h"
 #include "training.h"
 

@@ -5,7 +5,7 @@
 #ifndef ADV_TRAINING_H
 #define ADV_TRAINING_H
 
-#include "core/train.h"
+#include "core/train/train.h"
 
 #define MAX_TEAM 8
 

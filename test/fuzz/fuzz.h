@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/model.h"
+#include "core/network/model.h"
 
 /* Returns NULL, or what is wrong with the reader's answer. */
 typedef const char *FuzzTarget(const unsigned char *data, size_t size);

@@ -25,8 +25,8 @@
 #include "utils/memutils.h"
 
 #include "fuzz.h"
-#include "pg/jobkind.h"
-#include "pg/task.h"
+#include "pg/job/jobkind.h"
+#include "pg/task/task.h"
 
 #define MEMORY(size)                                                                                         \
 	((size) *256 + (4 << 20))     /* what an input may leave: a jsonb tree, an error and its texts */

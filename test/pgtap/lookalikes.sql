@@ -105,7 +105,7 @@ DROP EXTENSION advfair;
 
 -- functions, too: all that the scripts call, with other arguments
 SELECT array_agg(name) AS called FROM (
-	SELECT DISTINCT m[1] AS name FROM pg_config() c, pg_read_file(c.setting || '/extension/advfair--1.2.sql') text, regexp_matches(text, '(\w+)\s?\(', 'g') m
+	SELECT DISTINCT m[1] AS name FROM pg_config() c, pg_read_file(c.setting || '/extension/advfair--1.3.sql') text, regexp_matches(text, '(\w+)\s?\(', 'g') m
 	WHERE c.name = 'SHAREDIR' AND EXISTS (SELECT FROM pg_proc WHERE proname = m[1] AND pronamespace = 'pg_catalog'::regnamespace)) n \gset
 SELECT pg_temp.plant('evil_b', :'called');
 SELECT lives_ok($$ SET LOCAL ROLE advfair_eve; CREATE EXTENSION advfair SCHEMA evil_b $$, 'among all of them a new one is made');

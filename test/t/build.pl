@@ -54,16 +54,16 @@ chmod 0755, $client;
 ok($status && $output =~ /server headers are missing/, 'says that the server headers are missing') or diag($output);
 
 # A function of the server whose header some version does not bring along: it would be one of int, and sizes would be cut.
-make_path("$folder/src/core");
-append_to_file("$folder/src/core/undeclared.c", "long size(long n);\nlong\nsize(long n)\n{\n\treturn mul_size(n, n);\n}\n");
-for my $object (map { "${_}src/core/undeclared.o" } '', 'build/', 'build/valgrind/')
+make_path("$folder/src/core/base");
+append_to_file("$folder/src/core/base/undeclared.c", "long size(long n);\nlong\nsize(long n)\n{\n\treturn mul_size(n, n);\n}\n");
+for my $object (map { "${_}src/core/base/undeclared.o" } '', 'build/', 'build/valgrind/')
 {
 	($status, $output) = make($folder, '-f', "$top/Makefile", $object);
 	ok($status && $output =~ /implicit.*mul_size/i, "$object: a function that is not declared is an error") or diag($output);
 }
 
 # The one such header that only 16 does not bring along with others.
-my @without = grep { my $code = slurp_file($_); $code =~ /\b(?:mul|add)_size\(/ && $code !~ m{"storage/shmem\.h"} } glob 'src/pg/*.c';
+my @without = grep { my $code = slurp_file($_); $code =~ /\b(?:mul|add)_size\(/ && $code !~ m{"storage/shmem\.h"} } glob "src/pg/*.c src/pg/*/*.c";
 is("@without", '', 'who multiplies sizes includes storage/shmem.h');
 
 # Benchmarks are not run by tests: at least they compile.

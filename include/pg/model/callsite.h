@@ -1,0 +1,48 @@
+/*
+ * callsite.h
+ *		A model as the row functions use it: parsed once for each call site, ready for one row.
+ */
+#ifndef ADVPG_CALLSITE_H
+#define ADVPG_CALLSITE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/array.h"
+
+#include "core/network/model.h"
+#include "pg/base/compat.h"
+
+/*
+ * Probabilities (classes) of an input given as a row of any type, as encoded values in (c, h, w) order, or as image bytes. The
+ * model is argument 0, the input argument 1 of the call. The result is overwritten by the next call.
+ */
+typedef enum AdvpgInput
+{
+	ADVPG_INPUT_ROW,
+	ADVPG_INPUT_ARRAY,
+	ADVPG_INPUT_IMAGE
+} AdvpgInput;
+
+extern const float *advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
+
+/* adv_forward of one row in a backend, which may be interrupted meanwhile. */
+extern void advpg_forward(AdvWorkspace *ws);
+
+/* The model of argument 0, parsed once for the call site. */
+extern const AdvModel *advpg_callsite_model(FunctionCallInfo fcinfo);
+
+/* An encoded input: as many finite values as the model has inputs, in (c, h, w) order; anything else is an error. */
+extern const float *advpg_encoded_input(const AdvModel *model, ArrayType *array);
+
+/*
+ * Number of a class that a user names: by its text, or a number by any spelling ("1.0" for class "1"). An unknown one is an error (22023)
+ * that lists the classes.
+ */
+extern int advpg_find_class(const AdvModel *model, AdvText class);
+pg_noreturn extern void advpg_fail_no_class(const AdvModel *model, AdvText class);
+
+/* Whether two models mean the same class: its texts are equal, or the same number. */
+extern bool advpg_same_class(AdvText a, AdvText b);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * robustness.h
+ *		A model of the registry under attack on a whole data set.
+ */
+#ifndef ADVPG_ROBUSTNESS_H
+#define ADVPG_ROBUSTNESS_H
+
+#include "postgres.h"
+
+#include "pg/operation/crafting.h"
+#include "pg/operation/evaluation.h"
+#include "pg/task/task.h"
+
+/* A model, its rows, and what attacks did to them. */
+typedef struct AdvpgVictim
+{
+	AdvpgEvaluation *e;
+	const AdvModel *crafter; /* &e->model, or that of craft_on */
+	int n_attacked;          /* 1, or one for each of eps_list */
+	AdvpgAttacked **attacked;
+} AdvpgVictim;
+
+/* Which attack of a task to run. */
+typedef enum AdvpgOnslaught
+{
+	ADVPG_ONSLAUGHT_PGD,  /* at attack.eps */
+	ADVPG_ONSLAUGHT_FGSM, /* the same with one step of size eps from the row itself (Goodfellow et al. 2015) */
+	ADVPG_ONSLAUGHT_SEARCH, /* the least eps up to attack.eps (images: up to 0.25 when there is none) */
+	ADVPG_ONSLAUGHT_EACH /* PGD at each of eps_list; a success rate that falls as eps grows raises a WARNING */
+} AdvpgOnslaught;
+
+/*
+ * Read model, rows with labels (with ids of type id_type if that is valid) and the model of craft_on, whose encoder and classes must
+ * be the same (22023), and attack. what names the task in advfair_progress. Perturbed inputs are kept, in shared memory, by PGD and FGSM.
+ * Results live in the current memory context; schema is the extension's.
+ */
+extern AdvpgVictim *advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught,
+								 const char *what, Oid id_type);
+
+/*
+ * The two halves of it, for those who do more with the rows: open needs a connection to SPI, attack may be called more than once and
+ * replaces victim->attacked. Rows stay in shared memory.
+ */
+extern AdvpgVictim *advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on);
+extern void advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught);
+
+/*
+ * After a search: whether it has found a least eps for any row. Says (NOTICE) how many rows withstood it, for they make classes look alike. If all
+ * did, each class's mean is the largest eps that was tried, and the gap between classes is not known.
+ */
+extern bool advpg_any_broken(const AdvpgVictim *victim);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * produce.h
+ *		Tasks whose result is rows: each function carries out a task and puts its rows. Rows are those of the SQL function of that name.
+ */
+#ifndef ADVPG_PRODUCE_H
+#define ADVPG_PRODUCE_H
+
+#include "postgres.h"
+
+#include "pg/task/call.h"
+
+/* sql_attack.c */
+extern void advpg_produce_pgd(Oid schema, Jsonb *json, AdvpgOutput *output);
+extern void advpg_produce_fgsm(Oid schema, Jsonb *json, AdvpgOutput *output);
+extern void advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output);
+extern void advpg_produce_class_robustness(Oid schema, Jsonb *json, AdvpgOutput *output);
+extern void advpg_produce_class_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output);
+
+/* sql_luf.c */
+extern void advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output);
+
+/* sql_audit.c */
+extern void advpg_produce_audit(Oid schema, Jsonb *json, AdvpgOutput *output);
+extern void advpg_produce_compare(Oid schema, Jsonb *json, AdvpgOutput *output);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * task.h
+ *		Tasks: the one description of a run. A task is a jsonb object, checked strictly against the table of its kind's keys.
+ */
+#ifndef ADVPG_TASK_H
+#define ADVPG_TASK_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "core/attack/attack.h"
+#include "core/train/train.h"
+#include "pg/base/compat.h"
+
+typedef enum AdvpgMissing
+{
+	ADVPG_MISSING_ERROR,
+	ADVPG_MISSING_DROP
+} AdvpgMissing;
+
+/* Adversarial training by name; what happens in the core is an AdvMethod. */
+typedef enum AdvpgMethod
+{
+	ADVPG_METHOD_NONE,
+	ADVPG_METHOD_MERGED, /* the paper's: on the rows and their adversarial twins */
+	ADVPG_METHOD_PGD,
+	ADVPG_METHOD_TRADES,
+	ADVPG_METHOD_FAST
+} AdvpgMethod;
+
+typedef enum AdvpgEpsUnit
+{
+	ADVPG_EPS_INPUT, /* what the network's input layer sees */
+	ADVPG_EPS_SD     /* standard deviations of each input */
+} AdvpgEpsUnit;
+
+/* In all tasks: a number the user left out is NaN, a string NULL, a list NIL, a boolean -1; what has a default has it. */
+
+/* How inputs are perturbed, as users say it. */
+typedef struct AdvpgAttackSettings
+{
+	JsonbValue *eps;     /* a number, an array (one per column), or an object (columns by name) */
+	const char *eps_key; /* what the user knows it by; NULL: eps */
+	double alpha;        /* in the unit of eps; with eps per column, a share of it */
+	double steps;
+	double restarts;
+	int norm; /* AdvNorm */
+	int random_start;
+	int early_stop;
+	char *targeted; /* a class */
+	char *craft_on; /* a model */
+	List *mutable;  /* of char *: columns */
+	int feasible;
+	int eps_unit; /* AdvpgEpsUnit */
+	double clip_min;
+	double clip_max;
+} AdvpgAttackSettings;
+
+/* A training task: kind train, or adv_train. */
+typedef struct AdvpgTrainTask
+{
+	bool adversarial; /* kind adv_train */
+	char *model;      /* NULL for advfair_fit */
+	char *data;
+	char *label;
+	List *features; /* of char *; NIL: all */
+	List *exclude;
+	char *id;
+	char *arch;        /* NULL: the paper's network for the kind of data */
+	List *input_shape; /* of double *: channels, height, width; NIL: not an image */
+	int encoding;      /* AdvEncoding; 0: the source's, or standard */
+	int scale;         /* 1, 0, or -1: as the encoding wants it */
+	char *oversample;  /* NULL, "balance" or "xN" */
+	int missing;       /* AdvpgMissing */
+	int unseen;        /* AdvUnseen; 0: the source's, or error */
+	int optimizer;     /* AdvOptimizerKind */
+	double learning_rate;
+	double momentum;
+	double weight_decay;
+	int init; /* AdvInit */
+	double epochs;
+	double batch_size;
+	char *validation; /* NULL, a fraction of the rows, or a relation or query */
+	char *session;    /* whose temporary tables these are, NULL when they are none */
+	double seed;
+	double workers; /* 0: advfair.workers */
+
+	/* adv_train alone */
+	int method;      /* AdvpgMethod */
+	char *source;    /* merged: the model that crafts; NULL: one is trained first */
+	char *source_id; /* its model_id */
+	int warm;        /* merged: start from the source's weights */
+	double beta;     /* trades; NaN: 6 */
+	AdvpgAttackSettings attack;
+} AdvpgTrainTask;
+
+typedef enum AdvpgDenominator
+{
+	ADVPG_DENOMINATOR_ALL,    /* success rate over all rows */
+	ADVPG_DENOMINATOR_CORRECT /* over those classified correctly when clean */
+} AdvpgDenominator;
+
+/* An attack on rows: kind attack (at attack.eps), least_eps, or class_robustness (at each of eps_list). */
+typedef struct AdvpgAttackTask
+{
+	char *model;
+	char *data;
+	char *id;                   /* column of data; NULL: that of the model's training, or the primary key */
+	AdvpgAttackSettings attack; /* least_eps: eps is eps_max */
+	int mode;                   /* AdvSearchMode */
+	double step;
+	double tol;
+	List *eps_list;  /* of double * */
+	int denominator; /* AdvpgDenominator */
+	double seed;
+	double workers;
+} AdvpgAttackTask;
+
+/* All scores of several models at once: kind audit, or compare (two models). */
+typedef struct AdvpgAuditTask
+{
+	List *models;  /* of char * */
+	char *model_a; /* compare */
+	char *model_b;
+	List *protected;      /* of char *: columns */
+	char *given;          /* a class */
+	double level;         /* of intervals */
+	double replicates;    /* of the bootstrap */
+	JsonbValue *eps_max;  /* of least eps; NULL: none */
+	AdvpgAttackTask task; /* data, id, eps_list, seed, workers, how to attack */
+} AdvpgAuditTask;
+
+/* Many trainings without one row each: kind luf. */
+typedef struct AdvpgLufTask
+{
+	char *model;
+	char *data;
+	char *id;            /* column of data, as in an attack */
+	double leave_out;    /* how many rows */
+	List *leave_out_ids; /* of char *: these rows */
+	int vary_seed;
+	int regenerate;
+	double seed; /* draws the rows that are left out */
+	double workers;
+} AdvpgLufTask;
+
+/* A training again, and whether its model takes the place of the last one: kind retrain. */
+typedef struct AdvpgRetrainTask
+{
+	char *model;
+	char *promote_if;     /* a condition on metrics, or NULL */
+	AdvpgAuditTask audit; /* how both are judged; data NULL: the training's own validation rows */
+} AdvpgRetrainTask;
+
+typedef struct AdvpgTaskKind AdvpgTaskKind;
+
+extern const AdvpgTaskKind advpg_attack_kind;
+extern const AdvpgTaskKind advpg_fgsm_kind;
+extern const AdvpgTaskKind advpg_least_eps_kind;
+extern const AdvpgTaskKind advpg_class_robustness_kind;
+extern const AdvpgTaskKind advpg_audit_kind;
+extern const AdvpgTaskKind advpg_compare_kind;
+extern const AdvpgTaskKind advpg_luf_kind;
+extern const AdvpgTaskKind advpg_retrain_kind;
+
+/*
+ * Check a task of a kind (its "kind" may be left out) and fill in defaults; result is that kind's struct. Errors (22023) name
+ * the key, and list the allowed ones where it is unknown.
+ */
+extern void advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result);
+
+/* Bytes of a kind's struct. */
+extern size_t advpg_task_size(const AdvpgTaskKind *kind);
+
+/* Training tasks of either kind. need_model says whether "model" must be there or must not. */
+extern void advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result);
+
+/* The task again, complete, as it is stored with the model. */
+extern Jsonb *advpg_train_task_write(const AdvpgTrainTask *task);
+
+/* A text member of a stored task, NULL when absent. */
+extern char *advpg_task_text(Jsonb *task, const char *key);
+
+/* Report a value of a key that no range can tell (22023): task key "key" format... */
+pg_noreturn extern void advpg_task_invalid(const char *key, const char *format, ...)
+	pg_attribute_printf(2, 3);
+
+#endif

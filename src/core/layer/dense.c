@@ -1,0 +1,203 @@
+/*
+ * dense.c
+ *		Fully connected layers: three matrix products, on a kernel or by adv_gemm.
+ *
+ *		dst = src W^T + b,	d_src = d_dst W,	d_W = d_dst^T src,	d_b = sum of d_dst over rows
+ */
+#include <string.h>
+
+#include "core/base/carve.h"
+#include "core/kernel/gemm.h"
+#include "core/kernel/dispatch.h"
+#include "core/network/packed.h"
+
+/* The gradient of the weights is formed in blocks that stay in the second-level cache. */
+#define BLOCK_OUTPUTS 256
+#define BLOCK_INPUTS  512
+#define BLOCK_ROWS    256
+
+typedef struct Scratch
+{
+	void *image;
+	float *raw;
+	void *work; /* of a block of the gradient */
+	void *sum;
+} Scratch;
+
+static int
+least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* The convolution of size 1 that a product is. */
+static AdvConvShape
+product_shape(int rows, int in, int out)
+{
+	return (AdvConvShape){1, rows, in, out, 1};
+}
+
+/* A block of the gradient: columns of d_dst are its channels, those of src its filters, so that its lines are weights'. */
+static AdvConvShape
+block_shape(const AdvLayer *l)
+{
+	return product_shape(BLOCK_ROWS, least(BLOCK_OUTPUTS, (int) adv_shape_size(l->out)),
+						 least(BLOCK_INPUTS, (int) adv_shape_size(l->in)));
+}
+
+static Scratch
+carve_scratch(const AdvKernel *k, const AdvLayer *l, int rows, AdvPass pass, void *memory, size_t *size)
+{
+	AdvCarver carver = {memory, 0};
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	AdvConvShape forward = product_shape(rows, in, out);
+	AdvConvShape back = product_shape(rows, out, in);
+	AdvConvShape block = block_shape(l);
+	size_t image = k->image_size(&forward), raw = adv_raw_size(&forward, 1);
+	Scratch s = {0};
+
+	if (pass != ADV_PASS_FORWARD)
+	{
+		image = k->image_size(&back) > image ? k->image_size(&back) : image;
+		raw = adv_raw_size(&back, 1) > raw ? adv_raw_size(&back, 1) : raw;
+		s.work = adv_carve(&carver, k->scratch_size(&block), 1);
+		s.sum = adv_carve(&carver, k->sum_size(&block), 1);
+	}
+	s.image = adv_carve(&carver, image, 1);
+	s.raw = adv_carve_floats(&carver, raw);
+	*size = carver.used;
+	return s;
+}
+
+size_t
+adv_dense_scratch_size(const AdvKernel *k, const AdvLayer *l, int rows, AdvPass pass)
+{
+	size_t size = 0;
+
+	if (k)
+		(void) carve_scratch(k, l, rows, pass, NULL, &size);
+	return size;
+}
+
+/* Whether a raw result of n columns can be written to where it shall be in the end. */
+static bool
+in_place(const AdvKernel *k, int n)
+{
+	return k->exact && n % ADV_VECTOR == 0;
+}
+
+/* dst (rows, n) = raw (rows, n rounded up) + bias. */
+ADV_LOOP void
+take_rows_loop(int rows, int n, const float *raw, const float *bias, float *dst)
+{
+	size_t step = (n + ADV_VECTOR - 1) / ADV_VECTOR * ADV_VECTOR;
+
+	for (int r = 0; r < rows; r++, raw += step, dst += n)
+		ADV_INDEPENDENT
+	for (int i = 0; i < n; i++)
+		dst[i] = raw[i] + bias[i];
+}
+ADV_DISPATCH(static, take_rows, (int rows, int n, const float *raw, const float *bias, float *dst),
+			 (rows, n, raw, bias, dst))
+
+void
+adv_dense_forward(const AdvKernel *k, const AdvLayer *l, int rows, const float *weight, const void *packed,
+				  const float *bias, const float *src, float *dst, AdvPass pass, void *memory)
+{
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	AdvConvShape shape = product_shape(rows, in, out);
+	size_t size;
+	Scratch s;
+	float *raw;
+
+	if (!k)
+	{
+		for (int r = 0; r < rows; r++)
+			memcpy(dst + (size_t) r * out, bias, sizeof(float) * (size_t) out);
+		adv_gemm(false, true, rows, out, in, src, in, weight, in, 1, dst, out);
+		return;
+	}
+	s = carve_scratch(k, l, rows, pass, memory, &size);
+	raw = in_place(k, out) ? dst : s.raw;
+	k->lines(&shape, k->put(&shape, src, s.image), packed, 0, 1, raw);
+	take_rows(rows, out, raw, bias, dst);
+}
+
+void
+adv_dense_backward(const AdvKernel *k, const AdvLayer *l, int rows, const float *weight, const void *packed,
+				   const float *d_dst, float *d_src, void *memory)
+{
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	size_t step = adv_round_up((size_t) in, ADV_VECTOR);
+	AdvConvShape shape = product_shape(rows, out, in);
+	size_t size;
+	Scratch s;
+	float *raw;
+
+	if (!k)
+	{
+		adv_gemm(false, false, rows, in, out, d_dst, out, weight, in, 0, d_src, in);
+		return;
+	}
+	s = carve_scratch(k, l, rows, ADV_PASS_BACKWARD, memory, &size);
+	raw = in_place(k, in) ? d_src : s.raw;
+	k->lines(&shape, k->put(&shape, d_dst, s.image), packed, 0, 1, raw);
+	for (int r = 0; r < rows && raw != d_src; r++)
+		memcpy(d_src + (size_t) r * (size_t) in, raw + (size_t) r * step, sizeof(float) * (size_t) in);
+}
+
+/* sum (n) += rows (rows, n), which lie step floats apart. */
+ADV_LOOP void
+add_rows_loop(int rows, int n, size_t step, const float *x, float *sum)
+{
+	for (int r = 0; r < rows; r++, x += step)
+		ADV_INDEPENDENT
+	for (int i = 0; i < n; i++)
+		sum[i] += x[i];
+}
+ADV_DISPATCH(static, add_rows, (int rows, int n, size_t step, const float *x, float *sum),
+			 (rows, n, step, x, sum))
+
+/* A block of the gradient of a part, to where it lies in d_weight, whose lines are step floats apart. */
+static void
+add_block(const AdvKernel *k, const Scratch *s, const AdvLayer *l, int rows, AdvPart block, const float *src,
+		  const float *d_dst, size_t step, float *d_weight)
+{
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	AdvConvShape shape = product_shape(0, block.outputs, block.inputs);
+
+	memset(s->sum, 0, k->sum_size(&shape));
+	for (int r = 0; r < rows; r += BLOCK_ROWS)
+	{
+		shape.w = least(BLOCK_ROWS, rows - r);
+		k->add_image(&shape, d_dst + (size_t) r * (size_t) out + block.output, out,
+					 src + (size_t) r * (size_t) in + block.input, in, s->work, s->sum, NULL);
+	}
+	k->add_sum(&shape, s->sum, (AdvWeightView){.c = (ptrdiff_t) step, .f = 1}, d_weight);
+}
+
+void
+adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, AdvPart part, const float *src,
+				   const float *d_dst, float *d_weight, float *d_bias, void *memory)
+{
+	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	size_t size;
+	Scratch s;
+
+	if (!k)
+		adv_gemm(true, false, part.outputs, part.inputs, rows, d_dst + part.output, out, src + part.input, in,
+				 1, d_weight, part.inputs);
+	else
+		s = carve_scratch(k, l, 0, ADV_PASS_BACKWARD, memory, &size);
+	for (int o = 0; k && o < part.outputs; o += BLOCK_OUTPUTS)
+		for (int i = 0; i < part.inputs; i += BLOCK_INPUTS)
+		{
+			AdvPart block = {part.output + o, least(BLOCK_OUTPUTS, part.outputs - o), part.input + i,
+							 least(BLOCK_INPUTS, part.inputs - i)};
+
+			add_block(k, &s, l, rows, block, src, d_dst, (size_t) part.inputs,
+					  d_weight + (size_t) o * (size_t) part.inputs + i);
+		}
+	if (d_bias)
+		add_rows(rows, part.outputs, (size_t) out, d_dst + part.output, d_bias);
+}

@@ -1,0 +1,85 @@
+/*
+ * pool.c
+ *		Maximum over windows of size x size, stride size; lines and columns that fill no window are dropped.
+ *
+ * Both passes go through the places of a window one by one, with the channels as inner loop. NaN counts as largest,
+ * so that it reaches the loss.
+ */
+#include <string.h>
+
+#include "core/layer/layers.h"
+#include "core/kernel/dispatch.h"
+
+/* First value of place number place of the window whose first value is at window; line is an image line's length. */
+ADV_LOOP size_t
+place_offset(const AdvLayer *l, size_t line, int place)
+{
+	return (size_t) (place / l->size) * line + (size_t) (place % l->size) * l->in.c;
+}
+
+/* best (c) and, if there is one, which (c) take over the values of a place that are larger. */
+ADV_LOOP void
+take_larger(int c, const float *value, uint8_t place, float *restrict best, uint8_t *restrict which)
+{
+	for (int i = 0; which && i < c; i++)
+		which[i] = value[i] > best[i] || value[i] != value[i] ? place : which[i];
+	for (int i = 0; i < c; i++)
+		best[i] = value[i] > best[i] || value[i] != value[i] ? value[i] : best[i];
+}
+
+ADV_LOOP void
+adv_maxpool_forward_loop(const AdvLayer *l, int rows, const float *src, float *dst, uint8_t *argmax)
+{
+	int c = l->in.c;
+	size_t line = (size_t) l->in.w * c;
+
+	for (int r = 0; r < rows; r++, src += l->in.h * line)
+		for (int y = 0; y < l->out.h; y++)
+			for (int x = 0; x < l->out.w; x++)
+			{
+				const float *window = src + (size_t) y * l->size * line + (size_t) x * l->size * c;
+
+				memcpy(dst, window, sizeof(float) * (size_t) c);
+				if (argmax)
+					memset(argmax, 0, (size_t) c);
+				for (int place = 1; place < l->size * l->size; place++)
+					take_larger(c, window + place_offset(l, line, place), (uint8_t) place, dst, argmax);
+				dst += c;
+				if (argmax)
+					argmax += c;
+			}
+}
+ADV_DISPATCH(extern, adv_maxpool_forward,
+			 (const AdvLayer *l, int rows, const float *src, float *dst, uint8_t *argmax),
+			 (l, rows, src, dst, argmax))
+
+/* The gradient goes where the maximum came from, zero to the other places. */
+ADV_LOOP void
+give_to_place(int c, const uint8_t *which, uint8_t place, const float *d_dst, float *restrict d_src)
+{
+	for (int i = 0; i < c; i++)
+		d_src[i] = which[i] == place ? d_dst[i] : 0;
+}
+
+ADV_LOOP void
+adv_maxpool_backward_loop(const AdvLayer *l, int rows, const uint8_t *argmax, const float *d_dst,
+						  float *d_src)
+{
+	int c = l->in.c;
+	size_t line = (size_t) l->in.w * c;
+
+	if (l->in.h % l->size || l->in.w % l->size)
+		memset(d_src, 0, sizeof(float) * rows * l->in.h * line);
+	for (int r = 0; r < rows; r++, d_src += l->in.h * line)
+		for (int y = 0; y < l->out.h; y++)
+			for (int x = 0; x < l->out.w; x++, argmax += c, d_dst += c)
+			{
+				float *window = d_src + (size_t) y * l->size * line + (size_t) x * l->size * c;
+
+				for (int place = 0; place < l->size * l->size; place++)
+					give_to_place(c, argmax, (uint8_t) place, d_dst, window + place_offset(l, line, place));
+			}
+}
+ADV_DISPATCH(extern, adv_maxpool_backward,
+			 (const AdvLayer *l, int rows, const uint8_t *argmax, const float *d_dst, float *d_src),
+			 (l, rows, argmax, d_dst, d_src))

@@ -1,0 +1,138 @@
+/*
+ * packed.c
+ *		Which kernel a layer runs on, and the weights of all layers in the order of their kernels.
+ *
+ * Convolutions always have a kernel. Of dense layers small ones have the vector kernel, whose products need no copies of
+ * what comes in; large ones are left to adv_gemm, which cuts them into blocks for the caches, unless there are tiles.
+ */
+#include <string.h>
+
+#include "core/base/carve.h"
+#include "core/kernel/cpu.h"
+#include "core/network/packed.h"
+
+#define SMALL_WEIGHTS                                                                                        \
+	((size_t) 1 << 16) /* of a dense layer: they fit into the second-level cache of any processor */
+
+/*
+ * Tiles round what comes in to 17 bits: enough for images and activations, not for raw columns of a table. So they are for
+ * convolutions and for large dense layers behind another layer with weights.
+ */
+static bool
+fit_for_tiles(const AdvNetwork *net, int i)
+{
+	return net->layers[i].kind == ADV_LAYER_CONV ||
+		   (net->layers[i].n_weight > SMALL_WEIGHTS && net->layers[i].weight > net->first_trained);
+}
+
+static const AdvKernel *
+kernel(const AdvNetwork *net, int i, AdvIsa isa)
+{
+	const AdvLayer *l = &net->layers[i];
+
+	if (l->kind != ADV_LAYER_CONV && l->kind != ADV_LAYER_DENSE)
+		return NULL;
+	if (isa == ADV_ISA_AMX && fit_for_tiles(net, i))
+		return &adv_tile_kernel;
+	return l->kind == ADV_LAYER_CONV || l->n_weight <= SMALL_WEIGHTS ? &adv_vector_kernel : NULL;
+}
+
+const AdvKernel *
+adv_layer_kernel(const AdvNetwork *net, int i)
+{
+	return kernel(net, i, adv_cpu_isa());
+}
+
+/* ---- where they lie ---- */
+
+/* The convolution that layer i is, forward or back; a dense layer's is over any number of rows, here none. */
+static AdvConvShape
+shape_of(const AdvLayer *l, bool back)
+{
+	AdvConvShape s = {1, 0, (int) adv_shape_size(l->in), (int) adv_shape_size(l->out), 1};
+	AdvConvShape turned;
+
+	if (l->kind == ADV_LAYER_CONV)
+		s = (AdvConvShape){l->in.h, l->in.w, l->in.c, l->out.c, l->size};
+	turned = (AdvConvShape){s.h, s.w, s.f, s.c, s.size};
+	return back ? turned : s;
+}
+
+/* Bytes that either kernel needs, so that a process that may not use tiles can make room for one that does. */
+static size_t
+layer_size(const AdvNetwork *net, int i, bool back)
+{
+	AdvIsa widest = adv_cpu_widest();
+	size_t size = 0;
+
+	for (AdvIsa isa = ADV_ISA_AVX512; isa <= widest || isa == ADV_ISA_AVX512; isa++)
+	{
+		const AdvKernel *k = kernel(net, i, isa);
+		AdvConvShape s = shape_of(&net->layers[i], back);
+		size_t needed = k ? k->packed_size(&s) : 0;
+
+		size = needed > size ? needed : size;
+	}
+	return adv_round_up(size, ADV_ALIGN);
+}
+
+/* Forward weights of all layers, then those for the way back. */
+static size_t
+offset(const AdvNetwork *net, int i, bool back)
+{
+	size_t at = 0;
+
+	for (int j = 0; j < (back ? net->n_layers : i); j++)
+		at += layer_size(net, j, false);
+	for (int j = 0; back && j < i; j++)
+		at += layer_size(net, j, true);
+	return at;
+}
+
+size_t
+adv_packed_size(const AdvNetwork *net, AdvPass pass)
+{
+	return offset(net, net->n_layers, pass != ADV_PASS_FORWARD);
+}
+
+const void *
+adv_packed_forward(const AdvNetwork *net, int i, const void *packed)
+{
+	return (const char *) packed + offset(net, i, false);
+}
+
+const void *
+adv_packed_back(const AdvNetwork *net, int i, const void *packed)
+{
+	return (const char *) packed + offset(net, i, true);
+}
+
+/* ---- packing ---- */
+
+void
+adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const float *params, AdvPass pass, void *packed)
+{
+	const AdvLayer *l = &net->layers[i];
+	const AdvKernel *k = adv_layer_kernel(net, i);
+	const float *weight = params + l->weight;
+	AdvConvShape s = shape_of(l, false);
+	AdvConvShape back = shape_of(l, true);
+	ptrdiff_t area = (ptrdiff_t) s.size * s.size;
+	AdvWeightView view = {s.size, 1, area, area * s.c};
+	AdvWeightView back_view = {-s.size, -1, area * s.c, area};
+
+	if (!k)
+		return;
+	k->pack(&s, weight, view, part.input, part.inputs, part.output, part.outputs,
+			(char *) packed + offset(net, i, false));
+	if (pass != ADV_PASS_FORWARD)
+		k->pack(&back, weight + area - 1, back_view, part.output, part.outputs, part.input, part.inputs,
+				(char *) packed + offset(net, i, true));
+}
+
+void
+adv_pack(const AdvNetwork *net, const float *params, AdvPass pass, void *packed)
+{
+	for (int i = 0; i < net->n_layers; i++)
+		adv_pack_part(net, i, adv_whole_layer(&net->layers[i]), params, pass, packed);
+}

@@ -1,0 +1,576 @@
+/*
+ * crafting.c
+ *		An attack on rows in compute workers: from settings as users say them to examples and what they do.
+ */
+#include "pg/operation/crafting.h"
+
+#include <math.h>
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+#include "core/network/loss.h"
+#include "pg/base/advpg.h"
+#include "pg/model/callsite.h"
+#include "pg/run/checkpoint.h"
+#include "pg/run/compute.h"
+#include "pg/data/dictionary.h"
+#include "pg/task/json.h"
+#include "pg/base/progress.h"
+#include "pg/base/segment.h"
+
+#define FAILED_SHARE 0.01 /* of the attacked rows: where the attack fails for more, it is said */
+
+/* ---- settings ---- */
+
+/* A column's first input and their number. An image's channels, rows and columns are its inputs. */
+typedef struct Inputs
+{
+	size_t first;
+	size_t count;
+} Inputs;
+
+static Inputs *
+column_inputs(const AdvEncoder *encoder)
+{
+	Inputs *inputs = palloc(sizeof(Inputs) * encoder->n_columns);
+	AdvField *fields = palloc(sizeof(AdvField) * encoder->n_columns);
+	size_t first = 0;
+
+	adv_encoder_fields(encoder, fields);
+	for (int c = 0; c < encoder->n_columns; c++)
+	{
+		inputs[c] = (Inputs){first, fields[c].count};
+		first += fields[c].count;
+	}
+	return inputs;
+}
+
+/* Number of a column; an unknown one is an error. */
+static int
+find_column(const AdvEncoder *encoder, const char *name, const char *key)
+{
+	StringInfoData list;
+
+	for (int c = 0; c < encoder->n_columns; c++)
+		if (adv_text_compare(encoder->columns[c].name, advpg_cstring_text(name)) == 0)
+			return c;
+	initStringInfo(&list);
+	for (int c = 0; c < encoder->n_columns && list.len < 300; c++)
+		appendStringInfo(&list, "%s%s", c ? ", " : "", advpg_text_cstring(encoder->columns[c].name));
+	ereport(
+		ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
+		errmsg("%s names column \"%s\", which the model does not have", key, name),
+		errhint("Its %d columns are %s%s.", encoder->n_columns, list.data, list.len < 300 ? "" : ", ..."));
+}
+
+/* The eps of each column, as an array or an object gives them. */
+static double *
+column_sizes(const JsonbValue *eps, const char *key, const AdvEncoder *encoder)
+{
+	double *sizes = palloc0(sizeof(double) * encoder->n_columns);
+	bool is_array = JsonContainerIsArray(eps->val.binary.data);
+	JsonbIterator *it = JsonbIteratorInit(eps->val.binary.data);
+	JsonbIteratorToken token;
+	JsonbValue item;
+	int column = 0;
+
+	(void) JsonbIteratorNext(&it, &item, false);
+	while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			column = find_column(encoder, advpg_json_cstring(&item), key);
+		else if (token == WJB_VALUE)
+			sizes[column] = advpg_json_double(&item);
+		else if (token == WJB_ELEM && column < encoder->n_columns)
+			sizes[column++] = advpg_json_double(&item);
+		else if (token == WJB_ELEM)
+			column++;
+	}
+	if (is_array && column != encoder->n_columns)
+		advpg_task_invalid(key, "has %d elements, but the model has %d columns", column, encoder->n_columns);
+	return sizes;
+}
+
+/* Standard deviation of each input, as far as the model knows it. */
+static void
+fill_sd(const AdvModel *model, size_t n, float *unit)
+{
+	const AdvNetwork *net = &model->net;
+	int channels = net->input.c;
+	bool is_image = model->encoder.columns[0].kind == ADV_COLUMN_IMAGE; /* which no encoder scales */
+	bool known = net->scale || (model->encoder.encoding == ADV_ENCODING_STANDARD && !is_image);
+
+	for (size_t i = 0; i < n && known; i++)
+	{
+		unit[i] = net->scale ? 1 / model->params[channels + i % channels] : 1;
+		known = unit[i] > 0 && isfinite(unit[i]); /* as it is unless somebody wrote the model by hand */
+	}
+	if (!known)
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("the model does not know the standard deviation of its inputs"),
+			errhint("Train it with scale => true or encoding => 'standard', or give eps for each column."));
+}
+
+/* The largest float that is not greater than a positive size: a ball must not grow by rounding. */
+static float
+float_below(double size)
+{
+	float nearest = (float) size;
+
+	return (double) nearest > size ? nextafterf(nearest, 0) : nearest;
+}
+
+/* The unit of each input: its standard deviation or 1, times its column's eps, 0 where it is not mutable. NULL: 1 for all. */
+static float *
+resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
+{
+	const AdvEncoder *encoder = &model->encoder;
+	const char *key = settings->eps_key ? settings->eps_key : "eps";
+	size_t n = adv_shape_size(model->net.input);
+	double *sizes = settings->eps->type == jbvBinary ? column_sizes(settings->eps, key, encoder) : NULL;
+	bool *movable = palloc0(sizeof(bool) * encoder->n_columns);
+	Inputs *inputs = column_inputs(encoder);
+	float *unit;
+	ListCell *cell;
+
+	if (sizes == NULL && settings->mutable == NIL && settings->eps_unit == ADVPG_EPS_INPUT)
+		return NULL;
+	foreach (cell, settings->mutable)
+		movable[find_column(encoder, lfirst(cell), "mutable")] = true;
+	unit = palloc_extended(sizeof(float) * n, MCXT_ALLOC_HUGE);
+	for (size_t i = 0; i < n; i++)
+		unit[i] = 1;
+	if (settings->eps_unit == ADVPG_EPS_SD)
+		fill_sd(model, n, unit);
+	for (int c = 0; c < encoder->n_columns; c++)
+		for (size_t i = inputs[c].first; i < inputs[c].first + inputs[c].count; i++)
+		{
+			double size = sizes ? unit[i] * sizes[c] : unit[i];
+
+			unit[i] = settings->mutable != NIL && !movable[c] ? 0 : float_below(size);
+		}
+	return unit;
+}
+
+/* Which values of each input stand for something real. */
+static AdvGrid *
+resolve_grid(const AdvModel *model, const uint8 *domain)
+{
+	const AdvEncoder *encoder = &model->encoder;
+	size_t n = adv_shape_size(model->net.input);
+	AdvGrid *grid = palloc_extended(sizeof(AdvGrid) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	Inputs *inputs = column_inputs(encoder);
+
+	for (int c = 0; c < encoder->n_columns; c++)
+	{
+		const AdvColumn *column = &encoder->columns[c];
+		AdvGrid *first = &grid[inputs[c].first];
+
+		for (size_t k = 0; k < inputs[c].count; k++)
+		{
+			AdvGrid whole = {ADV_GRID_WHOLE, 1, 0, 1, -INFINITY, INFINITY};
+
+			switch (column->kind)
+			{
+				case ADV_COLUMN_CATEGORY:
+					whole.min = 0;
+					whole.max = column->n_values - 1;
+					break;
+				case ADV_COLUMN_IMAGE:
+					whole.factor = 1.0 / 255;
+					whole.min = 0;
+					whole.max = 255;
+					break;
+				default:
+					whole.shift = column->shift[k];
+					whole.factor = column->factor[k];
+					if (domain[c] == ADVPG_DOMAIN_REAL)
+						whole.kind = ADV_GRID_FREE;
+					else if (domain[c] == ADVPG_DOMAIN_BOOLEAN)
+					{
+						whole.min = 0;
+						whole.max = 1;
+					}
+			}
+			first[k] = whole;
+		}
+		if (column->kind == ADV_COLUMN_CATEGORY && encoder->encoding != ADV_ENCODING_ORDINAL)
+			for (size_t k = 0; k < inputs[c].count; k++)
+				first[k] = (AdvGrid){k == 0 ? ADV_GRID_ONEHOT : ADV_GRID_FREE, (int32_t) inputs[c].count};
+	}
+	return grid;
+}
+
+void
+advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model, const uint8 *domain,
+					 int default_steps, double default_alpha, uint64_t seed, AdvAttack *attack)
+{
+	bool is_image = model->encoder.columns[0].kind == ADV_COLUMN_IMAGE;
+
+	memset(attack, 0, sizeof(*attack));
+	if (settings->eps == NULL)
+		advpg_task_invalid("eps", "is missing");
+	attack->eps = settings->eps->type == jbvNumeric ? advpg_json_double(settings->eps) : 1;
+	attack->steps = isnan(settings->steps) ? default_steps : settings->steps;
+	attack->alpha =
+		isnan(settings->alpha)
+			? attack->eps * (default_alpha > 0 ? default_alpha : ADVPG_ATTACK_ALPHA(attack->steps))
+			: settings->alpha;
+	attack->restarts = settings->restarts;
+	attack->random_start = settings->random_start != 0;
+	attack->early_stop = settings->early_stop < 0 ? settings->craft_on == NULL : settings->early_stop;
+	attack->target =
+		settings->targeted ? advpg_find_class(model, advpg_cstring_text(settings->targeted)) : -1;
+	attack->seed = seed;
+	attack->ball.norm = settings->norm;
+	attack->ball.low = !isnan(settings->clip_min) ? settings->clip_min : is_image ? 0 : -INFINITY;
+	attack->ball.high = !isnan(settings->clip_max) ? settings->clip_max : is_image ? 1 : INFINITY;
+	if (attack->ball.low > attack->ball.high)
+		advpg_task_invalid("clip_min", "is %g, but must not be greater than clip_max, %g", attack->ball.low,
+						   attack->ball.high);
+	attack->ball.unit = resolve_units(settings, model);
+	attack->grid = settings->feasible > 0 ? resolve_grid(model, domain) : NULL;
+}
+
+/* ---- the run ---- */
+
+static void
+report(AdvpgRun *run, void *arg)
+{
+	advpg_progress_update(atomic_load(&run->shared->attack_state.rows_done), NAN);
+}
+
+static size_t
+inputs_of(const AdvpgAttackSpec *spec)
+{
+	return adv_shape_size(spec->model->net.input);
+}
+
+static void
+estimate(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
+{
+	size_t n = spec->rows->n;
+
+	advpg_run_estimate(run, spec->model->net.n_params, sizeof(float));
+	advpg_run_estimate(run, inputs_of(spec), sizeof(float));
+	advpg_run_estimate(run, inputs_of(spec), sizeof(AdvGrid));
+	advpg_run_estimate(run, n, sizeof(uint64));
+	advpg_run_estimate(run, spec->scored ? spec->scored->net.n_params : 0, sizeof(float));
+	advpg_run_estimate(run, n, sizeof(int32_t));
+	advpg_run_estimate(run, n, sizeof(int32_t));
+	advpg_run_estimate(run, n, sizeof(uint8_t));
+	advpg_run_estimate(run, n, sizeof(float));
+	advpg_run_estimate(run, n, sizeof(float));
+	advpg_run_estimate(run, n, sizeof(float));
+	advpg_run_estimate(run, spec->search ? n : 0, sizeof(double));
+	advpg_run_estimate(run, adv_attack_pieces(n), 1);
+	advpg_run_estimate_rows(run, spec->rows);
+	if (x)
+		advpg_run_estimate_rows(run, x);
+}
+
+static void
+fill(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
+{
+	size_t n = spec->rows->n;
+	AdvpgShared *shared = run->shared;
+
+	shared->net = spec->model->net;
+	shared->attack = *spec->attack;
+	shared->searching = spec->search != NULL;
+	if (spec->search)
+		shared->search = *spec->search;
+	shared->transfer = spec->scored != NULL;
+	if (spec->scored)
+		shared->scored = spec->scored->net;
+	advpg_run_put(run, ADVPG_KEY_PARAMS, spec->model->params, spec->model->net.n_params, sizeof(float));
+	if (spec->attack->ball.unit)
+		advpg_run_put(run, ADVPG_KEY_UNIT, spec->attack->ball.unit, inputs_of(spec), sizeof(float));
+	if (spec->attack->grid)
+		advpg_run_put(run, ADVPG_KEY_GRID, spec->attack->grid, inputs_of(spec), sizeof(AdvGrid));
+	advpg_run_put(run, ADVPG_KEY_ROW_KEY, spec->rows->key, n, sizeof(uint64));
+	if (spec->scored)
+		advpg_run_put(run, ADVPG_KEY_SCORED, spec->scored->params, spec->scored->net.n_params, sizeof(float));
+	advpg_run_put(run, ADVPG_KEY_PREDICTION, NULL, n, sizeof(int32_t));
+	advpg_run_put(run, ADVPG_KEY_ADVERSARIAL, NULL, n, sizeof(int32_t));
+	advpg_run_put(run, ADVPG_KEY_FLAGS, NULL, n, sizeof(uint8_t));
+	advpg_run_put(run, ADVPG_KEY_LINF, NULL, n, sizeof(float));
+	advpg_run_put(run, ADVPG_KEY_L2, NULL, n, sizeof(float));
+	advpg_run_put(run, ADVPG_KEY_LOSS, NULL, n, sizeof(float));
+	if (spec->search)
+		advpg_run_put(run, ADVPG_KEY_LEAST_EPS, NULL, n, sizeof(double));
+	advpg_run_put_rows(run, ADVPG_SET_DATA, spec->rows);
+	if (x)
+		advpg_run_put_rows(run, ADVPG_SET_PERTURBED, x);
+}
+
+/* ---- checkpoints of jobs: the results so far, and which pieces they are complete for ---- */
+
+static const struct
+{
+	uint64 key;
+	size_t size;
+} results[] = {{ADVPG_KEY_PREDICTION, sizeof(int32_t)}, {ADVPG_KEY_ADVERSARIAL, sizeof(int32_t)},
+			   {ADVPG_KEY_FLAGS, sizeof(uint8_t)},      {ADVPG_KEY_LINF, sizeof(float)},
+			   {ADVPG_KEY_L2, sizeof(float)},           {ADVPG_KEY_LOSS, sizeof(float)},
+			   {ADVPG_KEY_LEAST_EPS, sizeof(double)}};
+
+/* Bytes of a state: the pieces' flags, then the arrays that there are. */
+static size_t
+state_size(const AdvpgRun *run, size_t n)
+{
+	size_t size = adv_attack_pieces(n);
+
+	for (int i = 0; i < lengthof(results); i++)
+		if (shm_toc_lookup(run->toc, results[i].key, true))
+			size += n * results[i].size;
+	return size;
+}
+
+/* Results of pieces that are not complete are no part of a state: one that is no further has the same bytes. */
+static void
+clear_unfinished(char *array, size_t n, size_t size, const char *done)
+{
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+	{
+		size_t first, count = adv_attack_piece(n, p, &first);
+
+		if (!done[p])
+			memset(array + first * size, 0, count * size);
+	}
+}
+
+/* Flags are copied first: what is complete then stays so. */
+static bytea *
+take_attack(AdvpgRun *run)
+{
+	size_t n = run->shared->sets[ADVPG_SET_DATA].n_rows;
+	size_t size = state_size(run, n);
+	atomic_uchar *done = shm_toc_lookup(run->toc, ADVPG_KEY_PIECE_DONE, false);
+	bytea *state;
+	char *to;
+
+	if (size > MaxAllocSize - VARHDRSZ)
+		return NULL; /* more than a value can hold: such a job starts again */
+	state = palloc(size + VARHDRSZ);
+	SET_VARSIZE(state, size + VARHDRSZ);
+	to = VARDATA(state);
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+		*to++ = atomic_load(&done[p]);
+	for (int i = 0; i < lengthof(results); i++)
+	{
+		const void *array = shm_toc_lookup(run->toc, results[i].key, true);
+
+		if (array == NULL)
+			continue;
+		memcpy(to, array, n * results[i].size);
+		clear_unfinished(to, n, results[i].size, VARDATA(state));
+		to += n * results[i].size;
+	}
+	return state;
+}
+
+/* Classes of complete pieces are such, or else (an output that is not finite) -1. */
+static bool
+check_state(const AdvpgRun *run, size_t n, const unsigned char *done)
+{
+	const int32_t *prediction = shm_toc_lookup(run->toc, ADVPG_KEY_PREDICTION, false);
+	const int32_t *adversarial = shm_toc_lookup(run->toc, ADVPG_KEY_ADVERSARIAL, false);
+	const uint8_t *flags = shm_toc_lookup(run->toc, ADVPG_KEY_FLAGS, false);
+	int classes = run->shared->net.classes;
+
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+	{
+		size_t first, count = adv_attack_piece(n, p, &first);
+
+		for (size_t i = first; i < first + count && done[p]; i++)
+			if ((prediction[i] < 0 || prediction[i] >= classes || adversarial[i] < 0 ||
+				 adversarial[i] >= classes) &&
+				!(flags[i] & ADV_ATTACK_OVERFLOW))
+				return false;
+	}
+	return true;
+}
+
+/* Let the run begin with a state. Examples themselves are not kept, so an attack that returns them has none. */
+static void
+put_checkpoint(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
+{
+	size_t n = spec->rows->n;
+	atomic_uchar *done = advpg_run_put(run, ADVPG_KEY_PIECE_DONE, NULL, adv_attack_pieces(n), 1);
+	bytea *state;
+	const char *from;
+
+	if (x || !advpg_checkpointing())
+		return;
+	run->take_state = take_attack;
+	state = advpg_checkpoint_load();
+	if (state == NULL)
+		return;
+	if (VARSIZE_ANY_EXHDR(state) != state_size(run, n))
+		ereport(ERROR, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				errmsg("checkpoint is that of another attack"));
+	from = VARDATA_ANY(state) + adv_attack_pieces(n);
+	for (int i = 0; i < lengthof(results); i++)
+	{
+		void *array = shm_toc_lookup(run->toc, results[i].key, true);
+
+		if (array == NULL)
+			continue;
+		memcpy(array, from, n * results[i].size);
+		from += n * results[i].size;
+	}
+	if (!check_state(run, n, (unsigned char *) VARDATA_ANY(state)))
+		ereport(ERROR, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				errmsg("checkpoint has no such classes"));
+	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
+		atomic_store(&done[p], VARDATA_ANY(state)[p] != 0);
+}
+
+/* A private copy of a result array. */
+static void *
+take(AdvpgRun *run, uint64 key, size_t n, size_t size)
+{
+	void *source = shm_toc_lookup(run->toc, key, true);
+	void *copy;
+
+	if (source == NULL)
+		return NULL;
+	copy = palloc_extended(n * size + 1, MCXT_ALLOC_HUGE);
+	advpg_segment_fill(copy, source, n * size);
+	return copy;
+}
+
+/* ---- after the run ---- */
+
+/* Row functions use another matrix kernel, which may break a near tie the other way: let it decide on what is returned. */
+static void
+judge_near_ties(const AdvpgAttackSpec *spec, AdvpgAttacked *result)
+{
+	const AdvModel *model = spec->scored ? spec->scored : spec->model;
+	const AdvNetwork *net = &model->net;
+	AdvDataset x = advpg_rows_dataset(result->x);
+	AdvWorkspace ws;
+	bool ready = false;
+
+	ADVPG_EACH (i, result->n)
+	{
+		bool success;
+
+		if (!(result->flags[i] & ADV_ATTACK_NEAR_TIE))
+			continue;
+		if (!ready)
+		{
+			adv_workspace_init(&ws, net, 1, ADV_PASS_FORWARD,
+							   ADVPG_ALIGN64(palloc_extended(
+								   adv_workspace_size(net, 1, ADV_PASS_FORWARD) + 64, MCXT_ALLOC_HUGE)));
+			adv_workspace_load(&ws, model->params);
+			ready = true;
+		}
+		adv_layout_expand(&x.layout, adv_dataset_row(&x, i), ws.act[0]);
+		advpg_forward(&ws);
+		result->adversarial[i] = adv_argmax(net->classes, ws.act[net->n_layers]);
+		success = spec->attack->target >= 0 ? result->adversarial[i] == spec->attack->target
+											: result->adversarial[i] != spec->rows->label[i];
+		if (!(result->flags[i] & ADV_ATTACK_EXEMPT))
+			result->flags[i] =
+				success ? result->flags[i] | ADV_ATTACK_SUCCESS : result->flags[i] & ~ADV_ATTACK_SUCCESS;
+	}
+}
+
+/* The invariants an attack can be checked by. */
+static void
+check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
+{
+	size_t attacked = 0;
+	size_t no_slope = 0;
+	size_t unsettled = 0;
+	size_t outside = 0;
+
+	ADVPG_EACH (i, result->n)
+	{
+		uint8_t flags = result->flags[i];
+
+		if (flags & ADV_ATTACK_OVERFLOW)
+			ereport(
+				ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("%s: the output of the network is not finite", advpg_rows_name(spec->rows, i)),
+				errhint("The row, or what eps makes of it, is far outside of what the model can have been "
+						"trained on."));
+		attacked += result->prediction[i] == spec->rows->label[i] && !(flags & ADV_ATTACK_EXEMPT);
+		if (!(flags & ADV_ATTACK_SUCCESS)) /* another model's examples may succeed all the same */
+		{
+			no_slope += (flags & ADV_ATTACK_NO_SLOPE) != 0;
+			unsettled += (flags & (ADV_ATTACK_UNSETTLED | ADV_ATTACK_NO_SLOPE)) == ADV_ATTACK_UNSETTLED;
+		}
+		outside += (flags & ADV_ATTACK_OUTSIDE) != 0;
+	}
+	if (no_slope > 0 && no_slope > FAILED_SHARE * attacked)
+		ereport(
+			WARNING,
+			errmsg("%zu of %zu attacked rows withstood only where the gradient is zero", no_slope, attacked),
+			errdetail("An attack that has no direction says nothing about robustness: activations such as "
+					  "tanh are saturated, or no relu is active, at these rows (gradient masking)."),
+			errhint(
+				"Try craft_on with another model, more restarts with random_start, a larger eps, or train "
+				"with scaled features."));
+	if (unsettled > 0 && unsettled > FAILED_SHARE * attacked)
+		ereport(WARNING,
+				errmsg("%zu of %zu attacked rows withstood only an attack that did not settle", unsettled,
+					   attacked),
+				errdetail("Steps lowered the loss that they should raise, or the last one still raised it, "
+						  "at eps and at all "
+						  "smaller sizes that were tried: these rows are not shown to be robust."),
+				errhint("Give more steps, another alpha, eps for each column, or eps_unit => 'sd'."));
+	if (outside > 0)
+		ereport(
+			WARNING,
+			errmsg("%zu of %zu examples are farther from their rows than eps or outside of the clip range",
+				   outside, result->n),
+			errdetail("This is an error in advfair."));
+}
+
+AdvpgAttacked *
+advpg_attack(const AdvpgAttackSpec *spec)
+{
+	AdvpgAttacked *result = palloc0(sizeof(AdvpgAttacked));
+	size_t n = spec->rows->n;
+	AdvpgRun run;
+
+	result->n = n;
+	if (n == 0)
+		return result;
+	if (spec->want_x || spec->scored)
+		result->x = advpg_rows_floats(n, spec->model->net.input);
+	advpg_run_init(&run);
+	estimate(&run, spec, result->x);
+	advpg_run_create(&run, ADVPG_RUN_ATTACK, "the attack");
+	fill(&run, spec, result->x);
+	put_checkpoint(&run, spec, result->x);
+	advpg_progress_phase(spec->phase, n);
+	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), adv_attack_pieces(n)), report,
+							 NULL);
+
+	result->prediction = take(&run, ADVPG_KEY_PREDICTION, n, sizeof(int32_t));
+	result->adversarial = take(&run, ADVPG_KEY_ADVERSARIAL, n, sizeof(int32_t));
+	result->flags = take(&run, ADVPG_KEY_FLAGS, n, sizeof(uint8_t));
+	result->linf = take(&run, ADVPG_KEY_LINF, n, sizeof(float));
+	result->l2 = take(&run, ADVPG_KEY_L2, n, sizeof(float));
+	result->loss = take(&run, ADVPG_KEY_LOSS, n, sizeof(float));
+	result->eps = take(&run, ADVPG_KEY_LEAST_EPS, n, sizeof(double));
+	result->gradients = atomic_load(&run.shared->attack_state.gradients);
+	advpg_run_release(&run);
+	if (spec->want_x)
+		judge_near_ties(spec, result);
+	else if (result->x)
+	{
+		advpg_rows_release(result->x);
+		result->x = NULL;
+	}
+	check(spec, result);
+	return result;
+}

@@ -1,0 +1,194 @@
+/*
+ * evaluation.c
+ *		A model of the registry applied to a whole data set in compute workers.
+ */
+#include "pg/operation/evaluation.h"
+
+#include <math.h>
+
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+#include "core/score/metrics.h"
+#include "pg/base/advpg.h"
+#include "pg/model/callsite.h"
+#include "pg/data/charset.h"
+#include "pg/run/compute.h"
+#include "pg/operation/intervention.h"
+#include "pg/base/progress.h"
+#include "pg/model/registry.h"
+#include "pg/base/segment.h"
+#include "pg/task/task.h"
+
+static void
+read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry *entry)
+{
+	char *missing = advpg_task_text(entry->task, "missing");
+	AdvpgRowsSpec rows = {0};
+
+	rows.data = spec->data;
+	rows.label = advpg_text_cstring(e->model.label);
+	rows.label_required = spec->need_label;
+	rows.id = spec->id ? spec->id : advpg_task_text(entry->task, "id");
+	rows.id_required = spec->id != NULL;
+	rows.drop_missing = missing && strcmp(missing, "drop") == 0;
+	rows.quiet = spec->quiet;
+	rows.attribute = spec->attribute;
+	rows.want_ids = spec->want_ids;
+	rows.id_type = spec->id_type;
+	rows.want_order = spec->want_order;
+	rows.shared_keys = true; /* they seed attacks, which must not depend on who wants an order */
+	rows.encoder = &e->model.encoder;
+	rows.classes = e->model.classes;
+	rows.n_classes = e->model.net.classes;
+	if (spec->held_out)
+	{
+		rows.split = true;
+		rows.held_out = spec->held_out->share;
+		rows.seed = spec->held_out->seed;
+	}
+	e->rows = advpg_rows_read(&rows);
+	if (spec->held_out)
+		advpg_rows_keep_held(e->rows);
+	if (spec->need_label && e->rows->labels.n > e->model.net.classes)
+		advpg_fail_no_class(&e->model, e->rows->labels.texts[e->model.net.classes]);
+}
+
+static void
+report(AdvpgRun *run, void *arg)
+{
+	advpg_progress_update(atomic_load(&run->shared->done), NAN);
+}
+
+AdvpgEvaluation *
+advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
+{
+	AdvpgEvaluation *e = palloc0(sizeof(AdvpgEvaluation));
+	const AdvpgEntry *entry = spec->entry ? spec->entry : advpg_registry_find(spec->schema, spec->model);
+
+	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &e->model);
+	/* a version that is not stored yet has no number */
+	e->name = entry->version > 0 ? psprintf("%s@%d", entry->name, entry->version) : pstrdup(entry->name);
+	e->class = spec->class ? advpg_find_class(&e->model, advpg_cstring_text(spec->class)) : -1;
+	e->given = spec->given ? advpg_find_class(&e->model, advpg_cstring_text(spec->given)) : -1;
+	if (spec->intervene)
+		advpg_intervention_check(e, spec);
+	read_rows(e, spec, entry);
+	return e;
+}
+
+/* A row without a class is right about none, and must not count as if it had one. */
+static void
+check_finite(const AdvpgEvaluation *e)
+{
+	ADVPG_EACH (i, e->rows->n)
+		if (e->prediction[i] < 0)
+			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					errmsg("%s: the output of the network is not finite", advpg_rows_name(e->rows, i)),
+					errhint("The row is far outside of what the model can have been trained on."));
+}
+
+void
+advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
+{
+	size_t n = e->rows->n;
+	size_t n_proba = spec->need_proba ? mul_size(n, e->model.net.classes) : 0;
+	size_t pieces = (n + ADV_EVAL_ROWS - 1) / ADV_EVAL_ROWS;
+	AdvpgRun run;
+
+	if (n == 0)
+		return;
+	advpg_run_init(&run);
+	advpg_run_estimate(&run, e->model.net.n_params, sizeof(float));
+	advpg_run_estimate(&run, n, sizeof(int32_t));
+	if (spec->need_proba)
+		advpg_run_estimate(&run, n_proba, sizeof(float));
+	advpg_run_estimate_rows(&run, e->rows);
+	advpg_run_create(&run, ADVPG_RUN_PREDICT, "the prediction");
+	run.shared->net = e->model.net;
+	advpg_run_put(&run, ADVPG_KEY_PARAMS, e->model.params, e->model.net.n_params, sizeof(float));
+	advpg_run_put(&run, ADVPG_KEY_PREDICTION, NULL, n, sizeof(int32_t));
+	if (spec->need_proba)
+		advpg_run_put(&run, ADVPG_KEY_PROBA, NULL, n_proba, sizeof(float));
+	advpg_run_put_rows(&run, ADVPG_SET_DATA, e->rows);
+
+	advpg_progress_phase("computing", n);
+	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), pieces), report, NULL);
+
+	if (e->prediction == NULL)
+		e->prediction = palloc_extended(n * sizeof(int32_t), MCXT_ALLOC_HUGE);
+	advpg_segment_fill(e->prediction, shm_toc_lookup(run.toc, ADVPG_KEY_PREDICTION, false),
+					   n * sizeof(int32_t));
+	if (spec->need_proba)
+	{
+		if (e->proba == NULL)
+			e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
+		advpg_segment_fill(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false),
+						   n_proba * sizeof(float));
+	}
+	advpg_run_release(&run);
+	check_finite(e);
+}
+
+AdvpgEvaluation *
+advpg_evaluate(const AdvpgEvaluationSpec *spec)
+{
+	AdvpgEvaluation *volatile e = NULL;
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	advpg_progress_begin("predict", spec->model);
+	PG_TRY();
+	{
+		e = advpg_evaluation_open(spec);
+		if (spec->intervene)
+			advpg_intervene(e, spec);
+		else
+			advpg_evaluation_predict(e, spec);
+		advpg_rows_release(e->rows);
+	}
+	PG_FINALLY();
+	{
+		advpg_progress_end();
+	}
+	PG_END_TRY();
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return e;
+}
+
+size_t
+advpg_count_missing(const AdvpgEvaluation *e, const char *attribute)
+{
+	const AdvpgRows *rows = e->rows;
+	size_t n = 0;
+
+	ADVPG_EACH (i, rows->n)
+		n += rows->attribute[i] < 0 && (e->given < 0 || rows->label[i] == e->given);
+	if (n > 0)
+		ereport(NOTICE,
+				errmsg_plural("%zu row of data \"%s\" is in no group, because attribute \"%s\" is NULL",
+							  "%zu rows of data \"%s\" are in no group, because attribute \"%s\" is NULL", n,
+							  n, rows->source, attribute));
+	return n;
+}
+
+double
+advpg_gap(const char *score, const char *groups, int n, const AdvText *names, const double *mean)
+{
+	double gap = adv_gap(n, mean);
+	int one = -1;
+
+	for (int g = 0; g < n; g++)
+		if (!isnan(mean[g]))
+			one = g;
+	if (isnan(gap))
+		ereport(NOTICE, errmsg("%s is NULL, because fewer than two %s", score, groups),
+				one < 0 ? errdetail("There is no row that counts.")
+						: errdetail("All rows that count are of \"%.*s\".",
+									pg_mbcliplen(names[one].data, names[one].len, 100), names[one].data));
+	return gap;
+}

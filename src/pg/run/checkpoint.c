@@ -1,0 +1,172 @@
+/*
+ * checkpoint.c
+ *		Keeps and finds the states of a job's runs. See checkpoint.h.
+ *
+ * The table belongs to the extension's owner and nobody else may write it: what is loaded has been written here. It is checked all the
+ * same before use, by those who know what a state is.
+ */
+#include "pg/run/checkpoint.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "pg/base/advpg.h"
+#include "pg/base/compat.h"
+#include "pg/job/job.h"
+
+static Oid schema = InvalidOid;
+static int64 job = 0; /* 0: not in a job */
+static AdvpgOnChange on_change;
+static uint64 seen = 0;      /* what was announced so far, hashed */
+static int32 run_number = 0; /* of the run under way; runs count from 1 */
+static TimestampTz last_kept;
+static uint64 kept = 0; /* hash of the state that the table has of it, 0 when it has none */
+
+void
+advpg_checkpoint_begin(Oid extension_schema, int64 number, AdvpgOnChange what)
+{
+	schema = extension_schema;
+	job = number;
+	on_change = what;
+}
+
+bool
+advpg_checkpointing(void)
+{
+	return job != 0;
+}
+
+void
+advpg_checkpoint_saw(const void *bytes, size_t size)
+{
+	if (job != 0)
+		seen = hash_combine64(seen, hash_bytes_extended(bytes, (int) size, 0));
+}
+
+static uint64
+hash_state(const bytea *state)
+{
+	return hash_bytes_extended((const unsigned char *) VARDATA_ANY(state), (int) VARSIZE_ANY_EXHDR(state), 0);
+}
+
+static const char *
+schema_name(void)
+{
+	return quote_identifier(get_namespace_name(schema));
+}
+
+/* Run one statement on the table, as the extension's owner would. */
+static void
+execute(const char *query, int n, Oid *types, Datum *values, int expected)
+{
+	AdvpgIdentity identity = advpg_job_as_superuser();
+
+	if (SPI_execute_with_args(query, n, types, values, NULL, false, 0) != expected)
+		elog(ERROR, "could not use advfair_checkpoint");
+	advpg_job_as(identity);
+}
+
+/* The data are not what they were: forget this state and all that followed from it, or fail. */
+static void
+data_changed(void)
+{
+	Oid types[] = {INT8OID, INT4OID};
+	Datum values[] = {Int64GetDatum(job), Int32GetDatum(run_number)};
+
+	if (on_change == ADVPG_ON_CHANGE_FAIL)
+		ereport(
+			ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("rows or models have changed since the job's last checkpoint"),
+			errhint("Submit it again, or submit with on_change => 'restart' to compute again by itself."));
+	execute(psprintf("DELETE FROM %s.advfair_checkpoint WHERE job OPERATOR(pg_catalog.=) $1"
+					 " AND run OPERATOR(pg_catalog.>=) $2",
+					 schema_name()),
+			2, types, values, SPI_OK_DELETE);
+	ereport(WARNING, errmsg("rows or models have changed since the job's last checkpoint; computing again"));
+}
+
+bytea *
+advpg_checkpoint_load(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid types[] = {INT8OID, INT4OID};
+	Datum values[2];
+	bytea *state = NULL;
+
+	if (job == 0)
+		return NULL;
+	last_kept = GetCurrentTimestamp();
+	values[0] = Int64GetDatum(job);
+	values[1] = Int32GetDatum(++run_number);
+	execute(psprintf("SELECT seen, state FROM %s.advfair_checkpoint WHERE job OPERATOR(pg_catalog.=) $1"
+					 " AND run OPERATOR(pg_catalog.=) $2",
+					 schema_name()),
+			2, types, values, SPI_OK_SELECT);
+	if (SPI_processed > 0)
+	{
+		HeapTuple row = SPI_tuptable->vals[0];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool isnull;
+		uint64 then = (uint64) DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+
+		MemoryContextSwitchTo(context);
+		if (then == seen)
+			state = DatumGetByteaPCopy(SPI_getbinval(row, desc, 2, &isnull));
+		else
+			data_changed();
+	}
+	MemoryContextSwitchTo(context);
+	kept = state ? hash_state(state) : 0;
+	return state;
+}
+
+/* Write a state in a transaction of its own; the job is getting on, so failures so far do not count any more. */
+static void
+write_state(bytea *state)
+{
+	Oid types[] = {INT8OID, INT4OID, INT8OID, BYTEAOID};
+	Datum values[] = {Int64GetDatum(job), Int32GetDatum(run_number), Int64GetDatum((int64) seen),
+					  PointerGetDatum(state)};
+
+	advpg_job_continue();
+	SPI_connect();
+	/* in the order in which DROP EXTENSION locks the tables, that of their creation: else each might wait for the other */
+	execute(psprintf("UPDATE %s.advfair_job SET failures = 0 WHERE job OPERATOR(pg_catalog.=) $1"
+					 " AND failures OPERATOR(pg_catalog.>) 0",
+					 schema_name()),
+			1, types, values, SPI_OK_UPDATE);
+	execute(psprintf("INSERT INTO %s.advfair_checkpoint (job, run, seen, state) VALUES ($1, $2, $3, $4)"
+					 " ON CONFLICT (job, run) DO UPDATE SET seen = EXCLUDED.seen, state = EXCLUDED.state,"
+					 " taken_at = pg_catalog.clock_timestamp()",
+					 schema_name()),
+			4, types, values, SPI_OK_INSERT);
+	SPI_finish();
+	advpg_job_pause();
+	advpg_job_progressed();
+}
+
+void
+advpg_checkpoint_keep(AdvpgRun *run, bool last)
+{
+	bytea *state;
+
+	if (job == 0 || run->take_state == NULL)
+		return;
+	if (!last &&
+		!TimestampDifferenceExceeds(last_kept, GetCurrentTimestamp(), advpg_checkpoint_interval * 1000))
+		return;
+	state = run->take_state(run);
+	if (state == NULL)
+		return;
+	/* a state that is there already is no progress: what fails after it would be tried again for ever */
+	if (hash_state(state) != kept)
+		write_state(state);
+	kept = hash_state(state);
+	pfree(state);
+	last_kept = GetCurrentTimestamp();
+}

@@ -1,0 +1,296 @@
+/*
+ * sql_attack.c
+ *		Attacks on data sets: advfair_pgd, advfair_fgsm, advfair_least_eps, and what they mean for each class:
+ *		advfair_class_robustness, advfair_class_least_eps, advfair_cru.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/base/advpg.h"
+#include "pg/task/call.h"
+#include "pg/data/dictionary.h"
+#include "pg/sql/produce.h"
+#include "pg/operation/robustness.h"
+#include "pg/base/version.h"
+
+ADVPG_FUNCTION(advfair_pgd);
+ADVPG_FUNCTION(advfair_fgsm);
+ADVPG_FUNCTION(advfair_least_eps);
+ADVPG_FUNCTION(advfair_class_robustness);
+ADVPG_FUNCTION(advfair_class_least_eps);
+ADVPG_FUNCTION(advfair_cru);
+
+#define CRU_EPS 2 /* advfair_cru's argument eps */
+
+/* An input (channels last) as real[] in the order users see, channels first. */
+static Datum
+input_datum(AdvShape shape, const float *x)
+{
+	size_t n = adv_shape_size(shape);
+	Size size = ARR_OVERHEAD_NONULLS(1) + n * sizeof(float4);
+	ArrayType *array = palloc(size);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT4OID;
+	*ARR_DIMS(array) = n;
+	*ARR_LBOUND(array) = 1;
+	adv_to_channels_first(shape, x, (float *) ARR_DATA_PTR(array));
+	return PointerGetDatum(array);
+}
+
+/* ---- one row for each row ---- */
+
+static void
+produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, AdvpgOnslaught onslaught, const char *what)
+{
+	AdvpgAttackTask task;
+	AdvpgVictim *victim;
+	AdvpgAttacked *attacked;
+	AdvDataset x = {0};
+	AdvShape shape;
+	MemoryContext row_context;
+
+	advpg_task_read(onslaught == ADVPG_ONSLAUGHT_FGSM ? &advpg_fgsm_kind : &advpg_attack_kind, json, &task);
+	victim = advpg_victim(schema, &task, onslaught, what, output->id_type);
+	output->begin(output, victim->e->rows->id_type);
+	attacked = victim->attacked[0];
+	shape = victim->e->model.net.input;
+	if (attacked->x)
+		x = advpg_rows_dataset(attacked->x);
+	row_context = AllocSetContextCreate(CurrentMemoryContext, "advfair row", ALLOCSET_DEFAULT_SIZES);
+	ADVPG_EACH (i, attacked->n)
+	{
+		const AdvpgRows *rows = victim->e->rows;
+		Datum values[9];
+		bool nulls[9] = {0};
+		MemoryContext old = MemoryContextSwitchTo(row_context);
+
+		values[0] = rows->id[i];
+		values[1] = advpg_text_datum(rows->labels.texts[rows->label[i]]);
+		values[2] = advpg_text_datum(victim->e->model.classes[attacked->prediction[i]]);
+		values[3] = advpg_text_datum(victim->e->model.classes[attacked->adversarial[i]]);
+		nulls[4] = (attacked->flags[i] & ADV_ATTACK_EXEMPT) != 0;
+		values[4] = BoolGetDatum((attacked->flags[i] & ADV_ATTACK_SUCCESS) != 0);
+		values[5] = Float8GetDatum(attacked->linf[i]);
+		values[6] = Float8GetDatum(attacked->l2[i]);
+		values[7] = Float8GetDatum(attacked->loss[i]);
+		values[8] = input_datum(shape, (const float *) adv_dataset_row(&x, i));
+		tuplestore_putvalues(output->store, output->desc, values, nulls);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row_context);
+	}
+	if (attacked->x)
+		advpg_rows_release(attacked->x);
+}
+
+void
+advpg_produce_pgd(Oid schema, Jsonb *json, AdvpgOutput *output)
+{
+	produce_examples(schema, json, output, ADVPG_ONSLAUGHT_PGD, "pgd");
+}
+
+void
+advpg_produce_fgsm(Oid schema, Jsonb *json, AdvpgOutput *output)
+{
+	produce_examples(schema, json, output, ADVPG_ONSLAUGHT_FGSM, "fgsm");
+}
+
+void
+advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
+{
+	AdvpgAttackTask task;
+	AdvpgVictim *victim;
+	AdvpgAttacked *attacked;
+
+	advpg_task_read(&advpg_least_eps_kind, json, &task);
+	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_SEARCH, "least_eps", output->id_type);
+	output->begin(output, victim->e->rows->id_type);
+	attacked = victim->attacked[0];
+	ADVPG_EACH (i, attacked->n)
+	{
+		const AdvpgRows *rows = victim->e->rows;
+		Datum values[4];
+		bool nulls[4] = {0};
+
+		values[0] = rows->id ? rows->id[i] : (Datum) 0;
+		values[1] = advpg_text_datum(rows->labels.texts[rows->label[i]]);
+		nulls[2] = nulls[3] = (attacked->flags[i] & ADV_ATTACK_EXEMPT) != 0;
+		values[2] = Float8GetDatum(attacked->eps[i]);
+		values[3] = BoolGetDatum((attacked->flags[i] & ADV_ATTACK_CENSORED) != 0);
+		advpg_output_row(output, values, nulls);
+	}
+}
+
+/* ---- one row for each class ---- */
+
+/* What an attack did to the rows of one class. */
+typedef struct ClassOutcome
+{
+	int64 n;        /* rows that count */
+	int64 broken;   /* on which it succeeds */
+	int64 right;    /* classified correctly under it */
+	int64 censored; /* least eps: that withstood */
+	double eps;     /* least eps: sum */
+} ClassOutcome;
+
+static ClassOutcome *
+count_classes(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int denominator)
+{
+	ClassOutcome *classes = palloc0(sizeof(ClassOutcome) * victim->e->model.net.classes);
+
+	ADVPG_EACH (i, attacked->n)
+	{
+		int32_t label = victim->e->rows->label[i];
+		uint8_t flags = attacked->flags[i];
+		ClassOutcome *c = &classes[label];
+
+		if ((flags & ADV_ATTACK_EXEMPT) ||
+			(denominator == ADVPG_DENOMINATOR_CORRECT && attacked->prediction[i] != label))
+			continue;
+		c->n++;
+		c->broken += (flags & ADV_ATTACK_SUCCESS) != 0;
+		c->right += attacked->adversarial[i] == label;
+		c->censored += (flags & ADV_ATTACK_CENSORED) != 0;
+		c->eps += attacked->eps ? attacked->eps[i] : 0;
+	}
+	return classes;
+}
+
+void
+advpg_produce_class_robustness(Oid schema, Jsonb *json, AdvpgOutput *output)
+{
+	AdvpgAttackTask task;
+	AdvpgVictim *victim;
+
+	advpg_task_read(&advpg_class_robustness_kind, json, &task);
+	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_EACH, "class_robustness", InvalidOid);
+	output->begin(output, InvalidOid);
+	for (int k = 0; k < victim->n_attacked; k++)
+	{
+		ClassOutcome *outcome = count_classes(victim, victim->attacked[k], task.denominator);
+
+		for (int c = 0; c < victim->e->model.net.classes; c++)
+		{
+			int64 n = outcome[c].n;
+			Datum values[5];
+			bool nulls[5] = {0};
+
+			values[0] = Float8GetDatum(*(double *) list_nth(task.eps_list, k));
+			values[1] = advpg_text_datum(victim->e->model.classes[c]);
+			nulls[2] = nulls[3] = n == 0;
+			values[2] = Float8GetDatum(n ? (double) outcome[c].broken / n : 0);
+			values[3] = Float8GetDatum(n ? (double) outcome[c].right / n : 0);
+			values[4] = Int64GetDatum(n);
+			tuplestore_putvalues(output->store, output->desc, values, nulls);
+		}
+	}
+}
+
+void
+advpg_produce_class_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
+{
+	AdvpgAttackTask task;
+	AdvpgVictim *victim;
+	ClassOutcome *outcome;
+
+	advpg_task_read(&advpg_least_eps_kind, json, &task);
+	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_SEARCH, "class_least_eps", InvalidOid);
+	output->begin(output, InvalidOid);
+	outcome = count_classes(victim, victim->attacked[0], ADVPG_DENOMINATOR_ALL);
+	for (int c = 0; c < victim->e->model.net.classes; c++)
+	{
+		int64 n = outcome[c].n;
+		Datum values[4];
+		bool nulls[4] = {0};
+
+		values[0] = advpg_text_datum(victim->e->model.classes[c]);
+		nulls[1] = n == 0;
+		values[1] = Float8GetDatum(n ? outcome[c].eps / n : 0);
+		values[2] = Int64GetDatum(outcome[c].censored);
+		values[3] = Int64GetDatum(n);
+		tuplestore_putvalues(output->store, output->desc, values, nulls);
+	}
+}
+
+/* ---- SQL calls ---- */
+
+Datum
+advfair_pgd(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_pgd);
+}
+
+Datum
+advfair_fgsm(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_fgsm);
+}
+
+Datum
+advfair_least_eps(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_least_eps);
+}
+
+Datum
+advfair_class_robustness(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_class_robustness);
+}
+
+Datum
+advfair_class_least_eps(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_class_least_eps);
+}
+
+/* ---- the gap between classes ---- */
+
+/* Without eps it is the mean least eps that is compared. Each form refuses what only the other one knows. */
+Datum
+advfair_cru(PG_FUNCTION_ARGS)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "advfair attack", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	bool at_eps = !PG_ARGISNULL(CRU_EPS);
+	bool any_broken;
+	AdvpgAttackTask task;
+	AdvpgVictim *victim;
+	ClassOutcome *outcome;
+	double *mean;
+	double gap;
+	int n;
+
+	advpg_task_read(at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
+					advpg_call_task(fcinfo, NULL), &task);
+	victim = advpg_victim(get_func_namespace(fcinfo->flinfo->fn_oid), &task,
+						  at_eps ? ADVPG_ONSLAUGHT_EACH : ADVPG_ONSLAUGHT_SEARCH, "cru", InvalidOid);
+	outcome = count_classes(victim, victim->attacked[0], task.denominator);
+	n = victim->e->model.net.classes;
+	mean = palloc(sizeof(double) * n);
+	for (int c = 0; c < n; c++)
+		mean[c] = outcome[c].n > 0 ? (at_eps ? outcome[c].broken : outcome[c].eps) / outcome[c].n : NAN;
+	any_broken = at_eps || advpg_any_broken(victim);
+	gap = advpg_gap("CRU", "classes have rows", n, victim->e->model.classes, mean);
+	if (!any_broken && !isnan(gap))
+	{
+		ereport(NOTICE, errmsg("CRU is NULL, because all rows withstood up to eps_max"));
+		gap = NAN;
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	if (isnan(gap))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(gap);
+}

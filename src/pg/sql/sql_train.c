@@ -1,0 +1,93 @@
+/*
+ * sql_train.c
+ *		advfair_train, advfair_adv_train, advfair_run, advfair_fit.
+ */
+#include "pg/base/advpg.h"
+
+#include <math.h>
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/task/call.h"
+#include "pg/task/json.h"
+#include "pg/base/progress.h"
+#include "pg/model/registry.h"
+#include "pg/operation/training.h"
+#include "pg/base/version.h"
+
+ADVPG_FUNCTION(advfair_run);
+ADVPG_FUNCTION(advfair_train);
+ADVPG_FUNCTION(advfair_adv_train);
+ADVPG_FUNCTION(advfair_fit);
+
+/* Run a task, store its model, and return the row that tells about it. */
+static Datum
+train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
+{
+	Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	const AdvEpoch *last;
+	AdvpgTrained *trained;
+	TupleDesc desc;
+	int version;
+	Datum values[6];
+	bool nulls[6] = {0};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	trained = advpg_training_run(task, schema, true, &version);
+	last = &trained->epochs[trained->n_epochs - 1];
+	values[0] = CStringGetTextDatum(task->model);
+	values[1] = Int32GetDatum(version);
+	values[2] = Int32GetDatum(trained->n_epochs);
+	values[3] = Float8GetDatum(last->loss);
+	values[4] = Float8GetDatum(last->accuracy);
+	values[5] = Float8GetDatum(trained->seconds);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+Datum
+advfair_run(PG_FUNCTION_ARGS)
+{
+	AdvpgTrainTask task;
+
+	PreventCommandIfReadOnly("advfair_train()");
+	advpg_train_task_read(PG_GETARG_JSONB_P(0), true, &task);
+	return train_and_store(fcinfo, &task);
+}
+
+Datum
+advfair_train(PG_FUNCTION_ARGS)
+{
+	AdvpgTrainTask task;
+
+	PreventCommandIfReadOnly("advfair_train()");
+	advpg_train_task_read(advpg_call_task(fcinfo, "train"), true, &task);
+	return train_and_store(fcinfo, &task);
+}
+
+Datum
+advfair_adv_train(PG_FUNCTION_ARGS)
+{
+	AdvpgTrainTask task;
+
+	PreventCommandIfReadOnly("advfair_adv_train()");
+	advpg_train_task_read(advpg_call_task(fcinfo, "adv_train"), true, &task);
+	return train_and_store(fcinfo, &task);
+}
+
+Datum
+advfair_fit(PG_FUNCTION_ARGS)
+{
+	AdvpgTrainTask task;
+
+	advpg_train_task_read(PG_GETARG_JSONB_P(0), false, &task);
+	PG_RETURN_BYTEA_P(
+		advpg_training_run(&task, get_func_namespace(fcinfo->flinfo->fn_oid), false, NULL)->model);
+}
