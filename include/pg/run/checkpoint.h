@@ -20,8 +20,11 @@ typedef enum AdvpgOnChange
 	ADVPG_ON_CHANGE_FAIL
 } AdvpgOnChange;
 
-/* Begin: from now on this process's runs are those of a job. schema is the extension's. */
-extern void advpg_checkpoint_begin(Oid schema, int64 job, AdvpgOnChange on_change);
+/*
+ * Begin: from now on this process's runs are those of a job. schema is the extension's; progressed is called when a state has been kept that
+ * is further than the one before.
+ */
+extern void advpg_checkpoint_begin(Oid schema, int64 job, AdvpgOnChange on_change, void (*progressed)(void));
 
 /* Whether states are kept at all. */
 extern bool advpg_checkpointing(void);

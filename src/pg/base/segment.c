@@ -9,7 +9,7 @@
 #include "storage/shmem.h"
 
 #include "pg/base/advpg.h"
-#include "pg/job/job.h"
+#include "pg/base/jobsession.h"
 
 #define AT_ONCE ((size_t) 16 * 1024 * 1024) /* bytes between two looks at interrupts */
 

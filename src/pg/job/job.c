@@ -6,9 +6,8 @@
  * while nobody holds the lock is one whose process has died: whoever finds it goes on with it. All changes of state are made as the
  * extension's superuser; everything else as the job's role, in a context in which it cannot become anybody else.
  */
-#include "pg/job/job.h"
+#include "postgres.h"
 
-#include "access/xact.h"
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_db_role_setting.h"
@@ -38,12 +37,11 @@
 #include "pg/base/characters.h"
 #include "pg/run/checkpoint.h"
 #include "pg/base/extension.h"
+#include "pg/base/jobsession.h"
 #include "pg/job/jobkind.h"
 #include "pg/job/joblock.h"
 #include "pg/task/json.h"
-#include "pg/base/ownsql.h"
 #include "pg/job/queue.h"
-#include "pg/base/transaction.h"
 #include "pg/base/version.h"
 
 #define SAFE_PATH     "pg_catalog, pg_temp"
@@ -72,104 +70,7 @@ typedef struct Job
 } Job;
 
 static Job job;
-static bool paused = false;
-static int connections = 0; /* to SPI, when paused */
-static MemoryContext paused_context;
 static emit_log_hook_type next_emit_log;
-
-/* ---- transactions and rights ---- */
-
-bool
-advpg_in_job(void)
-{
-	return OidIsValid(job.role);
-}
-
-/* Rights of the job's role, and no way to others. */
-static void
-take_rights(void)
-{
-	SetUserIdAndSecContext(job.role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-}
-
-static void
-begin(void)
-{
-	advpg_transaction_begin();
-	if (advpg_in_job())
-		take_rights();
-	PushActiveSnapshot(GetTransactionSnapshot());
-}
-
-/* Between transactions there is no context, but what runs at commit, like deferred triggers, is still under it. */
-static void
-drop_context(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_PRE_COMMIT && advpg_in_job())
-		SetUserIdAndSecContext(job.role, 0);
-}
-
-static void
-commit(void)
-{
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-}
-
-void
-advpg_job_pause(void)
-{
-	if (!advpg_in_job())
-		return;
-	paused_context = CurrentMemoryContext;
-	for (connections = 0; SPI_finish() == SPI_OK_FINISH; connections++)
-		;
-	commit();
-	paused = true;
-	MemoryContextSwitchTo(paused_context);
-	pgstat_report_stat(false);
-}
-
-void
-advpg_job_continue(void)
-{
-	if (!advpg_in_job())
-		return;
-	paused_context = CurrentMemoryContext;
-	begin();
-	paused = false;
-	/* not held: somebody may wait to drop it for as long as a session takes, and a job goes on meanwhile */
-	if (!advpg_extension_exists())
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("extension \"advfair\" was dropped while a job ran"));
-	for (int i = 0; i < connections; i++)
-		SPI_connect();
-	MemoryContextSwitchTo(paused_context);
-}
-
-AdvpgIdentity
-advpg_job_as_superuser(void)
-{
-	AdvpgIdentity identity;
-
-	GetUserIdAndSecContext(&identity.role, &identity.context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, identity.context | SECURITY_LOCAL_USERID_CHANGE);
-	identity.nest_level = advpg_own_begin();
-	return identity;
-}
-
-void
-advpg_job_as(AdvpgIdentity identity)
-{
-	advpg_own_end(identity.nest_level);
-	SetUserIdAndSecContext(identity.role, identity.context);
-}
-
-void
-advpg_job_progressed(void)
-{
-	job.failures = 0;
-}
 
 /* Settings of the process that nobody changes: not a database or role, and not the job's owner. */
 static const char *const own_settings[][2] = {
@@ -429,7 +330,7 @@ look(const AdvpgJobOrder *order)
 	bool found = false;
 	TimestampTz due = DT_NOEND;
 
-	begin();
+	advpg_jobsession_begin();
 	SPI_connect();
 	if (find_extension())
 	{
@@ -446,7 +347,7 @@ look(const AdvpgJobOrder *order)
 		}
 	}
 	SPI_finish();
-	commit();
+	advpg_jobsession_commit();
 	/* one that is due and yet cannot be taken is held by another process */
 	if (!found)
 		due = Max(due, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HELD_MS));
@@ -463,14 +364,15 @@ become_role(void)
 	Oid role;
 	bool superuser;
 
-	begin();
+	advpg_jobsession_begin();
 	role = get_role_oid(job.owner, true);
 	if (!OidIsValid(role))
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role \"%s\" does not exist", job.owner));
 	superuser = superuser_arg(role);
-	commit();
+	advpg_jobsession_commit();
 	SetSessionAuthorization(role, superuser);
 	job.role = role;
+	advpg_jobsession_enter(role);
 }
 
 /* What the role would have on connecting; an administrator may have set what it may not set itself. */
@@ -512,7 +414,7 @@ update_row(const char *set, int n, Oid *more_types, Datum *more_values, const ch
 {
 	Oid types[8] = {INT8OID, INT4OID};
 	Datum values[8] = {Int64GetDatum(job.number), Int32GetDatum(MyProcPid)};
-	AdvpgIdentity identity = advpg_job_as_superuser();
+	AdvpgIdentity identity = advpg_jobsession_as_superuser();
 
 	for (int i = 0; i < n; i++)
 	{
@@ -530,7 +432,7 @@ update_row(const char *set, int n, Oid *more_types, Datum *more_values, const ch
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("job " INT64_FORMAT " is not to be run any more", job.number));
 	SPI_finish();
-	advpg_job_as(identity);
+	advpg_jobsession_as(identity);
 }
 
 /* In the transaction that stores the result. */
@@ -546,7 +448,7 @@ succeed(Jsonb *result)
 	update_row("state = 'succeeded', finished_at = pg_catalog.clock_timestamp(), result = $3,"
 			   " message = NULLIF($4, '')",
 			   2, types, values, NULL);
-	identity = advpg_job_as_superuser();
+	identity = advpg_jobsession_as_superuser();
 	SPI_connect();
 	if (SPI_execute_with_args(
 			psprintf("DELETE FROM %s.advfair_checkpoint WHERE job OPERATOR(pg_catalog.=) $1",
@@ -554,7 +456,14 @@ succeed(Jsonb *result)
 			1, number_type, number, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not write advfair_checkpoint");
 	SPI_finish();
-	advpg_job_as(identity);
+	advpg_jobsession_as(identity);
+}
+
+/* The job has got on: failures so far count no more. */
+static void
+forget_failures(void)
+{
+	job.failures = 0;
 }
 
 static void
@@ -564,13 +473,13 @@ carry_out(void)
 	Jsonb *result;
 
 	become_role();
-	advpg_checkpoint_begin(job.schema, job.number, job.on_change);
-	begin();
+	advpg_checkpoint_begin(job.schema, job.number, job.on_change, forget_failures);
+	advpg_jobsession_begin();
 	MemoryContextSwitchTo(context);
 	apply_settings();
 	result = advpg_jobkind_run(job.schema, job.task);
 	succeed(result);
-	commit();
+	advpg_jobsession_commit();
 }
 
 /* ---- when it fails ---- */
@@ -633,10 +542,10 @@ fail(const ErrorData *error)
 
 	if (error->hint == NULL)
 		nulls[4] = 'n';
-	begin();
+	advpg_jobsession_begin();
 	if (advpg_extension_exists()) /* else there is nobody to tell */
 		update_row(outcome(error), 4, types, values, nulls);
-	commit();
+	advpg_jobsession_commit();
 }
 
 /* Carry it out, and say so when that fails. */
@@ -689,7 +598,6 @@ advfair_job_main(Datum arg)
 	initStringInfo(&job.warnings);
 	next_emit_log = emit_log_hook;
 	emit_log_hook = keep_warning;
-	RegisterXactCallback(drop_context, NULL);
 	pgstat_report_activity(STATE_RUNNING, "looking for a job");
 	if (!ShutdownRequestPending && look(&order))
 	{

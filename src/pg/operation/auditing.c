@@ -17,7 +17,7 @@
 #include "pg/model/callsite.h"
 #include "pg/data/dictionary.h"
 #include "pg/sql/interval.h"
-#include "pg/job/job.h"
+#include "pg/base/jobsession.h"
 #include "pg/base/progress.h"
 #include "pg/operation/robustness.h"
 

@@ -22,7 +22,7 @@
 #include "pg/base/compat.h"
 #include "pg/run/compute.h"
 #include "pg/data/dictionary.h"
-#include "pg/job/job.h"
+#include "pg/base/jobsession.h"
 #include "pg/task/json.h"
 #include "pg/run/keeper.h"
 #include "pg/base/progress.h"

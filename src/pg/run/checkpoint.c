@@ -17,22 +17,24 @@
 
 #include "pg/base/advpg.h"
 #include "pg/base/compat.h"
-#include "pg/job/job.h"
+#include "pg/base/jobsession.h"
 
 static Oid schema = InvalidOid;
 static int64 job = 0; /* 0: not in a job */
 static AdvpgOnChange on_change;
+static void (*progressed)(void); /* the job has got on */
 static uint64 seen = 0;      /* what was announced so far, hashed */
 static int32 run_number = 0; /* of the run under way; runs count from 1 */
 static TimestampTz last_kept;
 static uint64 kept = 0; /* hash of the state that the table has of it, 0 when it has none */
 
 void
-advpg_checkpoint_begin(Oid extension_schema, int64 number, AdvpgOnChange what)
+advpg_checkpoint_begin(Oid extension_schema, int64 number, AdvpgOnChange what, void (*on_progress)(void))
 {
 	schema = extension_schema;
 	job = number;
 	on_change = what;
+	progressed = on_progress;
 }
 
 bool
@@ -64,11 +66,11 @@ schema_name(void)
 static void
 execute(const char *query, int n, Oid *types, Datum *values, int expected)
 {
-	AdvpgIdentity identity = advpg_job_as_superuser();
+	AdvpgIdentity identity = advpg_jobsession_as_superuser();
 
 	if (SPI_execute_with_args(query, n, types, values, NULL, false, 0) != expected)
 		elog(ERROR, "could not use advfair_checkpoint");
-	advpg_job_as(identity);
+	advpg_jobsession_as(identity);
 }
 
 /* The data are not what they were: forget this state and all that followed from it, or fail. */
@@ -133,7 +135,7 @@ write_state(bytea *state)
 	Datum values[] = {Int64GetDatum(job), Int32GetDatum(run_number), Int64GetDatum((int64) seen),
 					  PointerGetDatum(state)};
 
-	advpg_job_continue();
+	advpg_jobsession_continue();
 	SPI_connect();
 	/* in the order in which DROP EXTENSION locks the tables, that of their creation: else each might wait for the other */
 	execute(psprintf("UPDATE %s.advfair_job SET failures = 0 WHERE job OPERATOR(pg_catalog.=) $1"
@@ -146,8 +148,8 @@ write_state(bytea *state)
 					 schema_name()),
 			4, types, values, SPI_OK_INSERT);
 	SPI_finish();
-	advpg_job_pause();
-	advpg_job_progressed();
+	advpg_jobsession_pause();
+	progressed();
 }
 
 void

@@ -17,7 +17,7 @@
 
 #include "pg/base/advpg.h"
 #include "pg/run/checkpoint.h"
-#include "pg/job/job.h"
+#include "pg/base/jobsession.h"
 #include "pg/base/segment.h"
 
 #define REPORT_MS 50 /* how often a waiting backend looks at progress */
@@ -287,7 +287,7 @@ advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun *, void *),
 	Workers workers = {0};
 
 	workers.handles = palloc0(sizeof(BackgroundWorkerHandle *) * wanted);
-	advpg_job_pause();
+	advpg_jobsession_pause();
 	start_workers(run, wanted, &workers);
 	PG_TRY();
 	{
@@ -303,6 +303,6 @@ advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun *, void *),
 		report(run, arg);
 	for (int i = 0; i < workers.n; i++)
 		(void) WaitForBackgroundWorkerShutdown(workers.handles[i]);
-	advpg_job_continue();
+	advpg_jobsession_continue();
 	return atomic_load(&run->shared->size);
 }
