@@ -87,7 +87,7 @@ typedef struct AdvpgLoad
 #define ADVPG_NAME_ID_HINT                                                                                   \
 	"Name the column that tells rows apart by id => 'column', or give the table a primary key."
 
-/* rows.c: "row with person_id 17" or "row 17", for messages, and a core error about a row as an SQL error. */
+/* rowname.c: "row with person_id 17" or "row 17", for messages, and a core error about a row as an SQL error. */
 extern char *advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot);
 extern void advpg_load_raise(AdvpgLoad *load, TupleTableSlot *slot, const AdvError *err);
 

@@ -11,7 +11,6 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -22,38 +21,7 @@
 #include "pg/data/charset.h"
 #include "pg/base/progress.h"
 
-#define DROP_HINT   "Leave such rows out with missing => 'drop', or replace the NULL in a query."
-#define SHOWN_BYTES 100 /* of an id in a message */
-
-static char *
-name_by_id(const char *column, AdvpgValueType *type, Datum id)
-{
-	AdvText text = advpg_value_text(type, id);
-
-	return psprintf("row with %s %.*s", column, pg_mbcliplen(text.data, text.len, SHOWN_BYTES), text.data);
-}
-
-char *
-advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot)
-{
-	if (load->id.place < 0 || slot->tts_isnull[load->id.place])
-		return psprintf("row %zu", load->seen);
-	return name_by_id(load->id.name, &load->id.reader.value, slot->tts_values[load->id.place]);
-}
-
-char *
-advpg_rows_name(const AdvpgRows *rows, size_t row)
-{
-	if (rows->name_value == NULL)
-		return psprintf("row %zu", (size_t) rows->name[row]);
-	return name_by_id(rows->id_name, rows->name_value, rows->name[row]);
-}
-
-void
-advpg_load_raise(AdvpgLoad *load, TupleTableSlot *slot, const AdvError *err)
-{
-	advpg_raise(err, psprintf("%s: ", advpg_load_row_name(load, slot)));
-}
+#define DROP_HINT "Leave such rows out with missing => 'drop', or replace the NULL in a query."
 
 static void
 raise_null(AdvpgLoad *load, TupleTableSlot *slot, const char *column, const char *hint)

@@ -1,6 +1,7 @@
 /*
  * evaluation.c
- *		A model of the registry applied to a whole data set in compute workers.
+ *		A model of the registry applied to a whole data set in compute workers, once, or once for each value of an attribute, as if all
+ *		rows had that value (an intervention).
  */
 #include "pg/operation/evaluation.h"
 
@@ -13,10 +14,11 @@
 
 #include "core/score/metrics.h"
 #include "pg/base/advpg.h"
+#include "pg/data/dictionary.h"
+#include "pg/data/reader.h"
 #include "pg/model/callsite.h"
 #include "pg/data/charset.h"
 #include "pg/run/compute.h"
-#include "pg/operation/intervention.h"
 #include "pg/base/progress.h"
 #include "pg/model/registry.h"
 #include "pg/base/segment.h"
@@ -62,6 +64,43 @@ report(AdvpgRun *run, void *arg)
 	advpg_progress_update(atomic_load(&run->shared->done), NAN);
 }
 
+/* ---- may an attribute be set? ---- */
+
+/* Number of the encoder's column that is the attribute, -1 when there is none. */
+static int
+attribute_column(const AdvpgEvaluation *e, const char *attribute)
+{
+	const AdvEncoder *encoder = &e->model.encoder;
+	AdvText name = advpg_cstring_text(attribute);
+
+	for (int i = 0; i < encoder->n_columns; i++)
+		if (adv_text_compare(encoder->columns[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+static void
+check_attribute(const AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
+{
+	int column = attribute_column(e, spec->attribute);
+	int kind;
+
+	if (column < 0)
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("attribute \"%s\" is not a feature of model \"%s\", so it cannot be set", spec->attribute,
+				   e->name),
+			errhint("Use mode => 'subset', or a model that was trained with the attribute as a feature."));
+	kind = e->model.encoder.columns[column].kind;
+	if (kind != ADV_COLUMN_NUMBER && kind != ADV_COLUMN_CATEGORY)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("attribute \"%s\" is %s, but only a number or a category can be set", spec->attribute,
+					   advpg_kind_name(kind)),
+				errhint("Use mode => 'subset'."));
+}
+
+/* ---- the first half ---- */
+
 AdvpgEvaluation *
 advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 {
@@ -74,7 +113,7 @@ advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 	e->class = spec->class ? advpg_find_class(&e->model, advpg_cstring_text(spec->class)) : -1;
 	e->given = spec->given ? advpg_find_class(&e->model, advpg_cstring_text(spec->given)) : -1;
 	if (spec->intervene)
-		advpg_intervention_check(e, spec);
+		check_attribute(e, spec);
 	read_rows(e, spec, entry);
 	return e;
 }
@@ -132,6 +171,68 @@ advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 	check_finite(e);
 }
 
+/* ---- an attribute set in all rows ---- */
+
+/* The field that goes with each of the attribute's codes: 4 bytes, for a number as for a category. */
+static uint32 *
+fields_of_values(const AdvpgRows *rows, int column)
+{
+	int n = rows->attributes.n;
+	uint32 *fields = palloc0(sizeof(uint32) * (n + 1));
+	bool *found = palloc0(sizeof(bool) * (n + 1));
+
+	Assert(adv_layout_row_bytes(&rows->layout.fields[column], 1) == sizeof(uint32));
+	ADVPG_EACH (i, rows->n)
+	{
+		int code = rows->attribute[i];
+
+		if (found[code])
+			continue;
+		found[code] = true;
+		advpg_rows_get_field(rows, column, i, &fields[code]);
+	}
+	return fields;
+}
+
+/* Mean probability of the class over the rows that count, and how many these are. */
+static double
+mean_confidence(const AdvpgEvaluation *e, int64 *n)
+{
+	double sum = 0;
+
+	*n = 0;
+	ADVPG_EACH (i, e->rows->n)
+	{
+		if (e->given >= 0 && e->rows->label[i] != e->given)
+			continue;
+		(*n)++;
+		sum += e->proba[i * e->model.net.classes + e->class];
+	}
+	return *n > 0 ? sum / *n : 0;
+}
+
+/*
+ * Rows are read once. They lie encoded in shared memory, and a feature's encoded value is a field of a few bytes there: to set the
+ * attribute of all rows to a value, the field of the first row that has the value is copied into all rows, and they are predicted again.
+ */
+static void
+intervene(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
+{
+	int column = attribute_column(e, spec->attribute);
+	int n = e->rows->attributes.n;
+	uint32 *fields = fields_of_values(e->rows, column);
+
+	e->intervened = palloc0(sizeof(double) * (n + 1));
+	for (int v = 0; v < n; v++)
+	{
+		advpg_rows_fill_field(e->rows, column, &fields[v]);
+		advpg_evaluation_predict(e, spec);
+		e->intervened[v] = mean_confidence(e, &e->n_intervened);
+	}
+}
+
+/* ---- both halves ---- */
+
 AdvpgEvaluation *
 advpg_evaluate(const AdvpgEvaluationSpec *spec)
 {
@@ -145,7 +246,7 @@ advpg_evaluate(const AdvpgEvaluationSpec *spec)
 	{
 		e = advpg_evaluation_open(spec);
 		if (spec->intervene)
-			advpg_intervene(e, spec);
+			intervene(e, spec);
 		else
 			advpg_evaluation_predict(e, spec);
 		advpg_rows_release(e->rows);
