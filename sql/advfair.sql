@@ -247,6 +247,15 @@ COMMENT ON FUNCTION advfair_least_eps_values(text, text, float8, int, int, text,
 
 -- Scores ------------------------------------------------------------------------------------------------------------
 
+/*
+ * One table in the library (score.c) has all of them; audits, comparisons, conditions, charts and reports go by it. of: all rows, each class,
+ * each group, each attribute, between classes, between groups. A title's words before the colon are what the score is called.
+ */
+CREATE OR REPLACE FUNCTION advfair_scores() RETURNS TABLE (name text, title text, words text, needs text, of text, better text)
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE ROWS 20;
+COMMENT ON FUNCTION advfair_scores()
+	IS 'which scores there are, in the order of audits and reports: what each says, which arguments it needs, what it is of, and whether higher or lower is better';
+
 CREATE OR REPLACE FUNCTION advfair_class_accuracy(model text, data text, workers int DEFAULT NULL)
 	RETURNS TABLE (class text, accuracy float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 100000;

@@ -78,6 +78,7 @@ INSERT INTO contract VALUES
 	('advfair_predict', 'model text, data text, workers integer, id text', 'TABLE(id bigint, label text, prediction text, confidence real, probabilities real[])'),
 	('advfair_predict', 'model text, data text, key anyelement, workers integer, id text',
 	 'TABLE(id anyelement, label text, prediction text, confidence real, probabilities real[])'),
+	('advfair_scores', '', 'TABLE(name text, title text, words text, needs text, of text, better text)'),
 	('advfair_class_accuracy', 'model text, data text, workers integer', 'TABLE(class text, accuracy double precision, n bigint)'),
 	('advfair_group_confidence', 'model text, data text, attribute text, class text, given text, mode text, workers integer',
 	 'TABLE(grp text, confidence double precision, n bigint)'),

@@ -90,6 +90,7 @@ INSERT INTO attempt VALUES
 	('advfair_run_jobs', $$ ml.advfair_run_jobs() $$, '42809'), -- a procedure
 	('advfair_progress_rows', $$ ml.advfair_progress_rows() $$, NULL),
 	('advfair_owns', $$ ml.advfair_owns('advfair_owner') $$, NULL),
+	('advfair_scores', $$ ml.advfair_scores() $$, NULL),
 	('advfair_version', $$ ml.advfair_version() $$, NULL),
 	('advfair_make_census', $$ ml.advfair_make_census(1) $$, NULL),
 	('advfair_describe', $$ ml.advfair_describe('') $$, '22P03'),
@@ -228,6 +229,7 @@ INSERT INTO honest VALUES
 	('advfair_gap', $$ (SELECT ml.advfair_gap(1::pg_catalog.float8, 'a'::pg_catalog.text)) x $$),
 	('advfair_gap_interval', $$ ml.advfair_gap_interval('{1,2}', '{a,b}') $$),
 	('advfair_make_census', $$ ml.advfair_make_census(3) $$),
+	('advfair_scores', $$ ml.advfair_scores() $$),
 	('advfair_version', $$ ml.advfair_version() $$);
 GRANT ALL ON honest TO advfair_victim;
 CREATE FUNCTION pg_temp.trapped(command text) RETURNS text LANGUAGE plpgsql AS $$
