@@ -8,6 +8,7 @@
 #include "core/attack/attack.h"
 #include "core/kernel/cpu.h"
 #include "core/kernel/gemm.h"
+#include "core/network/predict.h"
 #include "core/base/rng.h"
 #include "golden.h"
 #include "tap.h"

@@ -9,6 +9,7 @@
 #include "core/kernel/gemm.h"
 #include "core/train/luf.h"
 #include "core/network/loss.h"
+#include "core/network/predict.h"
 #include "tap.h"
 #include "training.h"
 

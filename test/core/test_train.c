@@ -8,6 +8,7 @@
 #include "core/kernel/cpu.h"
 #include "core/kernel/gemm.h"
 #include "core/base/team.h"
+#include "core/network/predict.h"
 #include "tap.h"
 #include "training.h"
 

@@ -1,6 +1,6 @@
 /*
  * attack.h
- *		Attacks on many rows by a team: projected gradient descent (Madry et al. 2018) and the least eps that breaks a row.
+ *		Attacks on many rows by a team, with any method of the table (method.h), and the least eps that breaks a row.
  *
  * Rows are cut into fixed pieces that members take as they get free. Within a piece a batch of slots is worked on; a row
  * that is through leaves its slot to the next one, so batches stay full although rows need different numbers of steps.
@@ -26,7 +26,7 @@
 #ifndef ADV_ATTACK_H
 #define ADV_ATTACK_H
 
-#include "core/attack/ball.h"
+#include "core/attack/method.h"
 #include "core/network/dataset.h"
 #include "core/base/team.h"
 
@@ -50,6 +50,8 @@ typedef struct AdvGrid
 
 typedef struct AdvAttack
 {
+	int32_t method; /* its place in adv_attack_methods */
+	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* its own settings */
 	AdvBall ball;
 	double eps;   /* in units of the ball */
 	double alpha; /* step, in units */
@@ -116,6 +118,8 @@ typedef struct AdvAttackResult
 	float *l2;
 	float *loss;        /* cross-entropy of x' for the label (nats) */
 	double *eps;        /* in units */
+	uint32_t *forwards; /* forward passes that the row took part in, that of the row itself included */
+	uint32_t *gradients;
 	const AdvInputs *x; /* x' */
 } AdvAttackResult;
 

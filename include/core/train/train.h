@@ -23,8 +23,7 @@
 #include "core/train/optimizer.h"
 #include "core/base/team.h"
 
-#define ADV_SLICE_ROWS 32  /* most examples of a training slice */
-#define ADV_EVAL_ROWS  128 /* rows of an evaluation piece */
+#define ADV_SLICE_ROWS 32 /* most examples of a training slice */
 
 /* How examples are made adversarial while training. */
 typedef enum AdvMethod
@@ -137,16 +136,5 @@ extern AdvStatus adv_checkpoint_check(const void *bytes, size_t size, const AdvN
  * not finite, that of validation rows included, ADV_ABORTED when the team stops; either way the other members return ADV_ABORTED.
  */
 extern AdvStatus adv_train(AdvTrain *t, AdvTeam *team, AdvError *err);
-
-/*
- * Predict all rows (or those listed in rows) of data; run by every member; pieces are taken dynamically (the caller rewinds the
- * team's piece counter before). proba (n, classes) may be NULL; loss (n, cross-entropy, only for labelled rows) may be NULL.
- * private is adv_predict_private_size bytes. done counts rows for progress, may be NULL. A row whose output is not finite has no class: its
- * prediction is -1, its probabilities are NaN.
- */
-extern size_t adv_predict_private_size(const AdvNetwork *net);
-extern AdvStatus adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data,
-							 const uint32_t *rows, size_t n, AdvTeam *team, int32_t *prediction, float *proba,
-							 float *loss, void *private, atomic_ullong *done);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "core/attack/attack.h"
 #include "core/kernel/cpu.h"
+#include "core/network/predict.h"
 #include "core/train/luf.h"
 #include "core/train/train.h"
 #include "pg/data/rows.h"

@@ -7,7 +7,7 @@
 
 #include "core/attack/attack.h"
 #include "core/network/loss.h"
-#include "core/train/train.h"
+#include "core/network/predict.h"
 #include "core/attack/verdict.h"
 
 /* A scoring under way, as one member sees it. */

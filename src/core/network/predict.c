@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/network/loss.h"
-#include "core/train/train.h"
+#include "core/network/predict.h"
 
 size_t
 adv_predict_private_size(const AdvNetwork *net)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/carve.h"
+#include "core/network/predict.h"
 #include "core/train/luf.h"
 
 /* What a member has for itself: memory for one training, used for all of its models in turn. */

@@ -1,5 +1,5 @@
 /*
- * attack.c
+ * engine.c
  *		Attacks on many rows: a batch of slots, each a row with a state of its own. See attack.h for what a row's outcome is.
  *
  * A round is one forward pass over all slots in use, a decision for each, and one backward pass for those that take a step:
@@ -16,8 +16,9 @@
 
 #include "core/base/carve.h"
 #include "core/attack/attack.h"
+#include "core/attack/method.h"
 #include "core/network/loss.h"
-#include "core/train/train.h"
+#include "core/network/predict.h"
 #include "core/attack/search.h"
 #include "core/attack/verdict.h"
 
@@ -73,6 +74,9 @@ typedef struct Slot
 	float *high;
 	float *best_x;
 	float *found_x;
+	float *memory; /* the method's */
+	uint32_t forwards;
+	uint32_t gradients;
 } Slot;
 
 /* An attack under way, as one member sees it. */
@@ -80,6 +84,7 @@ typedef struct Engine
 {
 	const AdvAttackRun *run;
 	const AdvAttack *attack;
+	const AdvAttackMethod *method;
 	const AdvNetwork *net;
 	size_t inputs;
 	int max_slots;
@@ -133,20 +138,22 @@ static size_t
 carve_engine(Engine *e, const AdvNetwork *net, void *memory)
 {
 	AdvCarver carver = {memory, 0};
+	size_t n_arrays = SLOT_ARRAYS + adv_attack_memory();
 	float *arrays;
 
 	e->net = net;
 	e->inputs = adv_shape_size(net->input);
 	e->max_slots = slots_of(net);
 	e->slot = adv_carve(&carver, (size_t) e->max_slots, sizeof(Slot));
-	arrays = adv_carve_floats(&carver, SLOT_ARRAYS * (size_t) e->max_slots * e->inputs);
-	for (int s = 0; memory && s < e->max_slots; s++, arrays += SLOT_ARRAYS * e->inputs)
+	arrays = adv_carve_floats(&carver, n_arrays * (size_t) e->max_slots * e->inputs);
+	for (int s = 0; memory && s < e->max_slots; s++, arrays += n_arrays * e->inputs)
 	{
 		e->slot[s].x0 = arrays;
 		e->slot[s].low = arrays + e->inputs;
 		e->slot[s].high = arrays + 2 * e->inputs;
 		e->slot[s].best_x = arrays + 3 * e->inputs;
 		e->slot[s].found_x = arrays + 4 * e->inputs;
+		e->slot[s].memory = arrays + SLOT_ARRAYS * e->inputs;
 	}
 	if (memory)
 		adv_workspace_init(&e->ws, net, e->max_slots, ADV_PASS_BACKWARD, carver.base + carver.used);
@@ -187,17 +194,42 @@ consider(const Engine *e, Slot *slot, const AdvVerdict *v)
 	copy_input(e, slot->best_x, slot_x(e, slot));
 }
 
+/* What the method sees of a slot. */
+static AdvClimb
+climb(const Engine *e, const Slot *slot)
+{
+	return (AdvClimb){.ball = &e->attack->ball,
+					  .n = e->inputs,
+					  .x0 = slot->x0,
+					  .low = slot->low,
+					  .high = slot->high,
+					  .eps = slot->eps,
+					  .alpha = slot->alpha,
+					  .own = e->attack->own,
+					  .memory = slot->memory};
+}
+
 /* ---- tries: restarts at one eps ---- */
+
+/* The x of a slot is where a restart begins. */
+static void
+begin_restart(const Engine *e, const Slot *slot)
+{
+	AdvClimb c = climb(e, slot);
+
+	if (e->method->begin)
+		e->method->begin(&c);
+}
 
 static Move
 place_random(const Engine *e, Slot *slot)
 {
 	const AdvAttack *a = e->attack;
-
 	uint64_t start = (uint64_t) slot->retreats << 32 | (uint64_t) slot->restart;
 
 	adv_ball_random(&a->ball, e->inputs, slot->x0, slot->eps, slot->low, slot->high, a->seed, slot->key,
 					start, slot_x(e, slot));
+	begin_restart(e, slot);
 	return PLACE;
 }
 
@@ -206,6 +238,7 @@ static Move
 place_clean(const Engine *e, Slot *slot, bool judged)
 {
 	copy_input(e, slot_x(e, slot), slot->x0);
+	begin_restart(e, slot);
 	return judged && e->attack->steps > 0 ? STEP : PLACE;
 }
 
@@ -217,6 +250,7 @@ place_warm(const Engine *e, Slot *slot)
 
 	copy_input(e, x, slot->bracket.broken ? slot->found_x : slot->best_x);
 	adv_ball_project(&e->attack->ball, e->inputs, slot->x0, slot->eps, slot->low, slot->high, x);
+	begin_restart(e, slot);
 	return PLACE;
 }
 
@@ -377,6 +411,7 @@ load_row(Engine *e, Slot *slot)
 	slot->flags = 0;
 	slot->retreats = 0;
 	slot->unsettled = slot->lost = false;
+	slot->forwards = slot->gradients = 0;
 	slot->bracket = (AdvBracket){0};
 	adv_layout_expand(&run->data->layout, adv_dataset_row(run->data, row), slot->x0);
 	copy_input(e, slot_x(e, slot), slot->x0);
@@ -421,6 +456,10 @@ store_row(const Engine *e, const Slot *slot, const AdvVerdict *v, const float *x
 		result->loss[i] = v->loss;
 	if (result->eps)
 		result->eps[i] = eps;
+	if (result->forwards)
+		result->forwards[i] = slot->forwards;
+	if (result->gradients)
+		result->gradients[i] = slot->gradients;
 	if (result->x)
 		copy_input(
 			e, result->x->chunks[i / result->x->rows_per_chunk] + (i % result->x->rows_per_chunk) * e->inputs,
@@ -503,6 +542,7 @@ decide(const Engine *e, int s)
 	Slot *slot = &e->slot[s];
 	AdvVerdict v;
 
+	slot->forwards++;
 	if (!adv_all_finite(classes, logits))
 	{
 		slot->flags |= ADV_ATTACK_OVERFLOW;
@@ -546,7 +586,9 @@ take_step(const Engine *e, int s)
 {
 	Slot *slot = &e->slot[s];
 	const float *gradient = e->ws.d_act[0] + (size_t) s * e->inputs;
+	AdvClimb c = climb(e, slot);
 
+	slot->gradients++;
 	if (!adv_all_finite(e->inputs, gradient))
 	{
 		slot->flags |= ADV_ATTACK_OVERFLOW;
@@ -560,8 +602,7 @@ take_step(const Engine *e, int s)
 		slot->unsettled = true;
 		slot->step = e->attack->steps; /* all others would find x here again */
 	}
-	adv_ball_step(&e->attack->ball, e->inputs, slot->x0, slot->eps, slot->alpha, slot->low, slot->high,
-				  gradient, slot_x(e, slot));
+	e->method->move(&c, gradient, slot_x(e, slot));
 }
 
 /* Finish what is done, from the last slot on: those that move down have had their turn. */
@@ -634,7 +675,7 @@ adv_attack(const AdvAttackRun *run, AdvTeam *team)
 {
 	uint64_t n_pieces = adv_attack_pieces(run->n);
 	uint64_t piece;
-	Engine e = {.run = run, .attack = run->attack};
+	Engine e = {.run = run, .attack = run->attack, .method = adv_attack_methods[run->attack->method]};
 
 	carve_engine(&e, run->net, run->private);
 	e.ws.should_stop = adv_team_should_stop;

@@ -1,0 +1,89 @@
+/*
+ * method.h
+ *		What an attack method is: a row of a table. A new one is its file and its row (table.c).
+ *
+ * The engine (attack.h) brings rows, balls, restarts and judgement, and so does whoever crafts while training; a method says how x'
+ * moves. It sees one row at a time, never who else is attacked: that a row's outcome depends on the row and its key alone is then the
+ * caller's to keep.
+ */
+#ifndef ADV_METHOD_H
+#define ADV_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/attack/ball.h"
+#include "core/base/parameter.h"
+
+#define ADV_OWN_SETTINGS 64 /* bytes of settings that one method alone has */
+
+/*
+ * What users say of an attack, beside where it may go. A method's parameters describe this struct: which of the members that several
+ * methods share it has, and what it keeps in own. Plain data: it crosses to workers as it is.
+ */
+typedef struct AdvAttackSettings
+{
+	double alpha; /* step, in units of the ball; NaN: the method's */
+	double steps; /* of a restart; NaN: the method's */
+	double restarts; /* NaN: 1 */
+	int random_start; /* -1: the method's, likewise */
+	int early_stop;   /* -1: as fits what is asked */
+	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS];
+} AdvAttackSettings;
+
+/* Rows of a method's parameters for what methods share. */
+#define ADV_MAX_STEPS 100000
+#define ADV_MAX_EPS   1e30 /* far beyond any input, and far from overflowing a float */
+#define ADV_SETTING_ALPHA                                                                                    \
+	{"alpha", ADV_PARAMETER_NUMBER, offsetof(AdvAttackSettings, alpha), 0, ADV_MAX_EPS, true}
+#define ADV_SETTING_STEPS                                                                                    \
+	{"steps", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, steps), 1, ADV_MAX_STEPS}
+#define ADV_SETTING_RESTARTS                                                                                 \
+	{"restarts", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, restarts), 1, 10000}
+#define ADV_SETTING_RANDOM_START                                                                             \
+	{"random_start", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, random_start)}
+#define ADV_SETTING_EARLY_STOP                                                                               \
+	{"early_stop", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, early_stop)}
+
+/* One row on its way. Arrays are (n), channels last, and the row's own. */
+typedef struct AdvClimb
+{
+	const AdvBall *ball;
+	size_t n;
+	const float *x0;
+	const float *low; /* bounds of x', as adv_ball_bounds gives them for this eps */
+	const float *high;
+	double eps;
+	double alpha;    /* step, in units; negative: down, towards a target */
+	const void *own; /* AdvAttackSettings.own */
+	float *memory;   /* (n times what the method asks for) from step to step */
+} AdvClimb;
+
+typedef struct AdvAttackMethod
+{
+	const char *name;
+	const char *words;              /* what it is, for people: with whose it is */
+	const AdvParameter *parameters; /* of AdvAttackSettings */
+	int32_t steps;                  /* where none are said */
+	double reach;                   /* alpha, where none is said, is this share of eps over the steps */
+	bool random_start;              /* where nothing is said */
+	bool one_step;                  /* the first try is the whole attack: no smaller ball is tried after it */
+	size_t memory;                  /* floats kept for each input of a row */
+	void (*set)(AdvAttackSettings *);  /* own settings before anything is said; NULL: there are none */
+	void (*begin)(const AdvClimb *);   /* x' has been put at its start; NULL: nothing to do */
+	void (*move)(const AdvClimb *, const float *gradient, float *x); /* one step along the gradient (n) of what is climbed */
+} AdvAttackMethod;
+
+/* All methods; the first is that of who names none. The list ends with NULL. A method is known by its place in it, in one version. */
+extern const AdvAttackMethod *const adv_attack_methods[];
+
+/* Place of the method of a name, -1 when there is none. */
+extern int adv_attack_method(const char *name);
+
+/* Floats for each input of a row that any method may ask for. */
+extern size_t adv_attack_memory(void);
+
+/* Settings of a method before anything is said. */
+extern AdvAttackSettings adv_attack_unset(const AdvAttackMethod *method);
+
+#endif

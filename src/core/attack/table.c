@@ -1,0 +1,46 @@
+/*
+ * table.c
+ *		The attack methods there are. See method.h.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/attack/method.h"
+
+extern const AdvAttackMethod adv_attack_pgd;
+extern const AdvAttackMethod adv_attack_fgsm;
+
+const AdvAttackMethod *const adv_attack_methods[] = {
+	&adv_attack_pgd,
+	&adv_attack_fgsm,
+	NULL,
+};
+
+int
+adv_attack_method(const char *name)
+{
+	for (int i = 0; adv_attack_methods[i]; i++)
+		if (strcmp(adv_attack_methods[i]->name, name) == 0)
+			return i;
+	return -1;
+}
+
+size_t
+adv_attack_memory(void)
+{
+	size_t most = 0;
+
+	for (int i = 0; adv_attack_methods[i]; i++)
+		most = adv_attack_methods[i]->memory > most ? adv_attack_methods[i]->memory : most;
+	return most;
+}
+
+AdvAttackSettings
+adv_attack_unset(const AdvAttackMethod *method)
+{
+	AdvAttackSettings settings = {NAN, NAN, NAN, -1, -1};
+
+	if (method->set)
+		method->set(&settings);
+	return settings;
+}
