@@ -91,7 +91,7 @@ $(OBJS): $(OUR_HEADERS) $(this)
 $(CORE_SRC:.c=.o): override CFLAGS += -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast \
                                       -fvisibility=hidden $(OPTFLAGS)
 # Intervals are the same on every processor: those with fused instructions must not use them here.
-src/core/score/metrics.o: override CFLAGS += -ffp-contract=off
+src/core/score/bootstrap.o src/core/score/statistic.o: override CFLAGS += -ffp-contract=off
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(call scripts,begin steps/1.0 steps/1.1 steps/1.2 steps/1.3) $(SQL) $(call scripts,end)
 sql/$(EXTENSION)--1.0--$(EXTVERSION).sql: $(call scripts,begin steps/1.1 steps/1.2 steps/1.3) $(SQL) $(call scripts,end)

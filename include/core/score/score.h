@@ -10,15 +10,16 @@
 #define ADV_SCORE_H
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "core/score/statistic.h"
 
 /* The number of a row. */
 typedef enum AdvValue
 {
-	ADV_VALUE_CORRECT,     /* 1 when the prediction is the label, else 0 */
-	ADV_VALUE_ROBUST,      /* the same under attack */
-	ADV_VALUE_SUCCESS,     /* 1 when the attack succeeds */
-	ADV_VALUE_LEAST_EPS,   /* the least eps that does; rows that withstand a search count with the largest eps it tried */
+	ADV_VALUE_CORRECT, /* 1 when the prediction is the label, else 0 */
+	ADV_VALUE_ROBUST,  /* the same under attack */
+	ADV_VALUE_SUCCESS, /* 1 when the attack succeeds */
+	ADV_VALUE_LEAST_EPS, /* the least eps that does; rows that withstand a search count with the largest eps it tried */
 	ADV_VALUE_MISSING,     /* 1 when the protected attribute is NULL */
 	ADV_VALUE_PROBABILITY, /* of one class */
 	ADV_VALUE_CHANGE,      /* largest change of a probability when another row is left out of the training */
@@ -32,12 +33,6 @@ typedef enum AdvGrouping
 	ADV_GROUP_CLASS,    /* the label */
 	ADV_GROUP_ATTRIBUTE /* a protected attribute */
 } AdvGrouping;
-
-typedef enum AdvStatistic
-{
-	ADV_MEAN, /* of each group */
-	ADV_GAP   /* largest minus smallest of the means */
-} AdvStatistic;
 
 /* What a score cannot be measured without, as bits. */
 typedef enum AdvScoreNeeds

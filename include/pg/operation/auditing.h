@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "core/score/metrics.h"
+#include "core/score/bootstrap.h"
 #include "pg/operation/evaluation.h"
 #include "pg/task/task.h"
 

@@ -14,9 +14,9 @@
 #include "utils/memutils.h"
 
 #include "pg/base/advpg.h"
+#include "pg/base/interval.h"
 #include "pg/model/callsite.h"
 #include "pg/data/dictionary.h"
-#include "pg/sql/interval.h"
 #include "pg/base/jobsession.h"
 #include "pg/base/progress.h"
 #include "pg/operation/robustness.h"
@@ -442,8 +442,10 @@ figures(Auditing *a, const Kind *kind, const int32_t *group, int n_groups, const
 	int64_t *n = palloc(sizeof(int64_t) * n_groups);
 	int64 total = 0;
 
-	advpg_bootstrap(a->task->level, a->task->replicates, (uint64) (int64) a->task->task.seed, a->n, group,
-					n_groups, n_models, values, mean, gap, d_mean, d_gap, n);
+	advpg_interval_estimate(
+		(AdvBootstrap){a->task->replicates, a->task->level, (uint64) (int64) a->task->task.seed},
+		&(AdvGrouped){a->n, group, n_groups, n_models, values},
+		&(AdvEstimates){.of = {mean, gap}, .change = {d_mean, d_gap}, .n = n});
 	for (int g = 0; g < n_groups; g++)
 	{
 		total += n[g];
@@ -589,7 +591,7 @@ advpg_audit_models(Oid schema, const AdvpgAuditTask *task, const AdvpgEntry **en
 	Auditing a = {
 		.context = context, .schema = schema, .task = task, .entries = entries, .held_out = held_out};
 
-	advpg_check_interval(task->level, task->replicates);
+	advpg_interval_check(task->level, task->replicates);
 	if (task->models == NIL)
 		advpg_task_invalid("models", "is missing");
 	if (task->task.data == NULL)

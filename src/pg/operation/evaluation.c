@@ -12,7 +12,7 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-#include "core/score/metrics.h"
+#include "core/score/statistic.h"
 #include "pg/base/advpg.h"
 #include "pg/data/dictionary.h"
 #include "pg/data/reader.h"

@@ -26,7 +26,7 @@
 
 #include "core/network/encoder.h"
 #include "core/base/hash.h"
-#include "core/score/metrics.h"
+#include "core/score/statistic.h"
 #include "pg/base/advpg.h"
 #include "pg/base/compat.h"
 #include "pg/data/distinct.h"

@@ -5,7 +5,7 @@
  * Rows come in whatever order array_agg met them. They are sorted by group and value first, so that the interval, too, depends
  * on nothing but the rows and the seed.
  */
-#include "pg/sql/interval.h"
+#include "postgres.h"
 
 #include <math.h>
 
@@ -19,64 +19,11 @@
 
 #include "pg/base/advpg.h"
 #include "pg/base/compat.h"
+#include "pg/base/interval.h"
 #include "pg/data/distinct.h"
 #include "pg/base/version.h"
 
 ADVPG_FUNCTION(advfair_gap_interval);
-
-/* ---- the core's bootstrap in a backend ---- */
-
-void
-advpg_check_interval(double level, int replicates)
-{
-	if (!(level > 0 && level < 1))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("level is %g, but must lie between 0 and 1", level),
-				errhint("Give it as a fraction, such as 0.95."));
-	if (replicates < 1 || replicates > ADVPG_MAX_REPLICATES)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("replicates is %d, but must be between 1 and %d", replicates, ADVPG_MAX_REPLICATES));
-}
-
-/*
- * Resampled means are kept for each group, model and replicate: so few rows may take much memory, which is this process' own but no less the
- * server's.
- */
-static void
-check_room(int replicates, int n_groups, int n_models)
-{
-	double bytes = (double) replicates * n_groups * n_models * sizeof(double);
-
-	if (bytes / 1024 > advpg_max_memory)
-		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				errmsg("%d replicates of the means of %d groups would need %.0f MB of memory, more than "
-					   "advfair.max_memory (%d MB)",
-					   replicates, n_groups, ceil(bytes / (1024 * 1024)), advpg_max_memory / 1024),
-				errhint("Use fewer replicates, or increase advfair.max_memory."));
-}
-
-void
-advpg_bootstrap(double level, int replicates, uint64 seed, size_t n, const int32_t *group, int n_groups,
-				int n_models, const double *const *value, AdvInterval *mean, AdvInterval *gap,
-				AdvInterval *d_mean, AdvInterval *d_gap, int64_t *n_rows)
-{
-	AdvpgInterruption interruption = {CurrentMemoryContext, NULL};
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "advfair bootstrap", ALLOCSET_DEFAULT_SIZES);
-	AdvAllocator allocator = advpg_allocator(context);
-	AdvBootstrap spec = {replicates, level, seed, advpg_interrupted, &interruption};
-	AdvStatus status;
-	AdvError err;
-
-	if (mean || d_mean)
-		check_room(replicates, n_groups, n_models);
-	status = adv_bootstrap_groups(&spec, n, group, n_groups, n_models, value, mean, gap, d_mean, d_gap,
-								  n_rows, &allocator, &err);
-	advpg_raise_interruption(&interruption);
-	if (status != ADV_OK)
-		advpg_raise(&err, NULL);
-	MemoryContextDelete(context);
-}
 
 /* ---- rows from arrays ---- */
 
@@ -211,8 +158,9 @@ gap_interval(ArrayType *values, ArrayType *names, Oid collation, double level, i
 		group[i] = rows[i].group;
 		value[i] = rows[i].value;
 	}
-	advpg_bootstrap(level, replicates, (uint64) seed, n, group, groups.n, 1, models, NULL, &gap, NULL, NULL,
-					NULL);
+	advpg_interval_estimate((AdvBootstrap){replicates, level, (uint64) seed},
+							&(AdvGrouped){n, group, groups.n, 1, models},
+							&(AdvEstimates){.of[ADV_GAP] = &gap});
 	*n_rows = n;
 	return gap;
 }
@@ -233,7 +181,7 @@ advfair_gap_interval(PG_FUNCTION_ARGS)
 		if (PG_ARGISNULL(i))
 			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					errmsg("argument \"%s\" must not be NULL", names[i]));
-	advpg_check_interval(PG_GETARG_FLOAT8(2), PG_GETARG_INT32(3));
+	advpg_interval_check(PG_GETARG_FLOAT8(2), PG_GETARG_INT32(3));
 	InitMaterializedSRF(fcinfo, 0);
 	context = AllocSetContextCreate(CurrentMemoryContext, "advfair interval", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);

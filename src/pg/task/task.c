@@ -184,7 +184,7 @@ static const Key audit_keys[] = {
 	{"protected", KEY_TEXTS, AT(protected), 1},
 	{"given", KEY_TEXT, AT(given)},
 	{"eps_max", KEY_SIZES, AT(eps_max), 0, MAX_EPS, true},
-	/* the next two as advfair_gap_interval takes them: advpg_check_interval tells their ranges */
+	/* the next two as advfair_gap_interval takes them: advpg_interval_check tells their ranges */
 	{"level", KEY_NUMBER, AT(level), -MAX_EPS, MAX_EPS},
 	{"replicates", KEY_INTEGER, AT(replicates), PG_INT32_MIN, PG_INT32_MAX},
 	{"seed", KEY_INTEGER, AT(task.seed), -MAX_EXACT, MAX_EXACT},

@@ -1,8 +1,8 @@
 /*
- * test_metrics.c
+ * test_bootstrap.c
  *		Group means, gaps and bootstrap intervals: by hand, against a naive bootstrap, and by how often they cover the truth.
  */
-#include "core/score/metrics.h"
+#include "core/score/bootstrap.h"
 
 #include <stdint.h>
 
@@ -49,8 +49,9 @@ static AdvStatus
 run(AdvBootstrap spec, size_t n, const int32_t *group, int n_groups, int n_models, const double *const *value,
 	AdvInterval *mean, AdvInterval *gap, AdvInterval *d_mean, AdvInterval *d_gap, int64_t *n_rows)
 {
-	AdvStatus status = adv_bootstrap_groups(&spec, n, group, n_groups, n_models, value, mean, gap, d_mean,
-											d_gap, n_rows, &allocator, &err);
+	AdvGrouped rows = {n, group, n_groups, n_models, value};
+	AdvEstimates wanted = {.of = {mean, gap}, .change = {d_mean, d_gap}, .n = n_rows};
+	AdvStatus status = adv_bootstrap(&spec, &rows, &wanted, &allocator, &err);
 
 	while (host.n > 0)
 		free(host.blocks[--host.n]);
@@ -224,6 +225,46 @@ test_naive(void)
 	ok(interval_is(found_gap[0], gap[0]) && interval_is(found_gap[1], gap[1]), "and of gaps");
 }
 
+/* ---- ratios ---- */
+
+/* Smallest over largest mean, of the same replicates; those that have none are left out. */
+static void
+test_ratio(void)
+{
+	const int32_t group[] = {0, 0, 1, 1};
+	const double some[] = {0, 1, 1, 1}, none[] = {0, 0, 0, 0}, seldom[] = {0, 1, 0, 0};
+	const double *const few[] = {some, none, seldom};
+	AdvInterval found[3], change[3];
+	AdvBootstrap spec = bootstrap(REPLICATES, 7);
+	AdvEstimates wanted = {.of[ADV_RATIO] = found, .change[ADV_RATIO] = change};
+	static double ratio[2][REPLICATES], difference[REPLICATES];
+
+	ok(adv_ratio(3, (double[]){NAN, 2, 5}) == 0.4 && isnan(adv_ratio(2, (double[]){NAN, 2})) &&
+		   isnan(adv_ratio(2, (double[]){0, 0})) && adv_ratio(2, (double[]){0, 1}) == 0,
+	   "a ratio takes two groups, of which one is not 0");
+	ok(adv_bootstrap(&spec, &(AdvGrouped){N, groups, 3, 2, models}, &wanted, &allocator, &err) == ADV_OK,
+	   "ratios of two models");
+	for (int r = 0; r < REPLICATES; r++)
+	{
+		for (int m = 0; m < 2; m++)
+		{
+			double mean[3], gap;
+
+			naive_replicate(models[m], 7, r, mean, &gap);
+			ratio[m][r] = fmin(mean[0], fmin(mean[1], mean[2])) / fmax(mean[0], fmax(mean[1], mean[2]));
+		}
+		difference[r] = ratio[1][r] - ratio[0][r];
+	}
+	ok(interval_is(change[1], difference), "intervals of their difference are the naive bootstrap's");
+	ok(interval_is(found[0], ratio[0]) && interval_is(found[1], ratio[1]), "and so are theirs");
+	ok(adv_bootstrap(&spec, &(AdvGrouped){4, group, 2, 3, few}, &wanted, &allocator, &err) == ADV_OK &&
+		   found[0].value == 0.5 && isnan(found[1].value) && isnan(found[1].low) && isnan(change[1].value),
+	   "rates that are all 0 have no ratio");
+	ok(found[2].value == 0 && found[2].low == 0 && found[2].high == 0, "replicates without one do not count");
+	while (host.n > 0)
+		free(host.blocks[--host.n]);
+}
+
 /* ---- what intervals depend on ---- */
 
 static void
@@ -392,6 +433,7 @@ main(void)
 	make_rows();
 	test_by_hand();
 	test_naive();
+	test_ratio();
 	test_dependence();
 	test_stability();
 	test_width();

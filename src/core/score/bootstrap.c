@@ -1,6 +1,6 @@
 /*
- * metrics.c
- *		Means of groups, the gap between them, and percentile bootstrap intervals.
+ * bootstrap.c
+ *		Means of groups, statistics of them, and percentile bootstrap intervals.
  *
  * The rows that take part are gathered by group first. A replicate then is, for each group: draw as many row numbers as it has
  * rows, count how often each came up, and form the mean of every model from the same counts. Counting costs the draws once for all
@@ -9,7 +9,7 @@
  * This file is compiled without contraction of products and sums (see the Makefile), so that processors with and without fused
  * instructions give the same numbers.
  */
-#include "core/score/metrics.h"
+#include "core/score/bootstrap.h"
 
 #include <float.h>
 #include <math.h>
@@ -26,6 +26,7 @@
 typedef struct Sample
 {
 	const AdvBootstrap *spec;
+	const AdvEstimates *wanted;
 	int n_groups;
 	int n_models;
 	size_t n;
@@ -35,26 +36,10 @@ typedef struct Sample
 	uint32_t *count;  /* (largest) how often each row of a group was drawn */
 	double *observed; /* (n_models, n_groups) means of the rows themselves, NaN without rows */
 	double *drawn;    /* (n_models, n_groups) means of one replicate */
-	double *means;    /* (n_models, n_groups, replicates); NULL when nobody asks */
-	double *gaps;     /* (n_models, replicates) */
-	double *sorted;   /* (replicates) of one statistic */
+	double *kept
+		[ADV_STATISTICS]; /* (n_models, n_groups, replicates) means, (n_models, replicates) others; NULL when nobody asks */
+	double *sorted; /* (replicates) of one statistic */
 } Sample;
-
-double
-adv_gap(int n_groups, const double *mean)
-{
-	double min = NAN;
-	double max = NAN;
-	int groups = 0;
-
-	for (int g = 0; g < n_groups; g++)
-	{
-		groups += !isnan(mean[g]);
-		min = fmin(min, mean[g]); /* of NaN and a number, the number */
-		max = fmax(max, mean[g]);
-	}
-	return groups > 1 ? max - min : NAN;
-}
 
 static int
 should_stop(const Sample *s)
@@ -72,30 +57,30 @@ stops_at(const Sample *s, size_t row)
 /* ---- gathering ---- */
 
 static bool
-takes_part(size_t row, const int32_t *group, int n_models, const double *const *value)
+takes_part(const AdvGrouped *rows, size_t row)
 {
-	if (group[row] < 0)
+	if (rows->group[row] < 0)
 		return false;
-	for (int m = 0; m < n_models; m++)
-		if (isnan(value[m][row]))
+	for (int m = 0; m < rows->n_models; m++)
+		if (isnan(rows->value[m][row]))
 			return false;
 	return true;
 }
 
 /* Where each group's rows begin; first has n_groups + 1 elements. */
 static AdvStatus
-count_rows(Sample *s, size_t n, const int32_t *group, const double *const *value, AdvError *err)
+count_rows(Sample *s, const AdvGrouped *rows, AdvError *err)
 {
 	memset(s->first, 0, sizeof(*s->first) * ((size_t) s->n_groups + 1));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < rows->n; i++)
 	{
 		if (stops_at(s, i))
 			return ADV_ABORTED;
-		if (group[i] >= s->n_groups)
+		if (rows->group[i] >= s->n_groups)
 			return adv_fail(err, ADV_INVALID, "row %zu is of group %d, but there are only %d", i + 1,
-							(int) group[i], s->n_groups);
-		if (takes_part(i, group, s->n_models, value))
-			s->first[group[i] + 1]++;
+							(int) rows->group[i], s->n_groups);
+		if (takes_part(rows, i))
+			s->first[rows->group[i] + 1]++;
 	}
 	for (int g = 0; g < s->n_groups; g++)
 	{
@@ -109,19 +94,19 @@ count_rows(Sample *s, size_t n, const int32_t *group, const double *const *value
 
 /* Copy values group by group, in the order given. On the way first[g] moves from the start to the end of group g, and back. */
 static AdvStatus
-gather(Sample *s, size_t n, const int32_t *group, const double *const *value)
+gather(Sample *s, const AdvGrouped *rows)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < rows->n; i++)
 	{
 		size_t place;
 
 		if (stops_at(s, i))
 			return ADV_ABORTED;
-		if (!takes_part(i, group, s->n_models, value))
+		if (!takes_part(rows, i))
 			continue;
-		place = s->first[group[i]]++;
+		place = s->first[rows->group[i]]++;
 		for (int m = 0; m < s->n_models; m++)
-			s->value[(size_t) m * s->n + place] = value[m][i];
+			s->value[(size_t) m * s->n + place] = rows->value[m][i];
 	}
 	for (int g = s->n_groups; g > 0; g--)
 		s->first[g] = s->first[g - 1];
@@ -224,12 +209,14 @@ replicate(Sample *s, int32_t number)
 				return ADV_ABORTED;
 			s->drawn[cell] =
 				rows > 0 ? weighted_mean(rows, s->value + (size_t) m * s->n + s->first[g], s->count) : NAN;
-			if (s->means)
-				s->means[cell * replicates + number] = s->drawn[cell];
+			if (s->kept[ADV_MEAN])
+				s->kept[ADV_MEAN][cell * replicates + number] = s->drawn[cell];
 		}
 	}
-	for (int m = 0; m < s->n_models; m++)
-		s->gaps[m * replicates + number] = adv_gap(s->n_groups, s->drawn + (size_t) m * s->n_groups);
+	for (int k = ADV_MEAN + 1; k < ADV_STATISTICS; k++)
+		for (int m = 0; s->kept[k] && m < s->n_models; m++)
+			s->kept[k][m * replicates + number] =
+				adv_statistic(k, s->n_groups, s->drawn + (size_t) m * s->n_groups);
 	return ADV_OK;
 }
 
@@ -260,66 +247,86 @@ quantile(size_t n, const double *sorted, double p)
 static AdvStatus
 interval(const Sample *s, double value, const double *replicates, const double *base, AdvInterval *result)
 {
-	size_t n = (size_t) s->spec->replicates;
+	size_t n = 0;
 
 	*result = (AdvInterval){value, NAN, NAN};
-	if (n == 0 || isnan(value))
+	if (s->spec->replicates == 0 || isnan(value))
 		return ADV_OK;
 	if (should_stop(s))
 		return ADV_ABORTED;
-	for (size_t i = 0; i < n; i++)
-		s->sorted[i] = base ? replicates[i] - base[i] : replicates[i];
+	for (int32_t i = 0; i < s->spec->replicates; i++)
+	{
+		s->sorted[n] = base ? replicates[i] - base[i] : replicates[i];
+		n += !isnan(s->sorted[n]);
+	}
+	if (n == 0)
+		return ADV_OK;
 	qsort(s->sorted, n, sizeof(double), compare_doubles);
 	result->low = quantile(n, s->sorted, (1 - s->spec->level) / 2);
 	result->high = quantile(n, s->sorted, (1 + s->spec->level) / 2);
 	return ADV_OK;
 }
 
-/* Intervals of all means and gaps, or, with difference, of what they differ by from the first model's. */
-static AdvStatus
-intervals(const Sample *s, bool difference, AdvInterval *mean, AdvInterval *gap)
+/* What a model's groups come to: the mean of one of them, or a statistic of all. */
+static double
+observed(const Sample *s, AdvStatistic statistic, size_t model, size_t group)
 {
-	size_t n = (size_t) s->spec->replicates;
-	size_t groups = (size_t) s->n_groups;
+	const double *mean = s->observed + model * (size_t) s->n_groups;
+
+	return statistic == ADV_MEAN ? mean[group] : adv_statistic(statistic, s->n_groups, mean);
+}
+
+/* Intervals of a model's means or statistic, or, with difference, of what they differ by from the first model's. */
+static AdvStatus
+intervals(const Sample *s, AdvStatistic statistic, size_t model, bool difference, AdvInterval *result)
+{
+	size_t replicates = (size_t) s->spec->replicates;
+	size_t cells = statistic == ADV_MEAN ? (size_t) s->n_groups : 1;
+	const double *kept = s->kept[statistic];
 	AdvStatus status = ADV_OK;
 
-	for (size_t m = 0; m < (size_t) s->n_models && status == ADV_OK; m++)
+	for (size_t c = 0; c < cells && status == ADV_OK; c++)
 	{
-		const double *observed = s->observed + m * groups;
+		double value = observed(s, statistic, model, c);
 
-		for (size_t g = 0; mean && g < groups && status == ADV_OK; g++)
-			status = interval(s, difference ? observed[g] - s->observed[g] : observed[g],
-							  s->means + (m * groups + g) * n, difference ? s->means + g * n : NULL,
-							  &mean[m * groups + g]);
-		if (gap && status == ADV_OK)
-		{
-			double value = adv_gap(s->n_groups, observed);
-
-			status = interval(s, difference ? value - adv_gap(s->n_groups, s->observed) : value,
-							  s->gaps + m * n, difference ? s->gaps : NULL, &gap[m]);
-		}
+		status = interval(s, difference ? value - observed(s, statistic, 0, c) : value,
+						  kept + (model * cells + c) * replicates, difference ? kept + c * replicates : NULL,
+						  &result[model * cells + c]);
 	}
+	return status;
+}
+
+/* All intervals of one kind, model after model. */
+static AdvStatus
+all_intervals(const Sample *s, bool difference, AdvInterval *const result[ADV_STATISTICS])
+{
+	AdvStatus status = ADV_OK;
+
+	for (size_t m = 0; m < (size_t) s->n_models; m++)
+		for (int k = 0; k < ADV_STATISTICS && status == ADV_OK; k++)
+			if (result[k])
+				status = intervals(s, k, m, difference, result[k]);
 	return status;
 }
 
 /* ---- all of it ---- */
 
 static AdvStatus
-check_arguments(const AdvBootstrap *spec, size_t n, int n_groups, int n_models, AdvError *err)
+check_arguments(const AdvBootstrap *spec, const AdvGrouped *rows, AdvError *err)
 {
 	if (spec->replicates < 0)
 		return adv_fail(err, ADV_INVALID, "%d replicates", (int) spec->replicates);
 	if (!(spec->level > 0 && spec->level < 1))
 		return adv_fail(err, ADV_INVALID, "level %g is not between 0 and 1", spec->level);
-	if (n_groups < 0 || n_models < 1)
-		return adv_fail(err, ADV_INVALID, "%d groups and %d models", n_groups, n_models);
-	if (n > UINT32_MAX)
-		return adv_fail(err, ADV_LIMIT, "%zu rows, but intervals are for at most %lu", n,
+	if (rows->n_groups < 0 || rows->n_models < 1)
+		return adv_fail(err, ADV_INVALID, "%d groups and %d models", rows->n_groups, rows->n_models);
+	if (rows->n > UINT32_MAX)
+		return adv_fail(err, ADV_LIMIT, "%zu rows, but intervals are for at most %lu", rows->n,
 						(unsigned long) UINT32_MAX);
 	/* in floating point, where nothing wraps around */
-	if (n_models * (n_groups + 1.0) * (spec->replicates + 1.0) >= 0x1p56)
+	if (rows->n_models * (rows->n_groups + 1.0) * (spec->replicates + 1.0) >= 0x1p56)
 		return adv_fail(err, ADV_LIMIT, "%d replicates for %d groups and %d models do not fit into memory",
-						(int) spec->replicates, n_groups, n_models);
+						(int) spec->replicates, rows->n_groups, rows->n_models);
 	return ADV_OK;
 }
 
@@ -331,7 +338,7 @@ allocate(const AdvAllocator *allocator, size_t bytes, void **memory, AdvError *e
 }
 
 static void
-carve(Sample *s, AdvCarver *c, bool want_means)
+carve(Sample *s, AdvCarver *c)
 {
 	size_t cells = (size_t) s->n_models * s->n_groups;
 	size_t replicates = (size_t) s->spec->replicates;
@@ -340,57 +347,58 @@ carve(Sample *s, AdvCarver *c, bool want_means)
 	s->count = adv_carve(c, s->largest, sizeof(uint32_t));
 	s->observed = adv_carve(c, cells, sizeof(double));
 	s->drawn = adv_carve(c, cells, sizeof(double));
-	s->gaps = adv_carve(c, s->n_models * replicates, sizeof(double));
 	s->sorted = adv_carve(c, replicates, sizeof(double));
-	s->means = want_means ? adv_carve(c, cells * replicates, sizeof(double)) : NULL;
+	for (int k = 0; k < ADV_STATISTICS; k++)
+		if (s->wanted->of[k] || s->wanted->change[k])
+			s->kept[k] =
+				adv_carve(c, (k == ADV_MEAN ? cells : (size_t) s->n_models) * replicates, sizeof(double));
 }
 
 /* Memory for everything, in one block. */
 static AdvStatus
-make_room(Sample *s, bool want_means, const AdvAllocator *allocator, AdvError *err)
+make_room(Sample *s, const AdvAllocator *allocator, AdvError *err)
 {
 	AdvCarver measure = {NULL, 0};
 	AdvCarver place = {NULL, 0};
 	void *memory;
 	AdvStatus status;
 
-	carve(s, &measure, want_means);
+	carve(s, &measure);
 	status = allocate(allocator, measure.used + 1, &memory, err);
 	place.base = memory;
 	if (status == ADV_OK)
-		carve(s, &place, want_means);
+		carve(s, &place);
 	return status;
 }
 
 AdvStatus
-adv_bootstrap_groups(const AdvBootstrap *spec, size_t n, const int32_t *group, int n_groups, int n_models,
-					 const double *const *value, AdvInterval *mean, AdvInterval *gap, AdvInterval *d_mean,
-					 AdvInterval *d_gap, int64_t *n_rows, const AdvAllocator *allocator, AdvError *err)
+adv_bootstrap(const AdvBootstrap *spec, const AdvGrouped *rows, const AdvEstimates *wanted,
+			  const AdvAllocator *allocator, AdvError *err)
 {
-	Sample s = {.spec = spec, .n_groups = n_groups, .n_models = n_models};
-	AdvStatus status = check_arguments(spec, n, n_groups, n_models, err);
+	Sample s = {.spec = spec, .wanted = wanted, .n_groups = rows->n_groups, .n_models = rows->n_models};
+	AdvStatus status = check_arguments(spec, rows, err);
 	void *memory = NULL;
 
 	if (status == ADV_OK)
-		status = allocate(allocator, sizeof(*s.first) * ((size_t) n_groups + 1), &memory, err);
+		status = allocate(allocator, sizeof(*s.first) * ((size_t) s.n_groups + 1), &memory, err);
 	s.first = memory;
 	if (status == ADV_OK)
-		status = count_rows(&s, n, group, value, err);
+		status = count_rows(&s, rows, err);
 	if (status == ADV_OK)
-		status = make_room(&s, mean || d_mean, allocator, err);
+		status = make_room(&s, allocator, err);
 	if (status == ADV_OK)
-		status = gather(&s, n, group, value);
+		status = gather(&s, rows);
 	if (status == ADV_OK)
 		status = check_values(&s, err);
 	if (status == ADV_OK)
 		status = observe(&s);
-	for (int g = 0; status == ADV_OK && n_rows && g < n_groups; g++)
-		n_rows[g] = (int64_t) (s.first[g + 1] - s.first[g]);
+	for (int g = 0; status == ADV_OK && wanted->n && g < s.n_groups; g++)
+		wanted->n[g] = (int64_t) (s.first[g + 1] - s.first[g]);
 	for (int32_t r = 0; r < spec->replicates && status == ADV_OK; r++)
 		status = replicate(&s, r);
 	if (status == ADV_OK)
-		status = intervals(&s, false, mean, gap);
+		status = all_intervals(&s, false, wanted->of);
 	if (status == ADV_OK)
-		status = intervals(&s, true, d_mean, d_gap);
+		status = all_intervals(&s, true, wanted->change);
 	return status == ADV_ABORTED ? adv_fail(err, status, "the bootstrap was told to stop") : status;
 }
