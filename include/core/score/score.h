@@ -14,7 +14,7 @@
 #include "core/score/statistic.h"
 
 /* The number of a row. */
-typedef enum AdvValue
+typedef enum AdvScoreValue
 {
 	ADV_VALUE_CORRECT, /* 1 when the prediction is the label, else 0 */
 	ADV_VALUE_ROBUST,  /* the same under attack */
@@ -24,7 +24,7 @@ typedef enum AdvValue
 	ADV_VALUE_PROBABILITY, /* of one class */
 	ADV_VALUE_CHANGE,      /* largest change of a probability when another row is left out of the training */
 	ADV_VALUES
-} AdvValue;
+} AdvScoreValue;
 
 /* What tells groups of rows apart. */
 typedef enum AdvGrouping
@@ -55,7 +55,7 @@ typedef struct AdvScore
 	const char *name;
 	const char *title; /* a few words; what stands before a colon is what people call it */
 	const char *words; /* what it says, in sentences */
-	AdvValue value;
+	AdvScoreValue value;
 	AdvGrouping grouping;
 	AdvStatistic statistic;
 	AdvBetter better;
@@ -67,6 +67,9 @@ extern const AdvScore adv_scores[];
 
 /* Bits of AdvScoreNeeds. */
 extern int adv_score_needs(const AdvScore *score);
+
+/* Whether a row has one value for each class; then groups are not classes. */
+extern bool adv_value_of_class(AdvScoreValue value);
 
 /* Whether there is one of a score for each class; with an attribute, of two classes one says it all. */
 extern bool adv_score_of_class(const AdvScore *score);

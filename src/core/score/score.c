@@ -81,6 +81,12 @@ adv_score_needs(const AdvScore *score)
 }
 
 bool
+adv_value_of_class(AdvScoreValue value)
+{
+	return values[value].of_class;
+}
+
+bool
 adv_score_of_class(const AdvScore *score)
 {
 	return values[score->value].of_class ||

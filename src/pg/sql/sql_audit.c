@@ -10,7 +10,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
-#include "pg/operation/auditing.h"
+#include "pg/operation/audit.h"
 #include "pg/sql/produce.h"
 #include "pg/base/version.h"
 
@@ -44,7 +44,7 @@ put_number(Row *r, double number)
 static void
 put_figure(Row *r, const AdvpgFigure *figure)
 {
-	put_text(r, figure->metric);
+	put_text(r, figure->score->name);
 	put_number(r, figure->eps);
 	put_text(r, figure->class);
 	put_text(r, figure->attribute);

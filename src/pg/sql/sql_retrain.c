@@ -15,7 +15,7 @@
 
 #include "pg/task/call.h"
 #include "pg/model/registry.h"
-#include "pg/operation/retraining.h"
+#include "pg/operation/retrain.h"
 #include "pg/base/version.h"
 
 ADVPG_FUNCTION(advfair_retrain);

@@ -58,7 +58,8 @@ advfair_scores(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (const AdvScore *score = adv_scores; score->name; score++)
 	{
-		const char *texts[] = {score->name,    score->title,   score->words, argument_names(adv_score_needs(score)),
+		const char *texts[] = {score->name,    score->title,
+							   score->words,   argument_names(adv_score_needs(score)),
 							   what_of(score), better[score->better]};
 		Datum values[lengthof(texts)];
 		bool nulls[lengthof(texts)];

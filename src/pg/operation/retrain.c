@@ -1,8 +1,8 @@
 /*
- * retraining.c
- *		Trains a model again, judges it beside the old version, stores it. See retraining.h.
+ * retrain.c
+ *		Trains a model again, judges it beside the old version, stores it. See retrain.h.
  */
-#include "pg/operation/retraining.h"
+#include "pg/operation/retrain.h"
 
 #include <math.h>
 
@@ -15,13 +15,13 @@
 #include "utils/numeric.h"
 
 #include "pg/base/advpg.h"
-#include "pg/operation/auditing.h"
+#include "pg/operation/audit.h"
 #include "pg/model/callsite.h"
 #include "pg/data/charset.h"
 #include "pg/task/condition.h"
 #include "pg/operation/crafting.h"
 #include "pg/data/dictionary.h"
-#include "pg/operation/metricname.h"
+#include "pg/operation/metric.h"
 #include "pg/base/ownsql.h"
 #include "pg/base/progress.h"
 #include "pg/model/registry.h"
@@ -55,11 +55,11 @@ check_metrics(const Trial *trial, const List *names)
 
 	foreach (cell, names)
 	{
-		AdvpgMetricNeed need = advpg_metric_check(lfirst(cell));
+		int needs = adv_score_needs(advpg_metric_score(lfirst(cell)));
 
-		if (need == ADVPG_NEED_ATTACK && trial->audit.task.eps_list == NIL)
+		if ((needs & ADV_NEEDS_ATTACK) && trial->audit.task.eps_list == NIL)
 			advpg_task_invalid("eps", "is missing: metric %s is that of an attack", (char *) lfirst(cell));
-		if (need == ADVPG_NEED_SEARCH && trial->audit.eps_max == NULL)
+		if ((needs & ADV_NEEDS_SEARCH) && trial->audit.eps_max == NULL)
 			advpg_task_invalid("eps_max", "is missing: metric %s is that of a search", (char *) lfirst(cell));
 	}
 }

@@ -1,32 +1,15 @@
 /*
- * auditing.h
+ * audit.h
  *		All scores of several models on the same rows, with bootstrap intervals, and paired differences between two models.
  */
-#ifndef ADVPG_AUDITING_H
-#define ADVPG_AUDITING_H
+#ifndef ADVPG_AUDIT_H
+#define ADVPG_AUDIT_H
 
 #include "postgres.h"
 
-#include "core/score/bootstrap.h"
 #include "pg/operation/evaluation.h"
+#include "pg/operation/figure.h"
 #include "pg/task/task.h"
-
-/* Share of the rows in which an attribute is NULL; there is no figure where it is 0. */
-#define ADVPG_METRIC_MISSING "attribute_missing"
-
-/* One figure, for each model. Texts that do not apply are NULL, eps NaN. */
-typedef struct AdvpgFigure
-{
-	const char *metric;
-	double eps;
-	const char *class;
-	const char *attribute;
-	const char *group;
-	AdvInterval *value;     /* (n_models); NaN: no rows */
-	bool unbroken;          /* a value is NaN because no row's least eps was found */
-	AdvInterval difference; /* of the second model from the first, with two models */
-	int64 n;                /* rows */
-} AdvpgFigure;
 
 typedef struct AdvpgAudit
 {

@@ -1,11 +1,11 @@
 /*
- * metricname.c
- *		Names of an audit's figures, as conditions and the log of metrics write them. See metricname.h.
+ * metric.c
+ *		Names of an audit's figures, as conditions and the log of metrics write them. See metric.h.
  *
  * Nothing is taken apart: a name is compared with the names that what is there would have. Groups alone are not known before the rows are
  * read; they are what is left of a name.
  */
-#include "pg/operation/metricname.h"
+#include "pg/operation/metric.h"
 
 #include <math.h>
 
@@ -14,28 +14,12 @@
 #include "pg/model/callsite.h"
 #include "pg/data/dictionary.h"
 
-typedef struct Kind
+/* Whether there is one of it for each protected attribute. */
+static bool
+of_attribute(const AdvScore *score)
 {
-	const char *name;
-	bool of_class;
-	bool of_attribute; /* then of a class only where there are more than two */
-	bool of_group;
-	AdvpgMetricNeed need;
-} Kind;
-
-static const Kind kinds[] = {
-	{"accuracy"},
-	{"class_accuracy", .of_class = true},
-	{"cau"},
-	{"robust_accuracy", .need = ADVPG_NEED_ATTACK},
-	{"success_rate", .of_class = true, .need = ADVPG_NEED_ATTACK},
-	{"cru_s", .need = ADVPG_NEED_ATTACK},
-	{"least_eps", .of_class = true, .need = ADVPG_NEED_SEARCH},
-	{"cru_eps", .need = ADVPG_NEED_SEARCH},
-	{ADVPG_METRIC_MISSING, .of_attribute = true},
-	{"group_confidence", .of_class = true, .of_attribute = true, .of_group = true},
-	{"eou", .of_class = true, .of_attribute = true},
-};
+	return (adv_score_needs(score) & ADV_NEEDS_ATTRIBUTE) != 0;
+}
 
 /* ---- spelling ---- */
 
@@ -60,7 +44,7 @@ spell(const AdvpgMetric *metric, bool spelt_out)
 	StringInfoData name;
 
 	initStringInfo(&name);
-	appendStringInfoString(&name, metric->metric);
+	appendStringInfoString(&name, metric->score->name);
 	append_part(&name, metric->attribute, spelt_out);
 	append_part(&name, metric->class, spelt_out);
 	append_part(&name, metric->group, spelt_out);
@@ -122,7 +106,7 @@ typedef struct Search
 	const char *data;
 	TupleDesc columns;
 	const List *protected;
-	const Kind *kind;
+	const AdvScore *score;
 	List *found; /* of AdvpgMetric * */
 } Search;
 
@@ -143,15 +127,16 @@ try_meaning(Search *s, const char *attribute, const char *class)
 {
 	for (int spelt_out = 0; spelt_out < 2; spelt_out++)
 	{
-		const char *at = s->name + strlen(s->kind->name);
-		AdvpgMetric metric = {s->kind->name, attribute, class};
+		const char *at = s->name + strlen(s->score->name);
+		AdvpgMetric metric = {s->score, attribute, class};
 
 		at = skip(at, attribute, spelt_out, true);
 		at = skip(at, class, spelt_out, attribute == NULL);
-		if (s->kind->of_group)
+		if (adv_score_of_group(s->score))
 			metric.group = last_part(at, spelt_out);
-		if (s->kind->of_group ? metric.group != NULL
-							  : at && strcmp(at, spelt_out && (attribute || class) ? ")" : "") == 0)
+		if (adv_score_of_group(s->score)
+				? metric.group != NULL
+				: at && strcmp(at, spelt_out && (attribute || class) ? ")" : "") == 0)
 		{
 			s->found = lappend(s->found, memcpy(palloc(sizeof(AdvpgMetric)), &metric, sizeof(metric)));
 			return;
@@ -163,11 +148,11 @@ static void
 try_classes(Search *s, const char *attribute)
 {
 	const AdvModel *model = s->model;
-	const char *at = s->name + strlen(s->kind->name);
+	const char *at = s->name + strlen(s->score->name);
 
 	if (attribute && !skip(at, attribute, false, true) && !skip(at, attribute, true, true))
 		return;
-	if (!s->kind->of_class || (s->kind->of_attribute && model->net.classes == 2))
+	if (!adv_score_of_class(s->score) || (of_attribute(s->score) && model->net.classes == 2))
 		try_meaning(s, attribute, NULL);
 	else
 		for (int c = 0; c < model->net.classes; c++)
@@ -178,7 +163,7 @@ try_classes(Search *s, const char *attribute)
 static const char *
 seeming_attribute(const Search *s, const char **rest)
 {
-	const char *at = s->name + strlen(s->kind->name);
+	const char *at = s->name + strlen(s->score->name);
 
 	for (int i = 0; i < s->columns->natts; i++)
 		for (int spelt_out = 0; spelt_out < 2; spelt_out++)
@@ -196,21 +181,21 @@ seeming_attribute(const Search *s, const char **rest)
 static void
 fail_unknown(const Search *s)
 {
-	const char *part = s->name + strlen(s->kind->name) + 1;
+	const char *part = s->name + strlen(s->score->name) + 1;
 	const char *rest;
 	const char *attribute;
-	AdvpgMetric like = {s->kind->name, NULL, advpg_text_cstring(s->model->classes[0])};
+	AdvpgMetric like = {s->score, NULL, advpg_text_cstring(s->model->classes[0])};
 
-	if (!s->kind->of_attribute)
+	if (!of_attribute(s->score))
 		advpg_fail_no_class(s->model, advpg_cstring_text(part));
 	attribute = seeming_attribute(s, &rest);
 	if (attribute == NULL)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("data \"%s\" have no column \"%s\"", s->data, part));
-	if (s->kind->of_class && s->model->net.classes > 2)
+	if (adv_score_of_class(s->score) && s->model->net.classes > 2)
 	{
 		like.attribute = attribute;
-		like.group = s->kind->of_group ? "VALUE" : NULL;
+		like.group = adv_score_of_group(s->score) ? "VALUE" : NULL;
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("metric \"%s\" does not say of which class it is", s->name),
 				errhint("The model has %d classes, of which each has a value: write %s.",
@@ -254,36 +239,65 @@ prefer_protected(Search *s)
 		s->found = listed;
 }
 
-/* The kind whose name a name begins with, NULL: none. */
-static const Kind *
-find_kind(const char *name)
+/* Whether a name is a score's, with what it is of behind it or, where it is of the whole model, nothing. */
+static bool
+begins_with(const char *name, const AdvScore *score)
 {
-	for (int i = 0; i < lengthof(kinds); i++)
-	{
-		size_t len = strlen(kinds[i].name);
-		bool has_parts = kinds[i].of_class || kinds[i].of_attribute;
+	size_t len = strlen(score->name);
+	bool has_parts = adv_score_of_class(score) || of_attribute(score);
 
-		if (strncmp(name, kinds[i].name, len) == 0 &&
-			(has_parts ? name[len] == '_' || name[len] == '(' : name[len] == '\0'))
-			return &kinds[i];
-	}
-	return NULL;
+	return strncmp(name, score->name, len) == 0 &&
+		   (has_parts ? name[len] == '_' || name[len] == '(' : name[len] == '\0');
 }
 
-AdvpgMetricNeed
-advpg_metric_check(const char *name)
+/* The names of scores with these needs, but for an attribute, and what they are of. */
+static void
+append_names(StringInfo names, int needs)
 {
-	const Kind *kind = find_kind(name);
+	const char *separator = "";
 
-	if (kind == NULL)
+	for (const AdvScore *score = adv_scores; score->name; score++)
+	{
+		const AdvpgMetric metric = {score, of_attribute(score) ? "ATTRIBUTE" : NULL,
+									adv_score_of_class(score) && !of_attribute(score) ? "CLASS" : NULL,
+									adv_score_of_group(score) ? "GROUP" : NULL};
+
+		if ((adv_score_needs(score) & ~ADV_NEEDS_ATTRIBUTE) != needs)
+			continue;
+		appendStringInfo(names, "%s%s", separator, spell(&metric, false));
+		separator = ", ";
+	}
+}
+
+/* All names there can be. */
+static char *
+all_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	append_names(&names, 0);
+	appendStringInfoString(&names, "; with eps ");
+	append_names(&names, ADV_NEEDS_ATTACK);
+	appendStringInfoString(&names, "; with eps_max ");
+	append_names(&names, ADV_NEEDS_SEARCH);
+	return names.data;
+}
+
+const AdvScore *
+advpg_metric_score(const char *name)
+{
+	const AdvScore *found = NULL;
+
+	for (const AdvScore *score = adv_scores; score->name; score++)
+		if (begins_with(name, score) && !(adv_score_needs(score) & ADV_NEEDS_TRAININGS) &&
+			(found == NULL || strlen(score->name) > strlen(found->name)))
+			found = score;
+	if (found == NULL)
 		ereport(
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a metric", name),
-			errhint(
-				"Metrics are accuracy, cau, class_accuracy_CLASS, eou_ATTRIBUTE, "
-				"group_confidence_ATTRIBUTE_GROUP, attribute_missing_ATTRIBUTE; "
-				"with eps robust_accuracy, cru_s, success_rate_CLASS; with eps_max cru_eps, least_eps_CLASS. "
-				"With more than two classes _CLASS follows _ATTRIBUTE."));
-	return kind->need;
+			errhint("Metrics are %s. With more than two classes _CLASS follows _ATTRIBUTE.", all_names()));
+	return found;
 }
 
 List *
@@ -292,9 +306,8 @@ advpg_metric_resolve(const char *name, const AdvModel *model, const char *data, 
 {
 	Search s = {name, model, data, columns, protected};
 
-	(void) advpg_metric_check(name);
-	s.kind = find_kind(name);
-	if (!s.kind->of_attribute)
+	s.score = advpg_metric_score(name);
+	if (!of_attribute(s.score))
 		try_classes(&s, NULL);
 	else
 		for (int i = 0; i < columns->natts; i++)
@@ -303,7 +316,7 @@ advpg_metric_resolve(const char *name, const AdvModel *model, const char *data, 
 	prefer_protected(&s);
 	if (s.found == NIL)
 		fail_unknown(&s);
-	if (list_length(s.found) > 1 && !s.kind->of_group)
+	if (list_length(s.found) > 1 && !adv_score_of_group(s.score))
 		fail_ambiguous(&s);
 	return s.found;
 }
@@ -333,7 +346,7 @@ find_figure(const AdvpgAudit *audit, const AdvpgMetric *metric)
 	{
 		const AdvpgFigure *figure = lfirst(cell);
 
-		if (strcmp(figure->metric, metric->metric) == 0 && same(figure->attribute, metric->attribute) &&
+		if (figure->score == metric->score && same(figure->attribute, metric->attribute) &&
 			same(tells_class(audit, figure) ? figure->class : NULL, metric->class) &&
 			same(figure->group, metric->group))
 			return figure;
@@ -362,8 +375,8 @@ advpg_metric_value(const AdvpgAudit *audit, int model, const List *meanings, con
 		*why = "the new version has other classes than the old one";
 	else if (list_length(measured) > 1)
 		*why = psprintf("it can mean %s", spell_two(measured));
-	else if (figure == NULL && strcmp(metric->metric, ADVPG_METRIC_MISSING) == 0)
-		return 0; /* such a figure there is only where something is missing */
+	else if (figure == NULL && metric->score->unless_zero)
+		return 0;
 	else if (figure == NULL)
 		*why = metric->group ? "no row has this value" : "the new version has no such class";
 	else if (!isnan(figure->value[model].value))
@@ -372,9 +385,11 @@ advpg_metric_value(const AdvpgAudit *audit, int model, const List *meanings, con
 		*why = "no row counts";
 	else if (figure->unbroken)
 		*why = "all rows withstood up to eps_max";
-	else
+	else if (figure->n_groups < 2)
 		*why = figure->attribute ? "fewer than two values of the attribute have rows"
 								 : "fewer than two classes have rows";
+	else
+		*why = "the means of all groups are 0";
 	return NAN;
 }
 
@@ -401,7 +416,7 @@ advpg_metric_names(const AdvpgAudit *audit)
 	for (int i = 0; i < n; i++)
 	{
 		const AdvpgFigure *figure = list_nth(audit->figures, i);
-		AdvpgMetric metric = {figure->metric, figure->attribute,
+		AdvpgMetric metric = {figure->score, figure->attribute,
 							  tells_class(audit, figure) ? figure->class : NULL, figure->group};
 
 		spellings[i] = (Spelling){i, spell(&metric, false), spell(&metric, true)};

@@ -1,11 +1,11 @@
 /*
- * auditing.c
+ * audit.c
  *		All scores of several models on the same rows, with bootstrap intervals, and paired differences between two models.
  *
- * Each model reads the rows with its own encoder; what is kept of them is one number for each row and figure, in canonical order, so that
- * row i is the same for all models. Every score is then a mean of groups or the gap between them, and goes one way: figures().
+ * Each model reads the rows with its own encoder; what it makes of them is kept in canonical order, so that row i is the same for all models.
+ * What scores come of that is for figure.c.
  */
-#include "pg/operation/auditing.h"
+#include "pg/operation/audit.h"
 
 #include <math.h>
 
@@ -21,17 +21,6 @@
 #include "pg/base/progress.h"
 #include "pg/operation/robustness.h"
 
-/* What is known of one model's rows; arrays have a value for each row, in canonical order. */
-typedef struct Audited
-{
-	double *correct;   /* 1 when classified correctly */
-	double **proba;    /* (classes) probability of a class; NULL without a protected attribute */
-	double **robust;   /* (eps) 1 when classified correctly under attack */
-	double **success;  /* (eps) 1 when the attack succeeds */
-	double *least_eps; /* NULL when not asked for */
-	bool any_broken;   /* a least eps was found for some row */
-} Audited;
-
 /* A model whose rows have been read. */
 typedef struct Opened
 {
@@ -39,17 +28,6 @@ typedef struct Opened
 	AdvpgEvaluationSpec spec;
 	AdvpgVictim *victim; /* NULL: not yet */
 } Opened;
-
-/* A protected attribute. */
-typedef struct Attribute
-{
-	const char *name;
-	int n_groups;
-	const char **groups; /* (n_groups) its values in the order of their bytes */
-	int32_t *group;      /* (n) of each row, -1 for one that does not count */
-	size_t n_missing;    /* rows that would count, were it not NULL */
-	double *missing;     /* (n) 1 for these, 0 for those that count, NaN for the others; NULL without them */
-} Attribute;
 
 typedef struct Auditing
 {
@@ -59,27 +37,22 @@ typedef struct Auditing
 	const AdvpgEntry **entries; /* of models that are not in the registry, or NULL */
 	const AdvpgHeldOut *held_out;
 	AdvpgAudit *audit;
-	Audited *models;
+	AdvpgObservations
+		o; /* in canonical order, as all that follows; n_classes 0: no model was opened so far */
 	Opened *opened;
-	Attribute *attributes; /* (length of task->protected) */
 
 	/* by the first model, which is the measure of the others */
-	int classes; /* 0: no model was opened so far */
-	const char **class_names;
 	const char *label_name;
-	int given; /* class, -1: none */
-	size_t n;
-	uint64_t *key;     /* (n) in canonical order, as all that follows */
+	int given;         /* class, -1: none */
+	uint64_t *key;     /* (n) */
 	uint64_t *content; /* (n) hash of what the model sees */
-	int32_t *label;
-	int32_t *all; /* zeros: one group */
 } Auditing;
 
 /* Memory for one element for each row. */
 static void *
 new_array(const Auditing *a, size_t size)
 {
-	return MemoryContextAllocHuge(a->context, mul_size(size, a->n + 1));
+	return MemoryContextAllocHuge(a->context, mul_size(size, a->o.n + 1));
 }
 
 /* ---- rows ---- */
@@ -89,38 +62,37 @@ take_measure(Auditing *a, const AdvpgEvaluation *e)
 {
 	const AdvpgRows *rows = e->rows;
 	MemoryContext old = MemoryContextSwitchTo(a->context);
+	int32_t *label;
 
-	a->classes = a->audit->n_classes = e->model.net.classes;
-	a->class_names = palloc(sizeof(char *) * a->classes);
-	for (int c = 0; c < a->classes; c++)
-		a->class_names[c] = advpg_text_cstring(e->model.classes[c]);
+	a->o.n_classes = a->audit->n_classes = e->model.net.classes;
+	a->o.classes = palloc(sizeof(char *) * a->o.n_classes);
+	for (int c = 0; c < a->o.n_classes; c++)
+		a->o.classes[c] = advpg_text_cstring(e->model.classes[c]);
 	a->label_name = advpg_text_cstring(e->model.label);
 	MemoryContextSwitchTo(old);
 	a->given = e->given;
 	advpg_rows_check_any(rows);
-	a->n = rows->n;
+	a->o.n = rows->n;
 	a->key = new_array(a, sizeof(uint64_t));
 	a->content = new_array(a, sizeof(uint64_t));
-	a->label = new_array(a, sizeof(int32_t));
-	a->all = new_array(a, sizeof(int32_t));
-	memset(a->all, 0, sizeof(int32_t) * a->n);
-	ADVPG_EACH (i, a->n)
+	a->o.label = label = new_array(a, sizeof(int32_t));
+	ADVPG_EACH (i, a->o.n)
 	{
 		uint32_t row = rows->canonical[i];
 
 		a->key[i] = rows->key[row];
 		a->content[i] = rows->content[row];
-		a->label[i] = rows->label[row];
+		label[i] = rows->label[row];
 	}
 }
 
 static void
 check_classes(const Auditing *a, const AdvpgEvaluation *e)
 {
-	bool same = a->classes == e->model.net.classes;
+	bool same = a->o.n_classes == e->model.net.classes;
 
-	for (int c = 0; c < a->classes && same; c++)
-		same = advpg_same_class(advpg_cstring_text(a->class_names[c]), e->model.classes[c]);
+	for (int c = 0; c < a->o.n_classes && same; c++)
+		same = advpg_same_class(advpg_cstring_text(a->o.classes[c]), e->model.classes[c]);
 	if (!same)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("model \"%s\" has other classes than model \"%s\"", e->name, a->audit->model[0]));
@@ -130,14 +102,14 @@ static void
 check_same_rows(const Auditing *a, const AdvpgEvaluation *e)
 {
 	const AdvpgRows *rows = e->rows;
-	bool same = rows->n == a->n;
+	bool same = rows->n == a->o.n;
 
-	for (size_t i = 0; i < a->n && same; i++)
+	for (size_t i = 0; i < a->o.n && same; i++)
 	{
 		uint32_t row = rows->canonical[i];
 
 		CHECK_FOR_INTERRUPTS();
-		same = a->key[i] == rows->key[row] && a->label[i] == rows->label[row];
+		same = a->key[i] == rows->key[row] && a->o.label[i] == rows->label[row];
 	}
 	if (!same && adv_text_compare(advpg_cstring_text(a->label_name), e->model.label) != 0)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -163,7 +135,7 @@ check_shared_ids(const Auditing *a, const AdvpgEvaluation *e)
 {
 	const AdvpgRows *rows = e->rows;
 
-	ADVPG_EACH (i, a->n)
+	ADVPG_EACH (i, a->o.n)
 		if (i > 0 && a->key[i] == a->key[i - 1] &&
 			(a->content[i] != rows->content[rows->canonical[i]] ||
 			 a->content[i - 1] != rows->content[rows->canonical[i - 1]]))
@@ -190,11 +162,11 @@ open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *
 	spec->attribute = attribute;
 	spec->need_proba = a->task->protected != NIL;
 	spec->workers = a->task->task.workers;
-	spec->quiet = a->classes > 0;
+	spec->quiet = a->o.n_classes > 0;
 	spec->entry = a->entries ? a->entries[number] : NULL;
 	spec->held_out = a->held_out;
 	victim = advpg_victim_open(spec, NULL);
-	if (a->classes == 0)
+	if (a->o.n_classes == 0)
 		take_measure(a, victim->e);
 	if (a->audit->model[number] == NULL)
 		a->audit->model[number] = MemoryContextStrdup(a->context, victim->e->name);
@@ -216,7 +188,7 @@ compare_codes(const void *x, const void *y, void *arg)
 
 /* The attribute's values in order, and in place (n_groups) where each code's stands. */
 static void
-order_groups(const Auditing *a, Attribute *attribute, const AdvpgDictionary *values, int *place)
+order_groups(const Auditing *a, AdvpgAttribute *attribute, const AdvpgDictionary *values, int *place)
 {
 	MemoryContext old = MemoryContextSwitchTo(a->context);
 	int *order = palloc(sizeof(int) * (values->n + 1));
@@ -237,19 +209,15 @@ order_groups(const Auditing *a, Attribute *attribute, const AdvpgDictionary *val
 
 /* Which group each row is of. */
 static void
-assign_groups(const Auditing *a, Attribute *attribute, const AdvpgRows *rows, const int *place)
+assign_groups(const Auditing *a, AdvpgAttribute *attribute, const AdvpgRows *rows, const int *place)
 {
 	attribute->group = new_array(a, sizeof(int32_t));
-	if (attribute->n_missing > 0)
-		attribute->missing = new_array(a, sizeof(double));
-	ADVPG_EACH (i, a->n)
+	ADVPG_EACH (i, a->o.n)
 	{
 		int code = rows->attribute[rows->canonical[i]];
-		bool counts = a->given < 0 || a->label[i] == a->given;
+		bool counts = a->given < 0 || a->o.label[i] == a->given;
 
-		attribute->group[i] = counts && code >= 0 ? place[code] : -1;
-		if (attribute->missing)
-			attribute->missing[i] = counts ? code < 0 : NAN;
+		attribute->group[i] = !counts ? ADVPG_NO_MEMBER : code < 0 ? ADVPG_NO_GROUP : place[code];
 	}
 }
 
@@ -272,7 +240,7 @@ end_work(MemoryContext old)
 static void
 read_attribute(Auditing *a, int number)
 {
-	Attribute *attribute = &a->attributes[number];
+	AdvpgAttribute *attribute = &a->o.attributes[number];
 	MemoryContext old = begin_work(a);
 	AdvpgEvaluationSpec spec;
 	AdvpgEvaluation *e;
@@ -282,7 +250,7 @@ read_attribute(Auditing *a, int number)
 	attribute->name = list_nth(a->task->protected, number);
 	e = open_model(a, 0, attribute->name, &spec)->e;
 	rows = e->rows;
-	attribute->n_missing = advpg_count_missing(e, attribute->name);
+	(void) advpg_count_missing(e, attribute->name);
 	place = palloc(sizeof(int) * (rows->attributes.n + 1));
 	order_groups(a, attribute, &rows->attributes, place);
 	assign_groups(a, attribute, rows, place);
@@ -292,45 +260,42 @@ read_attribute(Auditing *a, int number)
 
 /* ---- one model ---- */
 
-/* A value for each row from what its attack did. */
-static double *
-attack_values(const Auditing *a, const AdvpgRows *rows, const AdvpgAttacked *attacked, bool success)
+/* What the model predicts, in canonical order. */
+static void
+keep_predictions(const Auditing *a, AdvpgObserved *m, const AdvpgEvaluation *e)
 {
-	double *values = new_array(a, sizeof(double));
+	size_t row_size = sizeof(float) * a->o.n_classes;
 
-	ADVPG_EACH (i, a->n)
+	m->prediction = new_array(a, sizeof(int32_t));
+	if (e->proba)
+		m->proba = new_array(a, row_size);
+	ADVPG_EACH (i, a->o.n)
+	{
+		size_t row = e->rows->canonical[i];
+
+		m->prediction[i] = e->prediction[row];
+		if (e->proba)
+			memcpy(m->proba + i * a->o.n_classes, e->proba + row * a->o.n_classes, row_size);
+	}
+}
+
+/* What attack number k did. */
+static void
+keep_attack(const Auditing *a, AdvpgObserved *m, const AdvpgRows *rows, const AdvpgAttacked *attacked, int k)
+{
+	m->adversarial[k] = new_array(a, sizeof(int32_t));
+	m->success[k] = new_array(a, sizeof(bool));
+	ADVPG_EACH (i, a->o.n)
 	{
 		uint32_t row = rows->canonical[i];
 
-		values[i] = success ? (attacked->flags[row] & ADV_ATTACK_SUCCESS) != 0
-							: attacked->adversarial[row] == rows->label[row];
-	}
-	return values;
-}
-
-static void
-look_at_predictions(const Auditing *a, Audited *m, const AdvpgEvaluation *e)
-{
-	m->correct = new_array(a, sizeof(double));
-	ADVPG_EACH (i, a->n)
-	{
-		uint32_t row = e->rows->canonical[i];
-
-		m->correct[i] = e->prediction[row] == e->rows->label[row];
-	}
-	if (e->proba == NULL)
-		return;
-	m->proba = MemoryContextAlloc(a->context, sizeof(double *) * a->classes);
-	for (int c = 0; c < a->classes; c++)
-	{
-		m->proba[c] = new_array(a, sizeof(double));
-		ADVPG_EACH (i, a->n)
-			m->proba[c][i] = e->proba[(size_t) e->rows->canonical[i] * a->classes + c];
+		m->adversarial[k][i] = attacked->adversarial[row];
+		m->success[k][i] = (attacked->flags[row] & ADV_ATTACK_SUCCESS) != 0;
 	}
 }
 
 static void
-look_at_attacks(const Auditing *a, Audited *m, AdvpgVictim *victim)
+attack_model(const Auditing *a, AdvpgObserved *m, AdvpgVictim *victim)
 {
 	const AdvpgAuditTask *task = a->task;
 	const AdvpgRows *rows = victim->e->rows;
@@ -339,13 +304,10 @@ look_at_attacks(const Auditing *a, Audited *m, AdvpgVictim *victim)
 	if (attack.eps_list != NIL)
 	{
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_EACH);
-		m->robust = MemoryContextAlloc(a->context, sizeof(double *) * victim->n_attacked);
-		m->success = MemoryContextAlloc(a->context, sizeof(double *) * victim->n_attacked);
+		m->adversarial = MemoryContextAlloc(a->context, sizeof(int32_t *) * victim->n_attacked);
+		m->success = MemoryContextAlloc(a->context, sizeof(bool *) * victim->n_attacked);
 		for (int k = 0; k < victim->n_attacked; k++)
-		{
-			m->robust[k] = attack_values(a, rows, victim->attacked[k], false);
-			m->success[k] = attack_values(a, rows, victim->attacked[k], true);
-		}
+			keep_attack(a, m, rows, victim->attacked[k], k);
 	}
 	if (task->eps_max)
 	{
@@ -354,7 +316,7 @@ look_at_attacks(const Auditing *a, Audited *m, AdvpgVictim *victim)
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_SEARCH);
 		m->any_broken = advpg_any_broken(victim);
 		m->least_eps = new_array(a, sizeof(double));
-		ADVPG_EACH (i, a->n)
+		ADVPG_EACH (i, a->o.n)
 			m->least_eps[i] = victim->attacked[0]->eps[rows->canonical[i]];
 	}
 }
@@ -378,7 +340,7 @@ read_model(Auditing *a, int number)
 }
 
 static void
-look_at_model(Auditing *a, int number)
+measure_model(Auditing *a, int number)
 {
 	Opened *o = &a->opened[number];
 	ErrorContextCallback context = {error_context_stack, add_context};
@@ -390,144 +352,11 @@ look_at_model(Auditing *a, int number)
 	context.arg = a->audit->model[number];
 	error_context_stack = &context;
 	advpg_evaluation_predict(o->victim->e, &o->spec);
-	look_at_predictions(a, &a->models[number], o->victim->e);
-	look_at_attacks(a, &a->models[number], o->victim);
+	keep_predictions(a, &a->o.models[number], o->victim->e);
+	attack_model(a, &a->o.models[number], o->victim);
 	error_context_stack = context.previous;
 	advpg_rows_release(o->victim->e->rows);
 	end_work(old);
-}
-
-/* ---- figures ---- */
-
-/* What is common to the figures of one call. */
-typedef struct Kind
-{
-	const char *metric; /* of the groups' means; NULL: not wanted */
-	const char *gap;    /* of the gap between them; NULL: not wanted */
-	double eps;
-	const char *class; /* NULL: groups are classes, or there is one group */
-	const char *attribute;
-} Kind;
-
-static void
-add_figure(Auditing *a, const char *metric, const Kind *kind, const char *class, const char *group,
-		   const AdvInterval *value, int stride, const AdvInterval *difference, int64 n)
-{
-	AdvpgFigure *figure = palloc0(sizeof(AdvpgFigure));
-
-	figure->metric = metric;
-	figure->eps = kind->eps;
-	figure->class = class;
-	figure->attribute = kind->attribute;
-	figure->group = group;
-	figure->value = palloc(sizeof(AdvInterval) * a->audit->n_models);
-	for (int m = 0; m < a->audit->n_models; m++)
-		figure->value[m] = value[m * stride];
-	if (difference)
-		figure->difference = *difference;
-	figure->n = n;
-	a->audit->figures = lappend(a->audit->figures, figure);
-}
-
-/* Means of groups, and their gap, of one value for each row and model. names (n_groups) may be NULL for one group of all. */
-static void
-figures(Auditing *a, const Kind *kind, const int32_t *group, int n_groups, const char **names,
-		const double **values)
-{
-	int n_models = a->audit->n_models;
-	AdvInterval *mean = palloc(sizeof(AdvInterval) * n_models * n_groups);
-	AdvInterval *gap = palloc(sizeof(AdvInterval) * n_models);
-	AdvInterval *d_mean = n_models > 1 ? palloc(sizeof(AdvInterval) * n_models * n_groups) : NULL;
-	AdvInterval *d_gap = n_models > 1 ? palloc(sizeof(AdvInterval) * n_models) : NULL;
-	int64_t *n = palloc(sizeof(int64_t) * n_groups);
-	int64 total = 0;
-
-	advpg_interval_estimate(
-		(AdvBootstrap){a->task->replicates, a->task->level, (uint64) (int64) a->task->task.seed},
-		&(AdvGrouped){a->n, group, n_groups, n_models, values},
-		&(AdvEstimates){.of = {mean, gap}, .change = {d_mean, d_gap}, .n = n});
-	for (int g = 0; g < n_groups; g++)
-	{
-		total += n[g];
-		if (kind->metric)
-			add_figure(a, kind->metric, kind, kind->attribute || !names ? kind->class : names[g],
-					   kind->attribute && names ? names[g] : NULL, &mean[g], n_groups,
-					   d_mean ? &d_mean[n_groups + g] : NULL, n[g]);
-	}
-	if (kind->gap)
-		add_figure(a, kind->gap, kind, kind->class, NULL, gap, 1, d_gap ? &d_gap[1] : NULL, total);
-}
-
-/* One member of all models, as figures() wants it. */
-#define VALUES(values, member)                                                                               \
-	const double **values = palloc(sizeof(double *) * a->audit->n_models);                                   \
-	for (int m = 0; m < a->audit->n_models; m++)                                                             \
-	values[m] = a->models[m].member
-
-static void
-class_figures(Auditing *a)
-{
-	VALUES(correct, correct);
-
-	figures(a, &(Kind){"accuracy", NULL, NAN}, a->all, 1, NULL, correct);
-	figures(a, &(Kind){"class_accuracy", "cau", NAN}, a->label, a->classes, a->class_names, correct);
-}
-
-/* Where no row is broken all means are eps_max: the gap between them would look like fairness. */
-static void
-withdraw_unbroken(Auditing *a, AdvpgFigure *gap)
-{
-	const AdvInterval none = {NAN, NAN, NAN};
-
-	for (int m = 0; m < a->audit->n_models; m++)
-		if (!a->models[m].any_broken && !isnan(gap->value[m].value))
-		{
-			gap->unbroken = true;
-			gap->value[m] = none;
-			gap->difference = none;
-		}
-}
-
-static void
-robustness_figures(Auditing *a)
-{
-	for (int k = 0; k < list_length(a->task->task.eps_list); k++)
-	{
-		double eps = *(double *) list_nth(a->task->task.eps_list, k);
-		VALUES(robust, robust[k]);
-		VALUES(success, success[k]);
-
-		figures(a, &(Kind){"robust_accuracy", NULL, eps}, a->all, 1, NULL, robust);
-		figures(a, &(Kind){"success_rate", "cru_s", eps}, a->label, a->classes, a->class_names, success);
-	}
-	if (a->task->eps_max)
-	{
-		VALUES(least_eps, least_eps);
-
-		figures(a, &(Kind){"least_eps", "cru_eps", NAN}, a->label, a->classes, a->class_names, least_eps);
-		withdraw_unbroken(a, llast(a->audit->figures));
-	}
-}
-
-/* What share of the rows is in no group; the probability of which class: of two one says it all. */
-static void
-attribute_figures(Auditing *a, const Attribute *attribute)
-{
-	if (attribute->missing)
-	{
-		const double **missing = palloc(sizeof(double *) * a->audit->n_models);
-
-		for (int m = 0; m < a->audit->n_models; m++)
-			missing[m] = attribute->missing;
-		figures(a, &(Kind){ADVPG_METRIC_MISSING, NULL, NAN, NULL, attribute->name}, a->all, 1, NULL, missing);
-	}
-	for (int c = a->classes == 2 ? 1 : 0; c < a->classes; c++)
-	{
-		VALUES(proba, proba[c]);
-
-		figures(a, &(Kind){"group_confidence", "eou", NAN, a->class_names[c], attribute->name},
-				attribute->group, attribute->n_groups, attribute->groups, proba);
-	}
 }
 
 /* ---- the audit ---- */
@@ -540,25 +369,25 @@ static void
 run(Auditing *a)
 {
 	int n_models = list_length(a->task->models);
-	int n_attributes = list_length(a->task->protected);
 
-	a->audit->n_models = n_models;
+	a->audit->n_models = a->o.n_models = n_models;
 	a->audit->model = palloc0(sizeof(char *) * n_models);
-	a->models = palloc0(sizeof(Audited) * n_models);
-	a->attributes = palloc0(sizeof(Attribute) * (n_attributes + 1));
-	for (int k = 0; k < n_attributes; k++)
+	a->o.models = palloc0(sizeof(AdvpgObserved) * n_models);
+	a->o.n_attributes = list_length(a->task->protected);
+	a->o.attributes = palloc0(sizeof(AdvpgAttribute) * (a->o.n_attributes + 1));
+	a->o.eps = a->task->task.eps_list;
+	a->o.searched = a->task->eps_max != NULL;
+	for (int k = 0; k < a->o.n_attributes; k++)
 		read_attribute(a, k);
 	a->opened = palloc0(sizeof(Opened) * n_models);
 	for (int m = 0; m < n_models && advpg_in_job(); m++)
 		read_model(a, m);
 	for (int m = 0; m < n_models; m++)
-		look_at_model(a, m);
+		measure_model(a, m);
 
 	advpg_progress_phase("resampling", 0);
-	class_figures(a);
-	robustness_figures(a);
-	for (int k = 0; k < n_attributes; k++)
-		attribute_figures(a, &a->attributes[k]);
+	a->audit->figures = advpg_figures(
+		&a->o, (AdvBootstrap){a->task->replicates, a->task->level, (uint64) (int64) a->task->task.seed});
 }
 
 /* What is changed between setting a jump's target and an error may be lost: here there is nothing but a pointer. */

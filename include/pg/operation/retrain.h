@@ -1,9 +1,9 @@
 /*
- * retraining.h
+ * retrain.h
  *		A model's training again, on the rows of today, and whether the new version takes the old one's place.
  */
-#ifndef ADVPG_RETRAINING_H
-#define ADVPG_RETRAINING_H
+#ifndef ADVPG_RETRAIN_H
+#define ADVPG_RETRAIN_H
 
 #include "postgres.h"
 

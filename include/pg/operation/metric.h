@@ -1,12 +1,12 @@
 /*
- * metricname.h
+ * metric.h
  *		Names of an audit's figures, as conditions and the log of metrics write them.
  *
- * A name is the metric and what it is of, joined by underscores: class_accuracy_setosa, group_confidence_sex_Male. Where that could mean two
+ * A name is that of the score and what it is of, joined by underscores: class_accuracy_setosa, group_confidence_sex_Male. Where that could mean two
  * figures (value b_c of attribute a, value c of attribute a_b) there is another spelling, which cannot: group_confidence(a,b_c).
  */
-#ifndef ADVPG_METRICNAME_H
-#define ADVPG_METRICNAME_H
+#ifndef ADVPG_METRIC_H
+#define ADVPG_METRIC_H
 
 #include "postgres.h"
 
@@ -14,27 +14,19 @@
 #include "nodes/pg_list.h"
 
 #include "core/network/model.h"
-#include "pg/operation/auditing.h"
+#include "pg/operation/audit.h"
 
 /* What a metric is of. Texts that do not apply are NULL. */
 typedef struct AdvpgMetric
 {
-	const char *metric;
+	const AdvScore *score;
 	const char *attribute;
 	const char *class; /* of attributes: only with more than two classes, of which one says it all */
 	const char *group;
 } AdvpgMetric;
 
-/* What is needed to measure a metric. */
-typedef enum AdvpgMetricNeed
-{
-	ADVPG_NEED_NOTHING = 0,
-	ADVPG_NEED_ATTACK, /* eps */
-	ADVPG_NEED_SEARCH  /* eps_max */
-} AdvpgMetricNeed;
-
-/* Check that a name begins as that of a metric does (else 22023), and say what it needs. */
-extern AdvpgMetricNeed advpg_metric_check(const char *name);
+/* The score whose name a metric's begins with; 22023 when there is none that an audit can tell. */
+extern const AdvScore *advpg_metric_score(const char *name);
 
 /*
  * What a name can mean for a model and data with these columns, as a list of AdvpgMetric *; data is their name for messages. Attributes are
