@@ -35,15 +35,15 @@ typedef struct AdvAttackSettings
 #define ADV_MAX_STEPS 100000
 #define ADV_MAX_EPS   1e30 /* far beyond any input, and far from overflowing a float */
 #define ADV_SETTING_ALPHA                                                                                    \
-	{"alpha", ADV_PARAMETER_NUMBER, offsetof(AdvAttackSettings, alpha), 0, ADV_MAX_EPS, true}
+	{"alpha", ADV_PARAMETER_NUMBER, offsetof(AdvAttackSettings, alpha), 0, ADV_MAX_EPS, true, .said = true}
 #define ADV_SETTING_STEPS                                                                                    \
-	{"steps", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, steps), 1, ADV_MAX_STEPS}
+	{"steps", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, steps), 1, ADV_MAX_STEPS, .said = true}
 #define ADV_SETTING_RESTARTS                                                                                 \
-	{"restarts", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, restarts), 1, 10000}
+	{"restarts", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, restarts), 1, 10000, .said = true}
 #define ADV_SETTING_RANDOM_START                                                                             \
-	{"random_start", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, random_start)}
+	{"random_start", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, random_start), .said = true}
 #define ADV_SETTING_EARLY_STOP                                                                               \
-	{"early_stop", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, early_stop)}
+	{"early_stop", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, early_stop), .said = true}
 
 /* One row on its way. Arrays are (n), channels last, and the row's own. */
 typedef struct AdvClimb
@@ -67,7 +67,6 @@ typedef struct AdvAttackMethod
 	int32_t steps;                  /* where none are said */
 	double reach;                   /* alpha, where none is said, is this share of eps over the steps */
 	bool random_start;              /* where nothing is said */
-	bool one_step;                  /* the first try is the whole attack: no smaller ball is tried after it */
 	size_t memory;                  /* floats kept for each input of a row */
 	void (*set)(AdvAttackSettings *);  /* own settings before anything is said; NULL: there are none */
 	void (*begin)(const AdvClimb *);   /* x' has been put at its start; NULL: nothing to do */

@@ -46,6 +46,7 @@ typedef struct AdvParameter
 	bool open;
 	const AdvWord *words;
 	unsigned flags; /* of a list that several share: who has the parameter */
+	bool said;      /* of a method's: there is another way to say it, too, so that its struct says whether it has been said */
 } AdvParameter;
 
 #endif

@@ -12,14 +12,21 @@
 #include "pg/data/rows.h"
 #include "pg/task/task.h"
 
+/* Steps of a restart and alpha, as a share of eps (0: the attack's own), where the user gave none: a method of training has its own. */
+typedef struct AdvpgAttackPreset
+{
+	int steps;
+	double alpha;
+} AdvpgAttackPreset;
+
 /*
  * The attack that settings mean for a model. domain tells which values the columns' types allow (AdvpgRows.domain). eps is in
- * units of the ball: 1 with eps for each column, whose sizes are the units. default_steps and default_alpha (a share of eps)
- * hold where the user gave none. Errors: no eps (22023); a mutable or eps column the model does not have (42703); sd of inputs
- * that is not known (22023); an unknown class (22023). Arrays live in the current memory context.
+ * units of the ball: 1 with eps for each column, whose sizes are the units. preset may be NULL. Errors: no eps (22023); a mutable or eps
+ * column the model does not have (42703); sd of inputs that is not known (22023); an unknown class (22023). Arrays live in the current
+ * memory context.
  */
 extern void advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model,
-								 const uint8 *domain, int default_steps, double default_alpha, uint64_t seed,
+								 const uint8 *domain, const AdvpgAttackPreset *preset, uint64_t seed,
 								 AdvAttack *attack);
 
 /* What to run. */
@@ -56,8 +63,6 @@ typedef struct AdvpgAttacked
  */
 extern AdvpgAttacked *advpg_attack(const AdvpgAttackSpec *spec);
 
-#define ADVPG_ATTACK_STEPS        20
-#define ADVPG_ATTACK_ALPHA(steps) (2.5 / (steps)) /* share of eps */
 #define ADVPG_ATTACK_RETREATS     5               /* to eps / 1024; of attacks of more than one step */
 
 #endif

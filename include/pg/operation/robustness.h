@@ -23,15 +23,14 @@ typedef struct AdvpgVictim
 /* Which attack of a task to run. */
 typedef enum AdvpgOnslaught
 {
-	ADVPG_ONSLAUGHT_PGD,  /* at attack.eps */
-	ADVPG_ONSLAUGHT_FGSM, /* the same with one step of size eps from the row itself (Goodfellow et al. 2015) */
+	ADVPG_ONSLAUGHT_ONE, /* at attack.eps; perturbed inputs are wanted */
 	ADVPG_ONSLAUGHT_SEARCH, /* the least eps up to attack.eps (images: up to 0.25 when there is none) */
-	ADVPG_ONSLAUGHT_EACH /* PGD at each of eps_list; a success rate that falls as eps grows raises a WARNING */
+	ADVPG_ONSLAUGHT_EACH /* at each of eps_list; a success rate that falls as eps grows raises a WARNING */
 } AdvpgOnslaught;
 
 /*
  * Read model, rows with labels (with ids of type id_type if that is valid) and the model of craft_on, whose encoder and classes must
- * be the same (22023), and attack. what names the task in advfair_progress. Perturbed inputs are kept, in shared memory, by PGD and FGSM.
+ * be the same (22023), and attack. what names the task in advfair_progress. Perturbed inputs are kept, in shared memory, of one attack alone.
  * Results live in the current memory context; schema is the extension's.
  */
 extern AdvpgVictim *advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught,

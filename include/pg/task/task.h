@@ -13,6 +13,7 @@
 #include "core/attack/attack.h"
 #include "core/train/train.h"
 #include "pg/base/compat.h"
+#include "pg/task/parameter.h"
 
 typedef enum AdvpgMissing
 {
@@ -41,22 +42,27 @@ typedef enum AdvpgEpsUnit
 /* How inputs are perturbed, as users say it. */
 typedef struct AdvpgAttackSettings
 {
+	int method;          /* of adv_attack_methods, counted from 1; 0: the first, or what the task is about */
+	JsonbValue *settings; /* what users say of the method by an object; NULL: nothing. Read, it is part of the next. */
+	AdvAttackSettings how; /* alpha: in the unit of eps; with eps per column, a share of it */
 	JsonbValue *eps;     /* a number, an array (one per column), or an object (columns by name) */
 	const char *eps_key; /* what the user knows it by; NULL: eps */
-	double alpha;        /* in the unit of eps; with eps per column, a share of it */
-	double steps;
-	double restarts;
-	int norm; /* AdvNorm */
-	int random_start;
-	int early_stop;
-	char *targeted; /* a class */
-	char *craft_on; /* a model */
-	List *mutable;  /* of char *: columns */
+	int norm;            /* AdvNorm */
+	char *targeted;      /* a class */
+	char *craft_on;      /* a model */
+	List *mutable;       /* of char *: columns */
 	int feasible;
 	int eps_unit; /* AdvpgEpsUnit */
 	double clip_min;
 	double clip_max;
 } AdvpgAttackSettings;
+
+/* The method that settings are of. */
+static inline const AdvAttackMethod *
+advpg_attack_method(const AdvpgAttackSettings *settings)
+{
+	return adv_attack_methods[settings->method > 0 ? settings->method - 1 : 0];
+}
 
 /* A training task: kind train, or adv_train. */
 typedef struct AdvpgTrainTask
@@ -93,6 +99,7 @@ typedef struct AdvpgTrainTask
 	char *source_id; /* its model_id */
 	int warm;        /* merged: start from the source's weights */
 	double beta;     /* trades; NaN: 6 */
+	JsonbValue *settings; /* as in AdvpgAttackSettings, of the attack that crafts */
 	AdvpgAttackSettings attack;
 } AdvpgTrainTask;
 
@@ -182,9 +189,5 @@ extern Jsonb *advpg_train_task_write(const AdvpgTrainTask *task);
 
 /* A text member of a stored task, NULL when absent. */
 extern char *advpg_task_text(Jsonb *task, const char *key);
-
-/* Report a value of a key that no range can tell (22023): task key "key" format... */
-pg_noreturn extern void advpg_task_invalid(const char *key, const char *format, ...)
-	pg_attribute_printf(2, 3);
 
 #endif

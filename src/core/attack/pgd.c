@@ -34,6 +34,5 @@ const AdvAttackMethod adv_attack_fgsm = {
 	.parameters = fgsm_parameters,
 	.steps = 1,
 	.reach = 1,
-	.one_step = true,
 	.move = move,
 };

@@ -312,7 +312,7 @@ attack_model(const Auditing *a, AdvpgObserved *m, AdvpgVictim *victim)
 	if (task->eps_max)
 	{
 		attack.attack.eps = task->eps_max;
-		attack.attack.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
+		attack.attack.how.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
 		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_SEARCH);
 		m->any_broken = advpg_any_broken(victim);
 		m->least_eps = new_array(a, sizeof(double));

@@ -18,6 +18,7 @@
 #include "pg/run/compute.h"
 #include "pg/data/dictionary.h"
 #include "pg/task/json.h"
+#include "pg/task/settings.h"
 #include "pg/base/progress.h"
 #include "pg/base/segment.h"
 
@@ -205,24 +206,40 @@ resolve_grid(const AdvModel *model, const uint8 *domain)
 	return grid;
 }
 
+/* Steps and alpha: what was said, or what the training has for its method, or what the attack's method has. */
+static void
+resolve_steps(const AdvAttackSettings *how, const AdvAttackMethod *method, const AdvpgAttackPreset *preset,
+			  AdvAttack *attack)
+{
+	bool preset_holds = preset && advpg_settings_have(method->parameters, "steps");
+
+	attack->steps = !isnan(how->steps) ? how->steps : preset_holds ? preset->steps : method->steps;
+	if (!isnan(how->alpha))
+		attack->alpha = how->alpha;
+	else if (preset_holds && preset->alpha > 0)
+		attack->alpha = attack->eps * preset->alpha;
+	else
+		attack->alpha = attack->eps * (method->reach / attack->steps);
+}
+
 void
 advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model, const uint8 *domain,
-					 int default_steps, double default_alpha, uint64_t seed, AdvAttack *attack)
+					 const AdvpgAttackPreset *preset, uint64_t seed, AdvAttack *attack)
 {
+	const AdvAttackMethod *method = advpg_attack_method(settings);
+	const AdvAttackSettings *how = &settings->how;
 	bool is_image = model->encoder.columns[0].kind == ADV_COLUMN_IMAGE;
 
 	memset(attack, 0, sizeof(*attack));
 	if (settings->eps == NULL)
 		advpg_task_invalid("eps", "is missing");
 	attack->eps = settings->eps->type == jbvNumeric ? advpg_json_double(settings->eps) : 1;
-	attack->steps = isnan(settings->steps) ? default_steps : settings->steps;
-	attack->alpha =
-		isnan(settings->alpha)
-			? attack->eps * (default_alpha > 0 ? default_alpha : ADVPG_ATTACK_ALPHA(attack->steps))
-			: settings->alpha;
-	attack->restarts = settings->restarts;
-	attack->random_start = settings->random_start != 0;
-	attack->early_stop = settings->early_stop < 0 ? settings->craft_on == NULL : settings->early_stop;
+	attack->method = adv_attack_method(method->name);
+	memcpy(attack->own, how->own, sizeof(attack->own));
+	resolve_steps(how, method, preset, attack);
+	attack->restarts = isnan(how->restarts) ? 1 : how->restarts;
+	attack->random_start = how->random_start < 0 ? method->random_start : how->random_start;
+	attack->early_stop = how->early_stop < 0 ? settings->craft_on == NULL : how->early_stop;
 	attack->target =
 		settings->targeted ? advpg_find_class(model, advpg_cstring_text(settings->targeted)) : -1;
 	attack->seed = seed;

@@ -170,7 +170,7 @@ check_attack(const Trial *trial, const AdvModel *model)
 
 	settings.eps = &eps;
 	settings.feasible = 0;
-	advpg_attack_resolve(&settings, model, NULL, ADVPG_ATTACK_STEPS, 0, 0, &attack);
+	advpg_attack_resolve(&settings, model, NULL, NULL, 0, &attack);
 }
 
 /* Check all that is asked of the new version against the old one and the columns to judge by: afterwards it would cost a training. */

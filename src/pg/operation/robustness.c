@@ -109,14 +109,13 @@ open_crafter(AdvpgVictim *victim, Oid schema, const char *craft_on)
 /* ---- attacks ---- */
 
 static AdvpgAttacked *
-attack(AdvpgVictim *victim, const AdvpgAttackTask *task, const AdvpgAttackSettings *settings,
-	   double default_alpha, bool want_x)
+attack(AdvpgVictim *victim, const AdvpgAttackTask *task, const AdvpgAttackSettings *settings, bool want_x)
 {
 	AdvpgAttackSpec spec = {0};
 	AdvAttack resolved;
 
-	advpg_attack_resolve(settings, victim->crafter, victim->e->rows->domain, ADVPG_ATTACK_STEPS,
-						 default_alpha, (uint64_t) (int64) task->seed, &resolved);
+	advpg_attack_resolve(settings, victim->crafter, victim->e->rows->domain, NULL,
+						 (uint64_t) (int64) task->seed, &resolved);
 	resolved.retreats = resolved.steps > 1 ? ADVPG_ATTACK_RETREATS : 0;
 	spec.model = victim->crafter;
 	spec.scored = victim->crafter == &victim->e->model ? NULL : &victim->e->model;
@@ -144,7 +143,7 @@ search(AdvpgVictim *victim, const AdvpgAttackTask *task)
 			errhint("Only for images there is a natural one, %g. Say up to which eps rows shall be attacked.",
 					IMAGE_EPS_MAX));
 	settings.eps_key = "eps_max";
-	advpg_attack_resolve(&settings, victim->crafter, victim->e->rows->domain, ADVPG_ATTACK_STEPS, 0,
+	advpg_attack_resolve(&settings, victim->crafter, victim->e->rows->domain, NULL,
 						 (uint64_t) (int64) task->seed, &resolved);
 	search.mode = task->mode;
 	search.eps_max = resolved.eps;
@@ -222,13 +221,8 @@ advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnsla
 	victim->attacked = palloc(sizeof(AdvpgAttacked *) * victim->n_attacked);
 	switch (onslaught)
 	{
-		case ADVPG_ONSLAUGHT_PGD:
-			victim->attacked[0] = attack(victim, task, &settings, 0, true);
-			break;
-		case ADVPG_ONSLAUGHT_FGSM:
-			settings.steps = 1;
-			settings.random_start = 0;
-			victim->attacked[0] = attack(victim, task, &settings, 1, true);
+		case ADVPG_ONSLAUGHT_ONE:
+			victim->attacked[0] = attack(victim, task, &settings, true);
 			break;
 		case ADVPG_ONSLAUGHT_SEARCH:
 			victim->attacked[0] = search(victim, task);
@@ -239,7 +233,7 @@ advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnsla
 			for (int k = 0; k < victim->n_attacked; k++)
 			{
 				settings.eps = number_value(*(double *) list_nth(task->eps_list, k));
-				victim->attacked[k] = attack(victim, task, &settings, 0, false);
+				victim->attacked[k] = attack(victim, task, &settings, false);
 			}
 			check_order(victim, task);
 			break;

@@ -578,14 +578,8 @@ open_source(AdvpgPlan *t, Oid schema)
 static void
 resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 {
-	static const struct
-	{
-		int steps;
-		double alpha; /* share of eps; 0: 2.5 / steps */
-	} defaults[] = {[ADVPG_METHOD_MERGED] = {ADVPG_ATTACK_STEPS, 0},
-					[ADVPG_METHOD_PGD] = {10, 0.25},
-					[ADVPG_METHOD_TRADES] = {10, 0.25},
-					[ADVPG_METHOD_FAST] = {1, 1.25}};
+	static const AdvpgAttackPreset presets[] = {
+		[ADVPG_METHOD_PGD] = {10, 0.25}, [ADVPG_METHOD_TRADES] = {10, 0.25}, [ADVPG_METHOD_FAST] = {1, 1.25}};
 	AdvpgAttackSettings *settings = &t->task.attack;
 
 	if (settings->eps == NULL && t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE)
@@ -594,12 +588,14 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 		settings->eps->type = jbvNumeric;
 		settings->eps->val.numeric = advpg_numeric(8.0 / 255);
 	}
-	advpg_attack_resolve(settings, model, t->rows->domain, defaults[t->task.method].steps,
-						 defaults[t->task.method].alpha, seed_of(&t->task), attack);
-	settings->steps = attack->steps;
+	advpg_attack_resolve(settings, model, t->rows->domain,
+						 t->task.method == ADVPG_METHOD_MERGED ? NULL : &presets[t->task.method],
+						 seed_of(&t->task), attack);
+	settings->how.steps = attack->steps;
 	if (attack->alpha > 0)
-		settings->alpha = attack->alpha;
-	settings->random_start = attack->random_start;
+		settings->how.alpha = attack->alpha;
+	settings->how.restarts = attack->restarts;
+	settings->how.random_start = attack->random_start;
 	settings->clip_min = isfinite(attack->ball.low) ? attack->ball.low : NAN;
 	settings->clip_max = isfinite(attack->ball.high) ? attack->ball.high : NAN;
 }

@@ -51,7 +51,7 @@ input_datum(AdvShape shape, const float *x)
 /* ---- one row for each row ---- */
 
 static void
-produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, AdvpgOnslaught onslaught, const char *what)
+produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKind *kind)
 {
 	AdvpgAttackTask task;
 	AdvpgVictim *victim;
@@ -60,8 +60,9 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, AdvpgOnslaught on
 	AdvShape shape;
 	MemoryContext row_context;
 
-	advpg_task_read(onslaught == ADVPG_ONSLAUGHT_FGSM ? &advpg_fgsm_kind : &advpg_attack_kind, json, &task);
-	victim = advpg_victim(schema, &task, onslaught, what, output->id_type);
+	advpg_task_read(kind, json, &task);
+	victim = advpg_victim(schema, &task, ADVPG_ONSLAUGHT_ONE, advpg_attack_method(&task.attack)->name,
+						  output->id_type);
 	output->begin(output, victim->e->rows->id_type);
 	attacked = victim->attacked[0];
 	shape = victim->e->model.net.input;
@@ -96,13 +97,13 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, AdvpgOnslaught on
 void
 advpg_produce_pgd(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	produce_examples(schema, json, output, ADVPG_ONSLAUGHT_PGD, "pgd");
+	produce_examples(schema, json, output, &advpg_attack_kind);
 }
 
 void
 advpg_produce_fgsm(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
-	produce_examples(schema, json, output, ADVPG_ONSLAUGHT_FGSM, "fgsm");
+	produce_examples(schema, json, output, &advpg_fgsm_kind);
 }
 
 void

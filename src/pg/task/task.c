@@ -11,43 +11,12 @@
 
 #include "core/network/encoder.h"
 #include "pg/task/json.h"
-
-typedef enum KeyType
-{
-	KEY_TEXT,     /* char * */
-	KEY_TEXTS,    /* List of char *, from an array of at least min strings */
-	KEY_INTEGERS, /* List of double *, from an array of at least min positive integers */
-	KEY_INTEGER,  /* double holding a whole number, min <= value <= max */
-	KEY_NUMBER,   /* double, min <= value <= max, and value > min when open */
-	KEY_NUMBERS,  /* List of double *, from a number or an array of at least one, each as KEY_NUMBER */
-	KEY_SIZES,    /* JsonbValue *: a number, an array or an object of numbers, each as KEY_NUMBER */
-	KEY_BOOLEAN,  /* int */
-	KEY_WORD      /* int, one of words */
-} KeyType;
-
-typedef struct Word
-{
-	const char *name;
-	int value;
-} Word;
-
-typedef struct Key
-{
-	const char *name;
-	KeyType type;
-	size_t offset;
-	double min;
-	double max;
-	bool open;
-	const Word *words;
-	unsigned has; /* of a table shared by several kinds of task: those that have the key */
-} Key;
+#include "pg/task/settings.h"
 
 /* Keys with one struct to write to, and where in the task that struct begins. */
 typedef struct KeyGroup
 {
-	const Key *keys;
-	int n;
+	const AdvParameter *keys;
 	size_t base;
 	unsigned of; /* only keys that this kind has; 0: all */
 } KeyGroup;
@@ -60,65 +29,72 @@ struct AdvpgTaskKind
 	size_t size; /* of the struct */
 	const void *defaults;
 	KeyGroup groups[MAX_GROUPS];
+	const char *attack; /* the method of attack that this kind is about; NULL: the task may say */
 };
 
 /* ---- the tables ---- */
 
-static const Word encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
+/* The methods of attack, filled in when a task is read first. */
+#define MAX_METHODS 64
+static AdvWord attack_words[MAX_METHODS + 1];
+
+static const AdvWord encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
 									  {"minmax", ADV_ENCODING_MINMAX},
 									  {"ordinal", ADV_ENCODING_ORDINAL},
 									  {NULL, 0}};
-static const Word missing_words[] = {{"error", ADVPG_MISSING_ERROR}, {"drop", ADVPG_MISSING_DROP}, {NULL, 0}};
-static const Word unseen_words[] = {{"error", ADV_UNSEEN_ERROR}, {"ignore", ADV_UNSEEN_IGNORE}, {NULL, 0}};
-static const Word optimizer_words[] = {{"adam", ADV_ADAM}, {"sgd", ADV_SGD}, {NULL, 0}};
-static const Word init_words[] = {{"glorot", ADV_INIT_GLOROT}, {"he", ADV_INIT_HE}, {NULL, 0}};
-static const Word norm_words[] = {{"linf", ADV_NORM_LINF}, {"l2", ADV_NORM_L2}, {NULL, 0}};
-static const Word eps_unit_words[] = {{"input", ADVPG_EPS_INPUT}, {"sd", ADVPG_EPS_SD}, {NULL, 0}};
-static const Word mode_words[] = {{"bisect", ADV_SEARCH_BISECT}, {"grid", ADV_SEARCH_GRID}, {NULL, 0}};
-static const Word denominator_words[] = {
+static const AdvWord missing_words[] = {{"error", ADVPG_MISSING_ERROR}, {"drop", ADVPG_MISSING_DROP}, {NULL, 0}};
+static const AdvWord unseen_words[] = {{"error", ADV_UNSEEN_ERROR}, {"ignore", ADV_UNSEEN_IGNORE}, {NULL, 0}};
+static const AdvWord optimizer_words[] = {{"adam", ADV_ADAM}, {"sgd", ADV_SGD}, {NULL, 0}};
+static const AdvWord init_words[] = {{"glorot", ADV_INIT_GLOROT}, {"he", ADV_INIT_HE}, {NULL, 0}};
+static const AdvWord norm_words[] = {{"linf", ADV_NORM_LINF}, {"l2", ADV_NORM_L2}, {NULL, 0}};
+static const AdvWord eps_unit_words[] = {{"input", ADVPG_EPS_INPUT}, {"sd", ADVPG_EPS_SD}, {NULL, 0}};
+static const AdvWord mode_words[] = {{"bisect", ADV_SEARCH_BISECT}, {"grid", ADV_SEARCH_GRID}, {NULL, 0}};
+static const AdvWord denominator_words[] = {
 	{"all", ADVPG_DENOMINATOR_ALL}, {"correct", ADVPG_DENOMINATOR_CORRECT}, {NULL, 0}};
-static const Word method_words[] = {{"merged", ADVPG_METHOD_MERGED},
+static const AdvWord method_words[] = {{"merged", ADVPG_METHOD_MERGED},
 									{"pgd", ADVPG_METHOD_PGD},
 									{"trades", ADVPG_METHOD_TRADES},
 									{"fast", ADVPG_METHOD_FAST},
 									{NULL, 0}};
 
 #define MAX_EXACT 9007199254740991.0 /* 2^53 - 1: whole numbers jsonb and double agree on */
-#define MAX_EPS   1e30               /* far beyond any input, and far from overflowing a float */
 
 #define AT(member) offsetof(AdvpgTrainTask, member)
-static const Key train_keys[] = {
-	{"model", KEY_TEXT, AT(model)},
-	{"data", KEY_TEXT, AT(data)},
-	{"label", KEY_TEXT, AT(label)},
-	{"features", KEY_TEXTS, AT(features), 1},
-	{"exclude", KEY_TEXTS, AT(exclude)},
-	{"id", KEY_TEXT, AT(id)},
-	{"arch", KEY_TEXT, AT(arch)},
-	{"input_shape", KEY_INTEGERS, AT(input_shape), 1},
-	{"encoding", KEY_WORD, AT(encoding), .words = encoding_words},
-	{"scale", KEY_BOOLEAN, AT(scale)},
-	{"oversample", KEY_TEXT, AT(oversample)},
-	{"missing", KEY_WORD, AT(missing), .words = missing_words},
-	{"unseen", KEY_WORD, AT(unseen), .words = unseen_words},
-	{"optimizer", KEY_WORD, AT(optimizer), .words = optimizer_words},
-	{"learning_rate", KEY_NUMBER, AT(learning_rate), 0, 1e6, true},
-	{"momentum", KEY_NUMBER, AT(momentum), 0, 1},
-	{"weight_decay", KEY_NUMBER, AT(weight_decay), 0, 1e6},
-	{"init", KEY_WORD, AT(init), .words = init_words},
-	{"epochs", KEY_INTEGER, AT(epochs), 1, 100000},
-	{"batch_size", KEY_INTEGER, AT(batch_size), 1, 1000000},
-	{"validation", KEY_TEXT, AT(validation)},
-	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
-	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
-	{"session", KEY_TEXT, AT(session)},
+static const AdvParameter train_keys[] = {
+	{"model", ADV_PARAMETER_TEXT, AT(model)},
+	{"data", ADV_PARAMETER_TEXT, AT(data)},
+	{"label", ADV_PARAMETER_TEXT, AT(label)},
+	{"features", ADV_PARAMETER_TEXTS, AT(features), 1},
+	{"exclude", ADV_PARAMETER_TEXTS, AT(exclude)},
+	{"id", ADV_PARAMETER_TEXT, AT(id)},
+	{"arch", ADV_PARAMETER_TEXT, AT(arch)},
+	{"input_shape", ADV_PARAMETER_INTEGERS, AT(input_shape), 1},
+	{"encoding", ADV_PARAMETER_WORD, AT(encoding), .words = encoding_words},
+	{"scale", ADV_PARAMETER_BOOLEAN, AT(scale)},
+	{"oversample", ADV_PARAMETER_TEXT, AT(oversample)},
+	{"missing", ADV_PARAMETER_WORD, AT(missing), .words = missing_words},
+	{"unseen", ADV_PARAMETER_WORD, AT(unseen), .words = unseen_words},
+	{"optimizer", ADV_PARAMETER_WORD, AT(optimizer), .words = optimizer_words},
+	{"learning_rate", ADV_PARAMETER_NUMBER, AT(learning_rate), 0, 1e6, true},
+	{"momentum", ADV_PARAMETER_NUMBER, AT(momentum), 0, 1},
+	{"weight_decay", ADV_PARAMETER_NUMBER, AT(weight_decay), 0, 1e6},
+	{"init", ADV_PARAMETER_WORD, AT(init), .words = init_words},
+	{"epochs", ADV_PARAMETER_INTEGER, AT(epochs), 1, 100000},
+	{"batch_size", ADV_PARAMETER_INTEGER, AT(batch_size), 1, 1000000},
+	{"validation", ADV_PARAMETER_TEXT, AT(validation)},
+	{"seed", ADV_PARAMETER_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", ADV_PARAMETER_INTEGER, AT(workers), 0, 1024},
+	{"session", ADV_PARAMETER_TEXT, AT(session)},
+	{"settings", ADV_PARAMETER_OBJECT, AT(attack.settings)},
+	{NULL},
 };
-static const Key adv_train_keys[] = {
-	{"method", KEY_WORD, AT(method), .words = method_words},
-	{"source", KEY_TEXT, AT(source)},
-	{"source_id", KEY_TEXT, AT(source_id)},
-	{"warm", KEY_BOOLEAN, AT(warm)},
-	{"beta", KEY_NUMBER, AT(beta), 0, 1e6},
+static const AdvParameter adv_train_keys[] = {
+	{"method", ADV_PARAMETER_WORD, AT(method), .words = method_words},
+	{"source", ADV_PARAMETER_TEXT, AT(source)},
+	{"source_id", ADV_PARAMETER_TEXT, AT(source_id)},
+	{"warm", ADV_PARAMETER_BOOLEAN, AT(warm)},
+	{"beta", ADV_PARAMETER_NUMBER, AT(beta), 0, 1e6},
+	{NULL},
 };
 #undef AT
 
@@ -130,95 +106,105 @@ enum
 	OF_SEARCH = 4, /* least eps, of the model itself: eps is looked for, and what a step is follows from it */
 	OF_CLASSES = 8, /* success in each class: eps is a list of its own */
 	OF_AUDIT = 16,  /* likewise; all models are attacked for themselves */
-	OF_STEP = 32,   /* fgsm: one step of size eps from the row itself */
-	OF_ALL = OF_TRAINING | OF_ATTACK | OF_SEARCH | OF_CLASSES | OF_AUDIT | OF_STEP
+	OF_NAMED = 32,  /* an attack by a method that the kind of task names, which has no settings */
+	OF_METHOD = OF_TRAINING | OF_ATTACK | OF_SEARCH | OF_CLASSES | OF_AUDIT, /* by any */
+	OF_ALL = OF_METHOD | OF_NAMED
 };
 
 #define AT(member) offsetof(AdvpgAttackSettings, member)
-static const Key perturbation_keys[] = {
-	{"eps", KEY_SIZES, AT(eps), 0, MAX_EPS, .has = OF_TRAINING | OF_ATTACK | OF_STEP},
-	{"alpha", KEY_NUMBER, AT(alpha), 0, MAX_EPS, true, .has = OF_ALL & ~(OF_SEARCH | OF_STEP)},
-	{"steps", KEY_INTEGER, AT(steps), 1, 100000, .has = OF_ALL & ~OF_STEP},
-	{"restarts", KEY_INTEGER, AT(restarts), 1, 10000, .has = OF_ALL & ~OF_STEP},
-	{"norm", KEY_WORD, AT(norm), .words = norm_words, .has = OF_ALL},
-	{"random_start", KEY_BOOLEAN, AT(random_start), .has = OF_ALL & ~OF_STEP},
-	{"mutable", KEY_TEXTS, AT(mutable), 1, .has = OF_ALL},
-	{"feasible", KEY_BOOLEAN, AT(feasible), .has = OF_ALL},
-	{"eps_unit", KEY_WORD, AT(eps_unit), .words = eps_unit_words, .has = OF_ALL},
-	{"clip_min", KEY_NUMBER, AT(clip_min), -MAX_EPS, MAX_EPS, .has = OF_ALL},
-	{"clip_max", KEY_NUMBER, AT(clip_max), -MAX_EPS, MAX_EPS, .has = OF_ALL},
-	{"early_stop", KEY_BOOLEAN, AT(early_stop), .has = OF_ATTACK | OF_CLASSES},
-	{"targeted", KEY_TEXT, AT(targeted), .has = OF_ATTACK | OF_STEP | OF_SEARCH | OF_CLASSES},
-	{"craft_on", KEY_TEXT, AT(craft_on), .has = OF_ATTACK | OF_STEP | OF_CLASSES},
+static const AdvParameter perturbation_keys[] = {
+	{"attack", ADV_PARAMETER_WORD, AT(method), .words = attack_words, .flags = OF_METHOD},
+	{"settings", ADV_PARAMETER_OBJECT, AT(settings), .flags = OF_METHOD & ~OF_TRAINING},
+	{"eps", ADV_PARAMETER_SIZES, AT(eps), 0, ADV_MAX_EPS, .flags = OF_TRAINING | OF_ATTACK | OF_NAMED},
+	{"alpha", ADV_PARAMETER_NUMBER, AT(how.alpha), 0, ADV_MAX_EPS, true, .flags = OF_METHOD & ~OF_SEARCH},
+	{"steps", ADV_PARAMETER_INTEGER, AT(how.steps), 1, ADV_MAX_STEPS, .flags = OF_METHOD},
+	{"restarts", ADV_PARAMETER_INTEGER, AT(how.restarts), 1, 10000, .flags = OF_METHOD},
+	{"norm", ADV_PARAMETER_WORD, AT(norm), .words = norm_words, .flags = OF_ALL},
+	{"random_start", ADV_PARAMETER_BOOLEAN, AT(how.random_start), .flags = OF_METHOD},
+	{"mutable", ADV_PARAMETER_TEXTS, AT(mutable), 1, .flags = OF_ALL},
+	{"feasible", ADV_PARAMETER_BOOLEAN, AT(feasible), .flags = OF_ALL},
+	{"eps_unit", ADV_PARAMETER_WORD, AT(eps_unit), .words = eps_unit_words, .flags = OF_ALL},
+	{"clip_min", ADV_PARAMETER_NUMBER, AT(clip_min), -ADV_MAX_EPS, ADV_MAX_EPS, .flags = OF_ALL},
+	{"clip_max", ADV_PARAMETER_NUMBER, AT(clip_max), -ADV_MAX_EPS, ADV_MAX_EPS, .flags = OF_ALL},
+	{"early_stop", ADV_PARAMETER_BOOLEAN, AT(how.early_stop), .flags = OF_ATTACK | OF_CLASSES},
+	{"targeted", ADV_PARAMETER_TEXT, AT(targeted), .flags = OF_ATTACK | OF_NAMED | OF_SEARCH | OF_CLASSES},
+	{"craft_on", ADV_PARAMETER_TEXT, AT(craft_on), .flags = OF_ATTACK | OF_NAMED | OF_CLASSES},
+	{NULL},
 };
 #undef AT
 
 #define AT(member) offsetof(AdvpgAttackTask, member)
-static const Key attack_keys[] = {
-	{"model", KEY_TEXT, AT(model)},
-	{"data", KEY_TEXT, AT(data)},
-	{"id", KEY_TEXT, AT(id)},
-	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
-	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
+static const AdvParameter attack_keys[] = {
+	{"model", ADV_PARAMETER_TEXT, AT(model)},
+	{"data", ADV_PARAMETER_TEXT, AT(data)},
+	{"id", ADV_PARAMETER_TEXT, AT(id)},
+	{"seed", ADV_PARAMETER_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", ADV_PARAMETER_INTEGER, AT(workers), 0, 1024},
+	{NULL},
 };
-static const Key search_keys[] = {
-	{"eps_max", KEY_SIZES, AT(attack.eps), 0, MAX_EPS, true},
-	{"mode", KEY_WORD, AT(mode), .words = mode_words},
-	{"step", KEY_NUMBER, AT(step), 0, MAX_EPS, true},
-	{"tol", KEY_NUMBER, AT(tol), 0, MAX_EPS, true},
+static const AdvParameter search_keys[] = {
+	{"eps_max", ADV_PARAMETER_SIZES, AT(attack.eps), 0, ADV_MAX_EPS, true},
+	{"mode", ADV_PARAMETER_WORD, AT(mode), .words = mode_words},
+	{"step", ADV_PARAMETER_NUMBER, AT(step), 0, ADV_MAX_EPS, true},
+	{"tol", ADV_PARAMETER_NUMBER, AT(tol), 0, ADV_MAX_EPS, true},
+	{NULL},
 };
-static const Key class_keys[] = {
-	{"eps", KEY_NUMBERS, AT(eps_list), 0, MAX_EPS},
-	{"denominator", KEY_WORD, AT(denominator), .words = denominator_words},
+static const AdvParameter class_keys[] = {
+	{"eps", ADV_PARAMETER_NUMBERS, AT(eps_list), 0, ADV_MAX_EPS},
+	{"denominator", ADV_PARAMETER_WORD, AT(denominator), .words = denominator_words},
+	{NULL},
 };
 #define SETTINGS offsetof(AdvpgAttackTask, attack)
 #undef AT
 
 #define AT(member) offsetof(AdvpgAuditTask, member)
-static const Key models_keys[] = {{"models", KEY_TEXTS, AT(models), 1}};
-static const Key pair_keys[] = {{"model_a", KEY_TEXT, AT(model_a)}, {"model_b", KEY_TEXT, AT(model_b)}};
-static const Key audit_keys[] = {
-	{"data", KEY_TEXT, AT(task.data)},
-	{"id", KEY_TEXT, AT(task.id)},
-	{"eps", KEY_NUMBERS, AT(task.eps_list), 0, MAX_EPS},
-	{"protected", KEY_TEXTS, AT(protected), 1},
-	{"given", KEY_TEXT, AT(given)},
-	{"eps_max", KEY_SIZES, AT(eps_max), 0, MAX_EPS, true},
+static const AdvParameter models_keys[] = {{"models", ADV_PARAMETER_TEXTS, AT(models), 1}, {NULL}};
+static const AdvParameter pair_keys[] = {{"model_a", ADV_PARAMETER_TEXT, AT(model_a)}, {"model_b", ADV_PARAMETER_TEXT, AT(model_b)}, {NULL}};
+static const AdvParameter audit_keys[] = {
+	{"data", ADV_PARAMETER_TEXT, AT(task.data)},
+	{"id", ADV_PARAMETER_TEXT, AT(task.id)},
+	{"eps", ADV_PARAMETER_NUMBERS, AT(task.eps_list), 0, ADV_MAX_EPS},
+	{"protected", ADV_PARAMETER_TEXTS, AT(protected), 1},
+	{"given", ADV_PARAMETER_TEXT, AT(given)},
+	{"eps_max", ADV_PARAMETER_SIZES, AT(eps_max), 0, ADV_MAX_EPS, true},
 	/* the next two as advfair_gap_interval takes them: advpg_interval_check tells their ranges */
-	{"level", KEY_NUMBER, AT(level), -MAX_EPS, MAX_EPS},
-	{"replicates", KEY_INTEGER, AT(replicates), PG_INT32_MIN, PG_INT32_MAX},
-	{"seed", KEY_INTEGER, AT(task.seed), -MAX_EXACT, MAX_EXACT},
-	{"workers", KEY_INTEGER, AT(task.workers), 0, 1024},
+	{"level", ADV_PARAMETER_NUMBER, AT(level), -ADV_MAX_EPS, ADV_MAX_EPS},
+	{"replicates", ADV_PARAMETER_INTEGER, AT(replicates), PG_INT32_MIN, PG_INT32_MAX},
+	{"seed", ADV_PARAMETER_INTEGER, AT(task.seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", ADV_PARAMETER_INTEGER, AT(task.workers), 0, 1024},
+	{NULL},
 };
 #define AUDIT_SETTINGS offsetof(AdvpgAuditTask, task.attack)
 #undef AT
 
 #define AT(member) offsetof(AdvpgLufTask, member)
-static const Key luf_keys[] = {
-	{"model", KEY_TEXT, AT(model)},
-	{"data", KEY_TEXT, AT(data)},
-	{"id", KEY_TEXT, AT(id)},
-	{"leave_out", KEY_INTEGER, AT(leave_out), 1, 1000000},
-	{"leave_out_ids", KEY_TEXTS, AT(leave_out_ids), 1},
-	{"vary_seed", KEY_BOOLEAN, AT(vary_seed)},
-	{"regenerate", KEY_BOOLEAN, AT(regenerate)},
-	{"seed", KEY_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
-	{"workers", KEY_INTEGER, AT(workers), 0, 1024},
+static const AdvParameter luf_keys[] = {
+	{"model", ADV_PARAMETER_TEXT, AT(model)},
+	{"data", ADV_PARAMETER_TEXT, AT(data)},
+	{"id", ADV_PARAMETER_TEXT, AT(id)},
+	{"leave_out", ADV_PARAMETER_INTEGER, AT(leave_out), 1, 1000000},
+	{"leave_out_ids", ADV_PARAMETER_TEXTS, AT(leave_out_ids), 1},
+	{"vary_seed", ADV_PARAMETER_BOOLEAN, AT(vary_seed)},
+	{"regenerate", ADV_PARAMETER_BOOLEAN, AT(regenerate)},
+	{"seed", ADV_PARAMETER_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", ADV_PARAMETER_INTEGER, AT(workers), 0, 1024},
+	{NULL},
 };
 #undef AT
 
 #define AT(member) offsetof(AdvpgRetrainTask, member)
-static const Key retrain_keys[] = {
-	{"model", KEY_TEXT, AT(model)},
-	{"promote_if", KEY_TEXT, AT(promote_if)},
+static const AdvParameter retrain_keys[] = {
+	{"model", ADV_PARAMETER_TEXT, AT(model)},
+	{"promote_if", ADV_PARAMETER_TEXT, AT(promote_if)},
+	{NULL},
 };
 #define RETRAIN_AUDIT offsetof(AdvpgRetrainTask, audit)
 #undef AT
 
 #define ATTACK_DEFAULTS                                                                                      \
 	{                                                                                                        \
-		.alpha = NAN, .steps = NAN, .restarts = 1, .norm = ADV_NORM_LINF, .random_start = -1,                \
-		.early_stop = -1, .eps_unit = ADVPG_EPS_INPUT, .clip_min = NAN, .clip_max = NAN                      \
+		.how = {NAN, NAN, NAN, -1, -1}, .norm = ADV_NORM_LINF, .eps_unit = ADVPG_EPS_INPUT, .clip_min = NAN, \
+		.clip_max = NAN                                                                                      \
 	}
 #define TRAIN_DEFAULTS                                                                                       \
 	.scale = -1, .missing = ADVPG_MISSING_ERROR, .optimizer = ADV_ADAM, .learning_rate = 0.001,              \
@@ -244,11 +230,11 @@ static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 
 #define GROUP(keys, base)                                                                                    \
 	{                                                                                                        \
-		(keys), lengthof(keys), (base)                                                                       \
+		(keys), (base)                                                                       \
 	}
 #define PERTURBATION(base, of)                                                                               \
 	{                                                                                                        \
-		perturbation_keys, lengthof(perturbation_keys), (base), (of)                                         \
+		perturbation_keys, (base), (of)                                         \
 	}
 static const AdvpgTaskKind train_kind = {
 	"train", sizeof(AdvpgTrainTask), &train_defaults, {GROUP(train_keys, 0)}};
@@ -264,7 +250,8 @@ const AdvpgTaskKind advpg_attack_kind = {"attack",
 const AdvpgTaskKind advpg_fgsm_kind = {"fgsm",
 									   sizeof(AdvpgAttackTask),
 									   &attack_defaults,
-									   {GROUP(attack_keys, 0), PERTURBATION(SETTINGS, OF_STEP)}};
+									   {GROUP(attack_keys, 0), PERTURBATION(SETTINGS, OF_NAMED)},
+									   .attack = "fgsm"};
 const AdvpgTaskKind advpg_least_eps_kind = {
 	"least_eps",
 	sizeof(AdvpgAttackTask),
@@ -292,220 +279,30 @@ const AdvpgTaskKind advpg_retrain_kind = {"retrain",
 										   PERTURBATION(RETRAIN_AUDIT + AUDIT_SETTINGS, OF_AUDIT)}};
 const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
 
+static void
+fill_attack_words(void)
+{
+	for (int i = 0; adv_attack_methods[i] && i < MAX_METHODS; i++)
+		attack_words[i] = (AdvWord){adv_attack_methods[i]->name, i + 1};
+}
+
 /* ---- reading ---- */
-
-void
-advpg_task_invalid(const char *key, const char *format, ...)
-{
-	StringInfoData what;
-	int missing = 1;
-
-	initStringInfo(&what);
-	while (missing > 0)
-	{
-		va_list args;
-
-		va_start(args, format);
-		missing = appendStringInfoVA(&what, format, args);
-		va_end(args);
-		if (missing > 0)
-			enlargeStringInfo(&what, missing);
-	}
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"%s\" %s", key, what.data));
-	pg_unreachable();
-}
-
-/* A JSON array's elements: strings as char *, positive whole numbers as double *. */
-static List *
-list_value(const Key *key, const JsonbValue *value)
-{
-	List *result = NIL;
-	bool texts = key->type == KEY_TEXTS;
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue element;
-
-	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
-		JsonContainerIsScalar(value->val.binary.data))
-		advpg_task_invalid(key->name, "must be an array of %s", texts ? "strings" : "integers");
-	it = JsonbIteratorInit(value->val.binary.data);
-	(void) JsonbIteratorNext(&it, &element, false);
-	while ((token = JsonbIteratorNext(&it, &element, true)) == WJB_ELEM)
-	{
-		if (texts && element.type == jbvString)
-			result = lappend(result, advpg_json_cstring(&element));
-		else if (!texts && element.type == jbvNumeric)
-		{
-			double *number = palloc(sizeof(double));
-
-			*number = advpg_json_double(&element);
-			if (!(*number >= 1 && *number <= ADV_MAX_INPUTS && *number == floor(*number)))
-				advpg_task_invalid(key->name, "must hold integers between 1 and %d", ADV_MAX_INPUTS);
-			result = lappend(result, number);
-		}
-		else
-			advpg_task_invalid(key->name, "must be an array of %s", texts ? "strings" : "integers");
-	}
-	if (list_length(result) < key->min)
-		advpg_task_invalid(key->name, "must not be empty");
-	return result;
-}
-
-static int
-word_value(const Key *key, const JsonbValue *value)
-{
-	StringInfoData allowed;
-	char *word = value->type == jbvString ? advpg_json_cstring(value) : NULL;
-
-	initStringInfo(&allowed);
-	for (const Word *w = key->words; w->name; w++)
-	{
-		if (word && strcmp(w->name, word) == 0)
-			return w->value;
-		appendStringInfo(&allowed, "%s%s", allowed.len ? ", " : "", w->name);
-	}
-	if (word)
-		advpg_task_invalid(key->name, "is \"%s\", but must be one of: %s", word, allowed.data);
-	advpg_task_invalid(key->name, "must be one of: %s", allowed.data);
-}
-
-static double
-number_value(const Key *key, const JsonbValue *value)
-{
-	double number;
-
-	if (value->type != jbvNumeric)
-		advpg_task_invalid(key->name, "must be %s",
-						   key->type == KEY_SIZES ? "a number, or an array or an object of numbers"
-												  : "a number");
-	number = advpg_json_double(value);
-	if (key->type == KEY_INTEGER && number != floor(number))
-		advpg_task_invalid(key->name, "is %.16g, but must be an integer", number);
-	if (!(number >= key->min && number <= key->max) || (key->open && number == key->min))
-		advpg_task_invalid(key->name, "is %.16g, but must be %s %.16g and at most %.16g", number,
-						   key->open ? "greater than" : "at least", key->min, key->max);
-	return number;
-}
-
-static List *
-lappend_number(List *list, double number)
-{
-	double *copy = palloc(sizeof(double));
-
-	*copy = number;
-	return lappend(list, copy);
-}
-
-/* A size of 0 is allowed, but whoever gives no other may have divided integers. */
-static void
-tell_zero(const Key *key)
-{
-	ereport(NOTICE, errmsg("task key \"%s\" is 0, so nothing is changed", key->name),
-			errhint("In SQL 8 / 255 is 0, because both are integers: write 8 / 255.0."));
-}
-
-/* An array of numbers, or one. */
-static List *
-numbers_value(const Key *key, const JsonbValue *value)
-{
-	List *result = NIL;
-	JsonbIterator *it;
-	JsonbValue item;
-
-	if (value->type == jbvNumeric)
-		result = lappend_number(NIL, number_value(key, value));
-	else
-	{
-		if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
-			advpg_task_invalid(key->name, "must be an array of numbers");
-		it = JsonbIteratorInit(value->val.binary.data);
-		(void) JsonbIteratorNext(&it, &item, false);
-		while (JsonbIteratorNext(&it, &item, true) == WJB_ELEM)
-			result = lappend_number(result, number_value(key, &item));
-	}
-	if (result == NIL)
-		advpg_task_invalid(key->name, "must not be empty");
-	if (list_length(result) == 1 && *(double *) linitial(result) == 0)
-		tell_zero(key);
-	return result;
-}
-
-/* A number, or an array or an object of nothing but numbers, all in range (0 is a size for single columns). */
-static JsonbValue *
-sizes_value(const Key *key, const JsonbValue *value)
-{
-	JsonbValue *copy = palloc(sizeof(JsonbValue));
-	Key element = *key;
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue item;
-
-	*copy = *value;
-	if (value->type != jbvBinary)
-	{
-		if (number_value(key, value) == 0)
-			tell_zero(key);
-		return copy;
-	}
-	element.open = false;
-	it = JsonbIteratorInit(value->val.binary.data);
-	(void) JsonbIteratorNext(&it, &item, false);
-	while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
-		if (token == WJB_ELEM || token == WJB_VALUE)
-			(void) number_value(&element, &item);
-	return copy;
-}
-
-static void
-read_key(const Key *key, const JsonbValue *value, void *target)
-{
-	switch (key->type)
-	{
-		case KEY_TEXT:
-			if (value->type != jbvString)
-				advpg_task_invalid(key->name, "must be a string");
-			*(char **) target = advpg_json_cstring(value);
-			break;
-		case KEY_TEXTS:
-		case KEY_INTEGERS:
-			*(List **) target = list_value(key, value);
-			break;
-		case KEY_INTEGER:
-		case KEY_NUMBER:
-			*(double *) target = number_value(key, value);
-			break;
-		case KEY_NUMBERS:
-			*(List **) target = numbers_value(key, value);
-			break;
-		case KEY_SIZES:
-			*(JsonbValue **) target = sizes_value(key, value);
-			break;
-		case KEY_BOOLEAN:
-			if (value->type != jbvBool)
-				advpg_task_invalid(key->name, "must be true or false");
-			*(int *) target = value->val.boolean;
-			break;
-		case KEY_WORD:
-			*(int *) target = word_value(key, value);
-			break;
-	}
-}
 
 static bool
 has_key(const KeyGroup *group, int i)
 {
-	return group->of == 0 || (group->keys[i].has & group->of) != 0;
+	return group->of == 0 || (group->keys[i].flags & group->of) != 0;
 }
 
 /* The key of a name, and the struct it writes to. */
-static const Key *
+static const AdvParameter *
 find_key(const AdvpgTaskKind *kind, const JsonbValue *name, void *task, void **base)
 {
 	StringInfoData allowed;
 
 	initStringInfo(&allowed);
 	for (int g = 0; g < MAX_GROUPS; g++)
-		for (int i = 0; i < kind->groups[g].n; i++)
+		for (int i = 0; kind->groups[g].keys && kind->groups[g].keys[i].name; i++)
 		{
 			const char *candidate = kind->groups[g].keys[i].name;
 
@@ -522,6 +319,59 @@ find_key(const AdvpgTaskKind *kind, const JsonbValue *name, void *task, void **b
 			errhint("Keys of a task of kind %s are kind%s.", kind->name, allowed.data));
 }
 
+/* Whether a key says what a method's settings say, too. */
+static bool
+is_setting(const AdvParameter *key)
+{
+	size_t how = offsetof(AdvpgAttackSettings, how);
+
+	return key->offset >= how && key->offset < how + sizeof(AdvAttackSettings);
+}
+
+/* The method's parameters but for those that this kind of task has no key for. */
+static const AdvParameter *
+settings_of(const AdvAttackMethod *method, unsigned of)
+{
+	int n = 0;
+	AdvParameter *list;
+
+	while (method->parameters[n].name)
+		n++;
+	list = palloc0(sizeof(AdvParameter) * (n + 1));
+	n = 0;
+	for (const AdvParameter *p = method->parameters; p->name; p++)
+	{
+		bool withheld = false;
+
+		for (const AdvParameter *key = perturbation_keys; key->name; key++)
+			withheld |= strcmp(key->name, p->name) == 0 && !(key->flags & of);
+		if (!withheld)
+			list[n++] = *p;
+	}
+	return list;
+}
+
+/* What was said of the method of attack, by keys or by settings, must be what the method has. */
+static void
+settle_attack(const AdvpgTaskKind *kind, unsigned of, AdvpgAttackSettings *settings)
+{
+	const AdvAttackMethod *method;
+	AdvAttackSettings unset;
+	AdvpgSettingsOf lists[2] = {{NULL}};
+
+	if (kind->attack)
+		settings->method = adv_attack_method(kind->attack) + 1;
+	method = advpg_attack_method(settings);
+	unset = adv_attack_unset(method);
+	lists[0] = (AdvpgSettingsOf){settings_of(method, of), &settings->how};
+	memcpy(settings->how.own, unset.own, sizeof(unset.own));
+	for (const AdvParameter *key = perturbation_keys; key->name; key++)
+		if (is_setting(key) && !advpg_parameter_absent(key, settings) &&
+			!advpg_settings_have(method->parameters, key->name))
+			advpg_task_invalid(key->name, "is no setting of attack %s", method->name);
+	advpg_settings_read(psprintf("attack %s", method->name), settings->settings, lists);
+}
+
 size_t
 advpg_task_size(const AdvpgTaskKind *kind)
 {
@@ -531,12 +381,13 @@ advpg_task_size(const AdvpgTaskKind *kind)
 void
 advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result)
 {
-	const Word words[] = {{kind->name, 0}, {NULL, 0}};
-	const Key kind_key = {"kind", KEY_WORD, 0, .words = words};
+	const AdvWord words[] = {{kind->name, 0}, {NULL, 0}};
+	const AdvParameter kind_key = {"kind", ADV_PARAMETER_WORD, 0, .words = words};
 	JsonbIterator *it;
 	JsonbValue name;
 	JsonbValue value;
 
+	fill_attack_words();
 	memcpy(result, kind->defaults, kind->size);
 	if (!JB_ROOT_IS_OBJECT(task))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a task must be a JSON object"));
@@ -546,16 +397,19 @@ advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result)
 	{
 		(void) JsonbIteratorNext(&it, &value, true);
 		if (name.val.string.len == 4 && memcmp(name.val.string.val, "kind", 4) == 0)
-			(void) word_value(&kind_key, &value);
+			(void) advpg_parameter_word(&kind_key, &value);
 		else
 		{
 			void *base;
-			const Key *key = find_key(kind, &name, result, &base);
+			const AdvParameter *key = find_key(kind, &name, result, &base);
 
 			if (value.type != jbvNull) /* null: the default */
-				read_key(key, &value, (char *) base + key->offset);
+				advpg_parameter_read(key, &value, base);
 		}
 	}
+	for (int g = 0; g < MAX_GROUPS; g++)
+		if (kind->groups[g].keys == perturbation_keys)
+			settle_attack(kind, kind->groups[g].of, (void *) ((char *) result + kind->groups[g].base));
 }
 
 static void
@@ -576,11 +430,11 @@ check_oversample(const char *value)
 static const AdvpgTaskKind *
 training_kind(Jsonb *task)
 {
-	static const Word words[] = {{"train", 0}, {"adv_train", 1}, {NULL, 0}};
-	static const Key key = {"kind", KEY_WORD, 0, .words = words};
+	static const AdvWord words[] = {{"train", 0}, {"adv_train", 1}, {NULL, 0}};
+	static const AdvParameter key = {"kind", ADV_PARAMETER_WORD, 0, .words = words};
 	JsonbValue *value = JB_ROOT_IS_OBJECT(task) ? advpg_json_member(&task->root, "kind") : NULL;
 
-	return value && word_value(&key, value) == 1 ? &adv_train_kind : &train_kind;
+	return value && advpg_parameter_word(&key, value) == 1 ? &adv_train_kind : &train_kind;
 }
 
 /* What belongs to one method of adversarial training and is set for another. */
@@ -597,10 +451,10 @@ check_method(const AdvpgTrainTask *task)
 		advpg_task_invalid("warm", "is for method merged alone");
 	if (task->attack.feasible > 0 && !merged)
 		advpg_task_invalid("feasible", "is for method merged alone");
-	if (task->attack.restarts > 1 && !merged)
+	if (task->attack.how.restarts > 1 && !merged)
 		advpg_task_invalid("restarts", "is for method merged alone");
-	if (task->method == ADVPG_METHOD_FAST && task->attack.steps > 1)
-		advpg_task_invalid("steps", "is %g, but method fast takes one step", task->attack.steps);
+	if (task->method == ADVPG_METHOD_FAST && task->attack.how.steps > 1)
+		advpg_task_invalid("steps", "is %g, but method fast takes one step", task->attack.how.steps);
 }
 
 /* A name under which a version can be stored: an index holds it, so its length has a limit. */
@@ -641,74 +495,6 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 
 /* ---- writing ---- */
 
-static void
-write_key(JsonbParseState **state, const Key *key, const void *source)
-{
-	ListCell *cell;
-
-	switch (key->type)
-	{
-		case KEY_TEXT:
-			advpg_json_string(state, WJB_VALUE, *(char *const *) source);
-			break;
-		case KEY_TEXTS:
-		case KEY_INTEGERS:
-		case KEY_NUMBERS:
-			pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-			foreach (cell, *(List *const *) source)
-			{
-				if (key->type == KEY_TEXTS)
-					advpg_json_string(state, WJB_ELEM, lfirst(cell));
-				else
-					advpg_json_number(state, WJB_ELEM, *(double *) lfirst(cell));
-			}
-			pushJsonbValue(state, WJB_END_ARRAY, NULL);
-			break;
-		case KEY_INTEGER:
-		case KEY_NUMBER:
-			advpg_json_number(state, WJB_VALUE, *(const double *) source);
-			break;
-		case KEY_SIZES:
-			pushJsonbValue(state, WJB_VALUE, *(JsonbValue *const *) source);
-			break;
-		case KEY_BOOLEAN:
-			advpg_json_boolean(state, *(const int *) source);
-			break;
-		case KEY_WORD:
-			for (const Word *w = key->words; w->name; w++)
-				if (w->value == *(const int *) source)
-					advpg_json_string(state, WJB_VALUE, w->name);
-			break;
-	}
-}
-
-static bool
-is_absent(const Key *key, const void *source)
-{
-	switch (key->type)
-	{
-		case KEY_TEXT:
-			return *(char *const *) source == NULL;
-		case KEY_TEXTS:
-		case KEY_INTEGERS:
-		case KEY_NUMBERS:
-			return *(List *const *) source == NIL;
-		case KEY_INTEGER:
-		case KEY_NUMBER:
-			return isnan(*(const double *) source);
-		case KEY_SIZES:
-			return *(JsonbValue *const *) source == NULL;
-		case KEY_BOOLEAN:
-			return *(const int *) source < 0;
-		case KEY_WORD: /* those that may be absent count from 1 */
-			for (const Word *w = key->words; w->name; w++)
-				if (w->value == *(const int *) source)
-					return false;
-			return true;
-	}
-	return false;
-}
-
 Jsonb *
 advpg_train_task_write(const AdvpgTrainTask *task)
 {
@@ -718,15 +504,15 @@ advpg_train_task_write(const AdvpgTrainTask *task)
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	advpg_json_put_string(&state, "kind", kind->name);
 	for (int g = 0; g < MAX_GROUPS; g++)
-		for (int i = 0; i < kind->groups[g].n; i++)
+		for (int i = 0; kind->groups[g].keys && kind->groups[g].keys[i].name; i++)
 		{
-			const Key *key = &kind->groups[g].keys[i];
-			const void *source = (const char *) task + kind->groups[g].base + key->offset;
+			const AdvParameter *key = &kind->groups[g].keys[i];
+			const void *base = (const char *) task + kind->groups[g].base;
 
-			if (!has_key(&kind->groups[g], i) || is_absent(key, source))
+			if (!has_key(&kind->groups[g], i) || advpg_parameter_absent(key, base))
 				continue;
 			advpg_json_string(&state, WJB_KEY, key->name);
-			write_key(&state, key, source);
+			advpg_parameter_write(key, base, &state);
 		}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
