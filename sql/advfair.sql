@@ -334,10 +334,10 @@ COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8
 -- Everything at once ------------------------------------------------------------------------------------------------------
 
 /*
- * Metrics: accuracy; class_accuracy and cau; for each eps robust_accuracy, success_rate of each class and cru_s; with eps_max
- * least_eps of each class and cru_eps; for each protected attribute group_confidence and eou, of the second of two classes or of each of
- * more, over the rows whose label is given. Rows come model after model, metrics and eps in the order above and as listed, means
- * before their gap, classes in the model's order, values of attributes in the order of their bytes. alpha is for eps alone.
+ * Metrics are advfair_scores() but for luf, in its order: those that need an attack for each eps, those that need a search with eps_max, those
+ * of groups for each protected attribute, over the rows whose label is given; where one is of a class, of the second of two or of each of
+ * more. Rows come model after model, means before their gap, classes in the model's order, values of attributes in the order of their
+ * bytes. alpha is for eps alone.
  */
 CREATE OR REPLACE FUNCTION advfair_audit(models text[], data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,

@@ -18,10 +18,9 @@ COMMENT ON POLICY advfair_metric_log_owner ON advfair_metric_log IS 'an entry is
 COMMENT ON TYPE advfair_retrained IS 'what a retraining made, whether it was promoted, and if not, why';
 
 /*
- * promote_if is an SQL expression over metrics: accuracy, cau, class_accuracy_CLASS, eou_ATTRIBUTE, group_confidence_ATTRIBUTE_GROUP,
- * attribute_missing_ATTRIBUTE; with eps robust_accuracy, cru_s, success_rate_CLASS; with eps_max cru_eps, least_eps_CLASS. With more than two
- * classes it is eou_ATTRIBUTE_CLASS and group_confidence_ATTRIBUTE_CLASS_GROUP. "eou(ATTRIBUTE,CLASS)" and the like mean the same and
- * cannot be taken for others. Plain names are the new version's, old.name is the metric of the version the plain name means so far.
+ * promote_if is an SQL expression over scores, named as advfair_scores() does and by what they are of: cau, class_accuracy_CLASS, eou_ATTRIBUTE,
+ * group_confidence_ATTRIBUTE_GROUP. With more than two classes it is eou_ATTRIBUTE_CLASS and group_confidence_ATTRIBUTE_CLASS_GROUP.
+ * "eou(ATTRIBUTE,CLASS)" and the like mean the same and cannot be taken for others. Plain names are the new version's, old.name is the metric of the version the plain name means so far.
  */
 CREATE OR REPLACE FUNCTION advfair_retrain(model text, promote_if text DEFAULT NULL, data text DEFAULT NULL, eps float8 DEFAULT NULL,
 		protected text[] DEFAULT NULL, given text DEFAULT NULL, eps_max float8 DEFAULT NULL, alpha float8 DEFAULT NULL,

@@ -22,6 +22,7 @@ typedef enum AdvScoreValue
 	ADV_VALUE_LEAST_EPS, /* the least eps that does; rows that withstand a search count with the largest eps it tried */
 	ADV_VALUE_MISSING,     /* 1 when the protected attribute is NULL */
 	ADV_VALUE_PROBABILITY, /* of one class */
+	ADV_VALUE_PREDICTED,   /* 1 when the prediction is one class */
 	ADV_VALUE_CHANGE,      /* largest change of a probability when another row is left out of the training */
 	ADV_VALUES
 } AdvScoreValue;
@@ -50,6 +51,7 @@ typedef enum AdvBetter
 	ADV_BETTER_LOWER
 } AdvBetter;
 
+/* What a row leaves out: all rows are one group, its mean, neither is better. */
 typedef struct AdvScore
 {
 	const char *name;

@@ -4,64 +4,80 @@
  */
 #include "core/score/score.h"
 
+/* clang-format off */
 const AdvScore adv_scores[] = {
-	{"accuracy", "accuracy", "How often the model is right.", ADV_VALUE_CORRECT, ADV_GROUP_ALL, ADV_MEAN,
-	 ADV_BETTER_HIGHER},
-	{"class_accuracy", "accuracy of a class",
-	 "How often the model is right about rows of a class. Classes that are served equally have equal "
-	 "accuracies.",
-	 ADV_VALUE_CORRECT, ADV_GROUP_CLASS, ADV_MEAN, ADV_BETTER_HIGHER},
-	{"cau", "CAU: gap of accuracy between classes",
-	 "Class-wise accuracy unfairness: the gap between the class the model is right about most often and the "
-	 "one it is "
-	 "right about least often. 0: all classes are served equally. 0.05: of 100 people of the worst class, "
-	 "five more "
-	 "are misjudged than of 100 of the best one. Who belongs to the worst class bears more of the mistakes.",
-	 ADV_VALUE_CORRECT, ADV_GROUP_CLASS, ADV_GAP, ADV_BETTER_LOWER},
-	{"robust_accuracy", "accuracy under attack",
-	 "How often the model is still right when somebody changes each input by at most eps to make it fail.",
-	 ADV_VALUE_ROBUST, ADV_GROUP_ALL, ADV_MEAN, ADV_BETTER_HIGHER},
-	{"success_rate", "success of the attack in a class",
-	 "Share of a class's rows about which the model is wrong after the attack, those it is wrong about "
-	 "anyway included.",
-	 ADV_VALUE_SUCCESS, ADV_GROUP_CLASS, ADV_MEAN, ADV_BETTER_LOWER},
-	{"cru_s", "CRU: gap of success between classes",
-	 "Class-wise robustness unfairness: the gap between the class that an attack with this eps succeeds in "
-	 "most often and "
-	 "the one it succeeds in least often. Who belongs to the most fragile class is the easiest to "
-	 "misrepresent.",
-	 ADV_VALUE_SUCCESS, ADV_GROUP_CLASS, ADV_GAP, ADV_BETTER_LOWER},
-	{"least_eps", "mean least eps of a class",
-	 "The smallest change of a row that makes the model fail, on the average of a class; 0 where it fails "
-	 "anyway.",
-	 ADV_VALUE_LEAST_EPS, ADV_GROUP_CLASS, ADV_MEAN, ADV_BETTER_HIGHER},
-	{"cru_eps", "CRU in least eps: gap of least eps between classes",
-	 "Class-wise robustness unfairness: the gap between the class that takes the largest change to make the "
-	 "model fail and "
-	 "the one that takes the smallest. Who belongs to the most fragile class is the easiest to misrepresent.",
-	 ADV_VALUE_LEAST_EPS, ADV_GROUP_CLASS, ADV_GAP, ADV_BETTER_LOWER},
-	{"attribute_missing", "share of rows in no group",
-	 "Share of the rows in which the attribute is NULL: they are in none of its groups.", ADV_VALUE_MISSING,
-	 ADV_GROUP_ALL, ADV_MEAN, ADV_BETTER_NEITHER, .unless_zero = true},
-	{"group_confidence", "mean confidence of a group",
-	 "How much the model believes in a class, on the average of a group.", ADV_VALUE_PROBABILITY,
-	 ADV_GROUP_ATTRIBUTE, ADV_MEAN, ADV_BETTER_NEITHER},
-	{"eou", "EOU: gap of confidence between groups",
-	 "Equalized-odds unfairness, among people whose true class is the same: the largest difference between "
-	 "two groups in "
-	 "the mean confidence in a class. 0: the model treats groups alike. 0.1: with the same true class, one "
-	 "group is "
-	 "thought ten points of a hundred more likely to belong to the class. The group with the lower "
-	 "confidence in a "
-	 "favourable class is put at a disadvantage.",
-	 ADV_VALUE_PROBABILITY, ADV_GROUP_ATTRIBUTE, ADV_GAP, ADV_BETTER_LOWER},
-	{"luf", "LUF: change by one row left out",
-	 "Leave-one-out unfairness: the largest change of a row's probabilities when one other row is taken out "
-	 "of the training "
-	 "data. A decision that hinges on whether one stranger was among the data is arbitrary.",
-	 ADV_VALUE_CHANGE, ADV_GROUP_ALL, ADV_MEAN, ADV_BETTER_LOWER},
+	{.name = "accuracy",
+	 .title = "accuracy",
+	 .words = "How often the model is right.",
+	 .value = ADV_VALUE_CORRECT, .better = ADV_BETTER_HIGHER},
+	{.name = "class_accuracy",
+	 .title = "accuracy of a class",
+	 .words = "How often the model is right about rows of a class. Classes that are served equally have equal "
+			 "accuracies.",
+	 .value = ADV_VALUE_CORRECT, .grouping = ADV_GROUP_CLASS, .better = ADV_BETTER_HIGHER},
+	{.name = "cau",
+	 .title = "CAU: gap of accuracy between classes",
+	 .words = "Class-wise accuracy unfairness: the gap between the class the model is right about most often "
+			 "and the one it is right about least often. 0: all classes are served equally. 0.05: of 100 "
+			 "people of the worst class, five more are misjudged than of 100 of the best one. Who belongs to "
+			 "the worst class bears more of the mistakes.",
+	 .value = ADV_VALUE_CORRECT, .grouping = ADV_GROUP_CLASS, .statistic = ADV_GAP,
+	 .better = ADV_BETTER_LOWER},
+	{.name = "robust_accuracy",
+	 .title = "accuracy under attack",
+	 .words = "How often the model is still right when somebody changes each input by at most eps to make it "
+			 "fail.",
+	 .value = ADV_VALUE_ROBUST, .better = ADV_BETTER_HIGHER},
+	{.name = "success_rate",
+	 .title = "success of the attack in a class",
+	 .words = "Share of a class's rows about which the model is wrong after the attack, those it is wrong "
+			 "about anyway included.",
+	 .value = ADV_VALUE_SUCCESS, .grouping = ADV_GROUP_CLASS, .better = ADV_BETTER_LOWER},
+	{.name = "cru_s",
+	 .title = "CRU: gap of success between classes",
+	 .words = "Class-wise robustness unfairness: the gap between the class in which an attack with this eps "
+			 "succeeds most often and the one in which it succeeds least often. Who belongs to the most "
+			 "fragile class is the easiest to misrepresent.",
+	 .value = ADV_VALUE_SUCCESS, .grouping = ADV_GROUP_CLASS, .statistic = ADV_GAP,
+	 .better = ADV_BETTER_LOWER},
+	{.name = "least_eps",
+	 .title = "mean least eps of a class",
+	 .words = "The smallest change of a row that makes the model fail, on the average of a class; 0 where it "
+			 "fails anyway.",
+	 .value = ADV_VALUE_LEAST_EPS, .grouping = ADV_GROUP_CLASS, .better = ADV_BETTER_HIGHER},
+	{.name = "cru_eps",
+	 .title = "CRU in least eps: gap of least eps between classes",
+	 .words = "Class-wise robustness unfairness: the gap between the class that takes the largest change to "
+			 "make the model fail and the one that takes the smallest. Who belongs to the most fragile class "
+			 "is the easiest to misrepresent.",
+	 .value = ADV_VALUE_LEAST_EPS, .grouping = ADV_GROUP_CLASS, .statistic = ADV_GAP,
+	 .better = ADV_BETTER_LOWER},
+	{.name = "attribute_missing",
+	 .title = "share of rows in no group",
+	 .words = "Share of the rows in which the attribute is NULL: they are in none of its groups.",
+	 .value = ADV_VALUE_MISSING, .unless_zero = true},
+	{.name = "group_confidence",
+	 .title = "mean confidence of a group",
+	 .words = "How much the model believes in a class, on the average of a group.",
+	 .value = ADV_VALUE_PROBABILITY, .grouping = ADV_GROUP_ATTRIBUTE},
+	{.name = "eou",
+	 .title = "EOU: gap of confidence between groups",
+	 .words = "Equalized-odds unfairness, among people whose true class is the same: the largest difference "
+			 "between two groups in the mean confidence in a class. 0: the model treats groups alike. 0.1: "
+			 "with the same true class, one group is thought ten points of a hundred more likely to belong "
+			 "to the class. The group with the lower confidence in a favourable class is put at a "
+			 "disadvantage.",
+	 .value = ADV_VALUE_PROBABILITY, .grouping = ADV_GROUP_ATTRIBUTE, .statistic = ADV_GAP,
+	 .better = ADV_BETTER_LOWER},
+	{.name = "luf",
+	 .title = "LUF: change by one row left out",
+	 .words = "Leave-one-out unfairness: the largest change of a row's probabilities when one other row is "
+			 "taken out of the training data. A decision that hinges on whether one stranger was among the "
+			 "data is arbitrary.",
+	 .value = ADV_VALUE_CHANGE, .better = ADV_BETTER_LOWER},
 	{0},
 };
+/* clang-format on */
 
 /* What a value alone says of the scores that are made of it. */
 static const struct
@@ -69,9 +85,13 @@ static const struct
 	int needs;
 	bool of_class;
 } values[ADV_VALUES] = {
-	[ADV_VALUE_ROBUST] = {.needs = ADV_NEEDS_ATTACK},    [ADV_VALUE_SUCCESS] = {.needs = ADV_NEEDS_ATTACK},
-	[ADV_VALUE_LEAST_EPS] = {.needs = ADV_NEEDS_SEARCH}, [ADV_VALUE_MISSING] = {.needs = ADV_NEEDS_ATTRIBUTE},
-	[ADV_VALUE_PROBABILITY] = {.of_class = true},        [ADV_VALUE_CHANGE] = {.needs = ADV_NEEDS_TRAININGS},
+	[ADV_VALUE_ROBUST] = {.needs = ADV_NEEDS_ATTACK},
+	[ADV_VALUE_SUCCESS] = {.needs = ADV_NEEDS_ATTACK},
+	[ADV_VALUE_LEAST_EPS] = {.needs = ADV_NEEDS_SEARCH},
+	[ADV_VALUE_MISSING] = {.needs = ADV_NEEDS_ATTRIBUTE},
+	[ADV_VALUE_PROBABILITY] = {.of_class = true},
+	[ADV_VALUE_PREDICTED] = {.of_class = true},
+	[ADV_VALUE_CHANGE] = {.needs = ADV_NEEDS_TRAININGS},
 };
 
 int

@@ -73,6 +73,12 @@ probability(const Place *p, const AdvpgObserved *m, size_t i)
 	return m->proba[i * p->o->n_classes + p->class];
 }
 
+static double
+predicted(const Place *p, const AdvpgObserved *m, size_t i)
+{
+	return m->prediction[i] == p->class;
+}
+
 /* Values without a function are not for audits. */
 static const struct
 {
@@ -83,6 +89,7 @@ static const struct
 	[ADV_VALUE_CORRECT] = {correct}, [ADV_VALUE_ROBUST] = {robust},
 	[ADV_VALUE_SUCCESS] = {success}, [ADV_VALUE_LEAST_EPS] = {least_eps, .censored = true},
 	[ADV_VALUE_MISSING] = {missing}, [ADV_VALUE_PROBABILITY] = {probability},
+	[ADV_VALUE_PREDICTED] = {predicted},
 };
 
 static double *
