@@ -72,10 +72,10 @@ CREATE OR REPLACE FUNCTION advfair_train(model text, data text, label text, feat
 		scale boolean DEFAULT NULL, oversample text DEFAULT NULL, missing text DEFAULT NULL, unseen text DEFAULT NULL,
 		optimizer text DEFAULT NULL, learning_rate float8 DEFAULT NULL, momentum float8 DEFAULT NULL,
 		weight_decay float8 DEFAULT NULL, init text DEFAULT NULL, epochs int DEFAULT NULL, batch_size int DEFAULT NULL,
-		validation text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS advfair_trained
+		validation text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, settings jsonb DEFAULT NULL) RETURNS advfair_trained
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_train(text, text, text, text[], text[], text, text, int[], text, boolean, text, text, text, text,
-	float8, float8, float8, text, int, int, text, bigint, int)
+	float8, float8, float8, text, int, int, text, bigint, int, jsonb)
 	IS 'train a classifier on a relation or query and store it as a new version of a model';
 
 CREATE OR REPLACE FUNCTION advfair_adv_train(model text, data text, label text, source text DEFAULT NULL, method text DEFAULT NULL,
@@ -87,11 +87,11 @@ CREATE OR REPLACE FUNCTION advfair_adv_train(model text, data text, label text, 
 		scale boolean DEFAULT NULL, oversample text DEFAULT NULL, missing text DEFAULT NULL, unseen text DEFAULT NULL,
 		optimizer text DEFAULT NULL, learning_rate float8 DEFAULT NULL, momentum float8 DEFAULT NULL,
 		weight_decay float8 DEFAULT NULL, init text DEFAULT NULL, epochs int DEFAULT NULL, batch_size int DEFAULT NULL,
-		validation text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL) RETURNS advfair_trained
+		validation text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL) RETURNS advfair_trained
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_adv_train(text, text, text, text, text, text, anycompatible, float8, int, int, boolean, text[],
 	boolean, text, float8, float8, float8, boolean, text[], text[], text, text, int[], text, boolean, text, text, text, text,
-	float8, float8, float8, text, int, int, text, bigint, int)
+	float8, float8, float8, text, int, int, text, bigint, int, text, jsonb)
 	IS 'train a robust classifier: method merged (the paper''s), pgd, trades or fast; store it as a new version of a model';
 
 CREATE OR REPLACE FUNCTION advfair_fit(task jsonb) RETURNS bytea
@@ -180,6 +180,31 @@ COMMENT ON FUNCTION advfair_predict(text, text, anyelement, int, text)
  * As with advfair_predict, each function comes without and with key. PostgreSQL finds the type of the ids by the place at which key
  * stands in a call, even where it is named, so key must be written right after the arguments that are required.
  */
+/*
+ * The general form: any method, by name, with settings of its own. attack in the result is the method that broke the row, NULL for a row that
+ * withstood or was misclassified to begin with.
+ */
+CREATE OR REPLACE FUNCTION advfair_attack(model text, data text, eps anycompatible, attack text DEFAULT 'pgd',
+		settings jsonb DEFAULT NULL, norm text DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL,
+		targeted text DEFAULT NULL, craft_on text DEFAULT NULL, clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL,
+		eps_unit text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean, linf float8, l2 float8,
+		loss float8, x real[], attack text, forwards bigint, gradients bigint)
+	AS 'MODULE_PATHNAME', 'advfair_attack' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE OR REPLACE FUNCTION advfair_attack(model text, data text, eps anycompatible, key anyelement, attack text DEFAULT 'pgd',
+		settings jsonb DEFAULT NULL, norm text DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL,
+		targeted text DEFAULT NULL, craft_on text DEFAULT NULL, clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL,
+		eps_unit text DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, prediction text, adversarial text, success boolean, linf float8, l2 float8,
+		loss float8, x real[], attack text, forwards bigint, gradients bigint)
+	AS 'MODULE_PATHNAME', 'advfair_attack' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_attack(text, text, anycompatible, text, jsonb, text, text[], boolean, text, text, float8, float8, text,
+	bigint, int, text)
+	IS 'adversarial examples by a method of choice, one for each row, what the model makes of them, and what they cost';
+COMMENT ON FUNCTION advfair_attack(text, text, anycompatible, anyelement, text, jsonb, text, text[], boolean, text, text, float8,
+	float8, text, bigint, int, text)
+	IS 'adversarial examples by a method of choice, one for each row, what the model makes of them, and what they cost; id has the type of key';
+
 CREATE OR REPLACE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
@@ -221,28 +246,30 @@ COMMENT ON FUNCTION advfair_fgsm(text, text, anycompatible, anyelement, text, te
 CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
 	RETURNS TABLE (id bigint, label text, eps float8, censored boolean)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, key anyelement, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
 	RETURNS TABLE (id anyelement, label text, eps float8, censored boolean)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
-	float8, float8, bigint, int, text)
+	float8, float8, bigint, int, text, text, jsonb)
 	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to eps_max';
 COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, anyelement, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
-	float8, float8, bigint, int, text)
+	float8, float8, bigint, int, text, text, jsonb)
 	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to eps_max; id has the type of key';
 
 -- For charts, which need no ids.
 CREATE OR REPLACE FUNCTION advfair_least_eps_values(model text, data text, eps_max float8, steps int, restarts int, norm text, random_start boolean,
-		mutable text[], feasible boolean, eps_unit text, clip_min float8, clip_max float8, seed bigint, workers int, id text)
+		mutable text[], feasible boolean, eps_unit text, clip_min float8, clip_max float8, seed bigint, workers int, id text,
+		attack text, settings jsonb)
 	RETURNS TABLE (label text, eps float8, censored boolean)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
-COMMENT ON FUNCTION advfair_least_eps_values(text, text, float8, int, int, text, boolean, text[], boolean, text, float8, float8, bigint, int, text)
+COMMENT ON FUNCTION advfair_least_eps_values(text, text, float8, int, int, text, boolean, text[], boolean, text, float8, float8, bigint, int, text,
+	text, jsonb)
 	IS 'advfair_least_eps without ids';
 
 -- Scores ------------------------------------------------------------------------------------------------------------
@@ -299,21 +326,21 @@ COMMENT ON COLUMN advfair_class_success.n IS 'its rows';
 CREATE OR REPLACE FUNCTION advfair_class_robustness(model text, data text, eps float8[], denominator text DEFAULT NULL, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
 	RETURNS SETOF advfair_class_success
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000;
 COMMENT ON FUNCTION advfair_class_robustness(text, text, float8[], text, float8, int, int, text, boolean, text, text, text[], boolean, text,
-	float8, float8, boolean, bigint, int, text)
+	float8, float8, boolean, bigint, int, text, text, jsonb)
 	IS 'success rate of an attack on each class at each eps, over all rows or, with denominator => ''correct'', those correct when clean';
 
 CREATE OR REPLACE FUNCTION advfair_class_least_eps(model text, data text, eps_max anycompatible DEFAULT NULL::float8, mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
 		restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
 	RETURNS TABLE (class text, least_eps float8, censored bigint, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000000;
 COMMENT ON FUNCTION advfair_class_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text, text[], boolean, text,
-	float8, float8, bigint, int, text)
+	float8, float8, bigint, int, text, text, jsonb)
 	IS 'mean least eps of each class; censored rows, which withstood up to eps_max, count with eps_max';
 
 /*
@@ -325,10 +352,10 @@ CREATE OR REPLACE FUNCTION advfair_cru(model text, data text, eps float8 DEFAULT
 		steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL, craft_on text DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL) RETURNS float8
+		clip_max float8 DEFAULT NULL, early_stop boolean DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL) RETURNS float8
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8, text, float8, int, int, text, boolean, text, text, text[], boolean, text,
-	float8, float8, boolean, bigint, int, text)
+	float8, float8, boolean, bigint, int, text, text, jsonb)
 	IS 'class-wise robustness unfairness: largest difference between two classes in success rate at eps (CRU_s), or without eps in mean least eps (CRU_eps)';
 
 -- Everything at once ------------------------------------------------------------------------------------------------------
@@ -343,24 +370,24 @@ CREATE OR REPLACE FUNCTION advfair_audit(models text[], data text, eps float8[] 
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
-		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
 	RETURNS TABLE (model text, metric text, eps float8, class text, attribute text, grp text, value float8, ci_low float8,
 		ci_high float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
 COMMENT ON FUNCTION advfair_audit(text[], text, float8[], text[], text, float8, float8, int, float8, int, int, text, boolean, text[], boolean, text,
-	float8, float8, bigint, int, text)
+	float8, float8, bigint, int, text, text, jsonb)
 	IS 'accuracy, robustness and fairness of models on a data set, by class and by group, with bootstrap intervals';
 
 CREATE OR REPLACE FUNCTION advfair_compare(model_a text, model_b text, data text, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
-		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
 	RETURNS TABLE (metric text, eps float8, class text, attribute text, grp text, a float8, b float8, difference float8,
 		ci_low float8, ci_high float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
 COMMENT ON FUNCTION advfair_compare(text, text, text, float8[], text[], text, float8, float8, int, float8, int, int, text, boolean, text[], boolean, text,
-	float8, float8, bigint, int, text)
+	float8, float8, bigint, int, text, text, jsonb)
 	IS 'what advfair_audit tells of two models, and the differences b - a with bootstrap intervals paired over the same rows';
 
 -- Leaving rows out -------------------------------------------------------------------------------------------------------

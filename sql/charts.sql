@@ -267,7 +267,7 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, leave_out int DEFAULT NULL, title text DEFAULT NULL, level float8 DEFAULT 0.95,
 		replicates int DEFAULT 1000, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
-		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL) RETURNS jsonb
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL) RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	RETURN advfair_chart_rows(kind, CASE
 		WHEN kind IN ('class_accuracy', 'class_least_eps', 'robust_accuracy', 'class_robustness', 'group_confidence') THEN (SELECT jsonb_agg(to_jsonb(a))
@@ -275,14 +275,14 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 				CASE WHEN kind IN ('robust_accuracy', 'class_robustness') THEN advfair_given('eps', eps) END,
 				CASE kind WHEN 'group_confidence' THEN advfair_given('protected', protected) END, given,
 				CASE kind WHEN 'class_least_eps' THEN advfair_given('eps_max', eps_max) END, level, replicates, alpha, steps, restarts,
-				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id) a)
+				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings) a)
 		WHEN kind = 'least_eps' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'label', l.label, 'eps', l.eps, 'censored', l.censored))
 			FROM unnest(models) m, advfair_least_eps_values(m, advfair_given('data', data), advfair_given('eps_max', eps_max), steps, restarts, norm, random_start,
-				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id) l)
+				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings) l)
 		WHEN kind = 'luf' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'luf', l.luf))
 			FROM unnest(models) m, advfair_luf_values(m, advfair_given('data', data), advfair_given('leave_out', leave_out), NULL, NULL, NULL, seed, workers, id) l)
 		WHEN kind = 'curve' THEN (SELECT jsonb_agg(jsonb_build_object('model', m.name || '@' || m.version) || (to_jsonb(c) - 'model_id'))
 			FROM unnest(models) AS u (name) JOIN advfair_model m ON m.model_id = advfair_model_id(u.name) JOIN advfair_curve c USING (model_id))
 		WHEN kind = 'metric_log' THEN (SELECT jsonb_agg(to_jsonb(l)) FROM advfair_metric_log l WHERE l.model = ANY (models)) END, title);
 COMMENT ON FUNCTION advfair_chart(text, text[], text, float8[], text[], text, float8, int, text, float8, int, float8, int, int, text, boolean, text[], boolean,
-	text, float8, float8, bigint, int, text) IS 'a Vega-Lite specification with its data inside: class_accuracy, class_least_eps, robust_accuracy, class_robustness, least_eps, group_confidence, luf, curve or metric_log';
+	text, float8, float8, bigint, int, text, text, jsonb) IS 'a Vega-Lite specification with its data inside: class_accuracy, class_least_eps, robust_accuracy, class_robustness, least_eps, group_confidence, luf, curve or metric_log';

@@ -32,6 +32,7 @@ CREATE OR REPLACE FUNCTION advfair_report_call(arguments jsonb) RETURNS text
 		SELECT E'SELECT advfair_report(\n    ' || string_agg(key || ' => ' || CASE jsonb_typeof(value)
 				WHEN 'array' THEN quote_literal((SELECT array_agg(e)::text FROM jsonb_array_elements_text(value) e))
 				WHEN 'string' THEN quote_literal(value #>> '{}')
+				WHEN 'object' THEN quote_literal(value::text)
 				ELSE value #>> '{}' END, E',\n    ' ORDER BY ordinality) || ');'
 		FROM jsonb_array_elements(arguments) WITH ORDINALITY a (a, ordinality), jsonb_each(a.a) WHERE jsonb_typeof(value) <> 'null';
 	END;
@@ -73,7 +74,7 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 		eps_max float8 DEFAULT NULL, leave_out int DEFAULT NULL, title text DEFAULT NULL, level float8 DEFAULT 0.95, replicates int DEFAULT 1000,
 		alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL, random_start boolean DEFAULT NULL,
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
-		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL) RETURNS text
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL) RETURNS text
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	BEGIN ATOMIC
 		WITH entry AS MATERIALIZED (
@@ -81,11 +82,11 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			FROM unnest(models) WITH ORDINALITY AS a (name, ordinality) JOIN advfair_model m ON m.model_id = advfair_model_id(a.name)),
 		audit AS MATERIALIZED (
 			SELECT ordinality AS at, a.* FROM ROWS FROM (advfair_audit(models, data, eps, protected, given, eps_max, level, replicates, alpha, steps, restarts, norm, random_start,
-				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id)) WITH ORDINALITY AS a (model, metric, eps, class, attribute, grp, value, ci_low, ci_high, n, ordinality)),
+				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings)) WITH ORDINALITY AS a (model, metric, eps, class, attribute, grp, value, ci_low, ci_high, n, ordinality)),
 		broken AS MATERIALIZED (
 			SELECT jsonb_agg(jsonb_build_object('model', e.model, 'label', l.label, 'eps', l.eps, 'censored', l.censored)) AS rows
 			FROM entry e, advfair_least_eps_values(e.model, data, eps_max, steps, restarts, norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max,
-				seed, workers, id) l
+				seed, workers, id, attack, settings) l
 			WHERE eps_max IS NOT NULL),
 		luf AS MATERIALIZED (
 			SELECT e.model, l.luf, l.left_out FROM entry e, advfair_luf_values(e.model, data, leave_out, NULL, NULL, NULL, seed, workers, id) l
@@ -167,9 +168,9 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			|| advfair_html(advfair_report_call(jsonb_build_array(jsonb_build_object('models', (SELECT array_agg(model ORDER BY at) FROM entry)), jsonb_build_object('data', data), jsonb_build_object('eps', eps), jsonb_build_object('protected', protected),
 				jsonb_build_object('given', given), jsonb_build_object('eps_max', eps_max), jsonb_build_object('leave_out', leave_out), jsonb_build_object('title', title), jsonb_build_object('level', level), jsonb_build_object('replicates', replicates),
 				jsonb_build_object('alpha', alpha), jsonb_build_object('steps', steps), jsonb_build_object('restarts', restarts), jsonb_build_object('norm', norm), jsonb_build_object('random_start', random_start), jsonb_build_object('mutable', mutable),
-				jsonb_build_object('feasible', feasible), jsonb_build_object('eps_unit', eps_unit), jsonb_build_object('clip_min', clip_min), jsonb_build_object('clip_max', clip_max), jsonb_build_object('seed', seed), jsonb_build_object('id', id))))
+				jsonb_build_object('feasible', feasible), jsonb_build_object('eps_unit', eps_unit), jsonb_build_object('clip_min', clip_min), jsonb_build_object('clip_max', clip_max), jsonb_build_object('seed', seed), jsonb_build_object('id', id), jsonb_build_object('attack', attack), jsonb_build_object('settings', settings))))
 			|| E'</pre>\n</section>\n</main>\n<script>\n' || COALESCE(advfair_report_file('vega.js'), '') || E'\n</script>\n<script>\n' || COALESCE(advfair_report_file('report.js'), '') || E'</script>\n</body>\n</html>'
 		FROM a, broken, method, LATERAL (SELECT COALESCE(title, 'Fairness and robustness of ' || array_to_string(models, ', ')) AS heading) h;
 	END;
 COMMENT ON FUNCTION advfair_report(text[], text, float8[], text[], text, float8, int, text, float8, int, float8, int, int, text, boolean, text[], boolean,
-	text, float8, float8, bigint, int, text) IS 'an HTML page of its own: what models score on data, in figures, charts and plain words';
+	text, float8, float8, bigint, int, text, text, jsonb) IS 'an HTML page of its own: what models score on data, in figures, charts and plain words';

@@ -4,3 +4,32 @@
  *		Functions that take the name of a method and its settings.
  */
 
+-- which now take the name of a method and its settings
+DROP FUNCTION IF EXISTS advfair_chart(text, text[], text, float8[], text[], text, float8, int, text, float8, int,
+	float8, int, int, text, boolean, text[], boolean, text, float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_report(text[], text, float8[], text[], text, float8, int, text, float8, int, float8,
+	int, int, text, boolean, text[], boolean, text, float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean,
+	text, text[], boolean, text, float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_least_eps(text, text, anycompatible, anyelement, text, float8, float8, int, int, text,
+	boolean, text, text[], boolean, text, float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_least_eps_values(text, text, float8, int, int, text, boolean, text[], boolean, text,
+	float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_class_robustness(text, text, float8[], text, float8, int, int, text, boolean, text,
+	text, text[], boolean, text, float8, float8, boolean, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_class_least_eps(text, text, anycompatible, text, float8, float8, int, int, text,
+	boolean, text, text[], boolean, text, float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_cru(text, text, float8, float8, text, float8, float8, text, float8, int, int, text,
+	boolean, text, text, text[], boolean, text, float8, float8, boolean, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_audit(text[], text, float8[], text[], text, float8, float8, int, float8, int, int,
+	text, boolean, text[], boolean, text, float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_compare(text, text, text, float8[], text[], text, float8, float8, int, float8, int,
+	int, text, boolean, text[], boolean, text, float8, float8, bigint, int, text);
+DROP FUNCTION IF EXISTS advfair_adv_train(text, text, text, text, text, text, anycompatible, float8, int, int,
+	boolean, text[], boolean, text, float8, float8, float8, boolean, text[], text[], text, text, int[], text, boolean,
+	text, text, text, text, float8, float8, float8, text, int, int, text, bigint, int);
+DROP FUNCTION IF EXISTS advfair_train(text, text, text, text[], text[], text, text, int[], text, boolean, text, text,
+	text, text, float8, float8, float8, text, int, int, text, bigint, int);
+DROP FUNCTION IF EXISTS advfair_retrain(text, text, text, float8, text[], text, float8, float8, int, int, text,
+	boolean, text[], boolean, text, float8, float8, bigint, int, text);
+

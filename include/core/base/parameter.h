@@ -46,7 +46,7 @@ typedef struct AdvParameter
 	bool open;
 	const AdvWord *words;
 	unsigned flags; /* of a list that several share: who has the parameter */
-	bool said;      /* of a method's: there is another way to say it, too, so that its struct says whether it has been said */
+	bool said;      /* of a method's: a task has a key for it, too, and the struct tells whether it was said by that */
 } AdvParameter;
 
 #endif

@@ -54,7 +54,8 @@ typedef struct AdvpgAttacked
 	float *loss;
 	double *eps;  /* NULL without a search */
 	AdvpgRows *x; /* perturbed inputs, channels last, in shared memory; NULL unless wanted */
-	uint64 gradients;
+	uint32_t *forwards;  /* passes that the row took part in */
+	uint32_t *gradients;
 } AdvpgAttacked;
 
 /*

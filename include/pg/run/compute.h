@@ -121,6 +121,8 @@ enum
 	ADVPG_KEY_L2,             /* float (n) */
 	ADVPG_KEY_LOSS,           /* float (n) */
 	ADVPG_KEY_LEAST_EPS,      /* double (n), if searching */
+	ADVPG_KEY_FORWARDS,       /* uint32 (n) */
+	ADVPG_KEY_GRADIENTS,      /* uint32 (n) */
 	ADVPG_KEY_INITIAL,        /* float (n_params) parameters before training */
 	ADVPG_KEY_MODELS,         /* AdvLufModel (n_models) */
 	ADVPG_KEY_CHANGE,         /* float (n_models, rows of the evaluation set) */

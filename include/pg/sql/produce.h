@@ -10,7 +10,7 @@
 #include "pg/task/call.h"
 
 /* sql_attack.c */
-extern void advpg_produce_pgd(Oid schema, Jsonb *json, AdvpgOutput *output);
+extern void advpg_produce_attack(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_fgsm(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_class_robustness(Oid schema, Jsonb *json, AdvpgOutput *output);

@@ -26,6 +26,10 @@ typedef struct AdvpgSettingsOf
  */
 extern void advpg_settings_read(const char *of, const JsonbValue *settings, const AdvpgSettingsOf *lists);
 
+/* Whether there is a setting that no key of a task says, and an object of those. */
+extern bool advpg_settings_own(const AdvpgSettingsOf *lists);
+extern void advpg_settings_write(const AdvpgSettingsOf *lists, JsonbParseState **state);
+
 /* Whether a list has a parameter of this name. */
 extern bool advpg_settings_have(const AdvParameter *parameters, const char *name);
 

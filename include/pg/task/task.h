@@ -99,7 +99,6 @@ typedef struct AdvpgTrainTask
 	char *source_id; /* its model_id */
 	int warm;        /* merged: start from the source's weights */
 	double beta;     /* trades; NaN: 6 */
-	JsonbValue *settings; /* as in AdvpgAttackSettings, of the attack that crafts */
 	AdvpgAttackSettings attack;
 } AdvpgTrainTask;
 

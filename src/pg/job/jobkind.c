@@ -44,7 +44,7 @@ static const Kind kinds[] = {
 	{"train", NULL, NULL, NULL},
 	{"adv_train", NULL, NULL, NULL},
 	{"retrain", &advpg_retrain_kind, NULL, NULL},
-	{"attack", &advpg_attack_kind, advpg_produce_pgd, "advfair_pgd"},
+	{"attack", &advpg_attack_kind, advpg_produce_attack, "advfair_attack"},
 	{"fgsm", &advpg_fgsm_kind, advpg_produce_fgsm, "advfair_fgsm"},
 	{"least_eps", &advpg_least_eps_kind, advpg_produce_least_eps, "advfair_least_eps"},
 	{"class_robustness", &advpg_class_robustness_kind, advpg_produce_class_robustness,

@@ -284,6 +284,8 @@ estimate(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
 	advpg_run_estimate(run, n, sizeof(float));
 	advpg_run_estimate(run, n, sizeof(float));
 	advpg_run_estimate(run, spec->search ? n : 0, sizeof(double));
+	advpg_run_estimate(run, n, sizeof(uint32_t));
+	advpg_run_estimate(run, n, sizeof(uint32_t));
 	advpg_run_estimate(run, adv_attack_pieces(n), 1);
 	advpg_run_estimate_rows(run, spec->rows);
 	if (x)
@@ -320,6 +322,8 @@ fill(AdvpgRun *run, const AdvpgAttackSpec *spec, const AdvpgRows *x)
 	advpg_run_put(run, ADVPG_KEY_LOSS, NULL, n, sizeof(float));
 	if (spec->search)
 		advpg_run_put(run, ADVPG_KEY_LEAST_EPS, NULL, n, sizeof(double));
+	advpg_run_put(run, ADVPG_KEY_FORWARDS, NULL, n, sizeof(uint32_t));
+	advpg_run_put(run, ADVPG_KEY_GRADIENTS, NULL, n, sizeof(uint32_t));
 	advpg_run_put_rows(run, ADVPG_SET_DATA, spec->rows);
 	if (x)
 		advpg_run_put_rows(run, ADVPG_SET_PERTURBED, x);
@@ -334,7 +338,8 @@ static const struct
 } results[] = {{ADVPG_KEY_PREDICTION, sizeof(int32_t)}, {ADVPG_KEY_ADVERSARIAL, sizeof(int32_t)},
 			   {ADVPG_KEY_FLAGS, sizeof(uint8_t)},      {ADVPG_KEY_LINF, sizeof(float)},
 			   {ADVPG_KEY_L2, sizeof(float)},           {ADVPG_KEY_LOSS, sizeof(float)},
-			   {ADVPG_KEY_LEAST_EPS, sizeof(double)}};
+			   {ADVPG_KEY_LEAST_EPS, sizeof(double)},   {ADVPG_KEY_FORWARDS, sizeof(uint32_t)},
+			   {ADVPG_KEY_GRADIENTS, sizeof(uint32_t)}};
 
 /* Bytes of a state: the pieces' flags, then the arrays that there are. */
 static size_t
@@ -579,7 +584,8 @@ advpg_attack(const AdvpgAttackSpec *spec)
 	result->l2 = take(&run, ADVPG_KEY_L2, n, sizeof(float));
 	result->loss = take(&run, ADVPG_KEY_LOSS, n, sizeof(float));
 	result->eps = take(&run, ADVPG_KEY_LEAST_EPS, n, sizeof(double));
-	result->gradients = atomic_load(&run.shared->attack_state.gradients);
+	result->forwards = take(&run, ADVPG_KEY_FORWARDS, n, sizeof(uint32_t));
+	result->gradients = take(&run, ADVPG_KEY_GRADIENTS, n, sizeof(uint32_t));
 	advpg_run_release(&run);
 	if (spec->want_x)
 		judge_near_ties(spec, result);

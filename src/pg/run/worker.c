@@ -268,6 +268,8 @@ run_attack(shm_toc *toc, AdvpgShared *shared, AdvTeam *team, AdvError *err)
 	run.result.l2 = shm_toc_lookup(toc, ADVPG_KEY_L2, false);
 	run.result.loss = shm_toc_lookup(toc, ADVPG_KEY_LOSS, false);
 	run.result.eps = shm_toc_lookup(toc, ADVPG_KEY_LEAST_EPS, true);
+	run.result.forwards = shm_toc_lookup(toc, ADVPG_KEY_FORWARDS, false);
+	run.result.gradients = shm_toc_lookup(toc, ADVPG_KEY_GRADIENTS, false);
 	run.piece_done = shm_toc_lookup(toc, ADVPG_KEY_PIECE_DONE, true);
 	run.state = &shared->attack_state;
 	run.private = private_memory(size, err);

@@ -1,6 +1,6 @@
 /*
  * sql_attack.c
- *		Attacks on data sets: advfair_pgd, advfair_fgsm, advfair_least_eps, and what they mean for each class:
+ *		Attacks on data sets: advfair_attack, advfair_pgd, advfair_fgsm, advfair_least_eps, and what they mean for each class:
  *		advfair_class_robustness, advfair_class_least_eps, advfair_cru.
  */
 #include "postgres.h"
@@ -11,16 +11,19 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "pg/base/advpg.h"
 #include "pg/task/call.h"
 #include "pg/data/dictionary.h"
+#include "pg/model/callsite.h"
 #include "pg/sql/produce.h"
 #include "pg/operation/robustness.h"
 #include "pg/base/version.h"
 
+ADVPG_FUNCTION(advfair_attack);
 ADVPG_FUNCTION(advfair_pgd);
 ADVPG_FUNCTION(advfair_fgsm);
 ADVPG_FUNCTION(advfair_least_eps);
@@ -50,6 +53,20 @@ input_datum(AdvShape shape, const float *x)
 
 /* ---- one row for each row ---- */
 
+/* Whether it is the attack that has broken row i. One that was misclassified anyway, or as the target, needed none. */
+static bool
+is_broken(const AdvpgVictim *victim, const AdvpgAttackTask *task, const AdvpgAttacked *attacked, size_t i)
+{
+	const AdvModel *model = &victim->e->model;
+	int32_t class = attacked->prediction[i];
+	bool anyway = task->attack.targeted
+					  ? advpg_same_class(model->classes[class], advpg_cstring_text(task->attack.targeted))
+					  : class != victim->e->rows->label[i];
+
+	return (attacked->flags[i] & ADV_ATTACK_SUCCESS) && !(attacked->flags[i] & ADV_ATTACK_EXEMPT) && !anyway;
+}
+
+/* All columns of advfair_attack; a function with fewer has the first of them. */
 static void
 produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKind *kind)
 {
@@ -72,8 +89,8 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKi
 	ADVPG_EACH (i, attacked->n)
 	{
 		const AdvpgRows *rows = victim->e->rows;
-		Datum values[9];
-		bool nulls[9] = {0};
+		Datum values[12];
+		bool nulls[12] = {0};
 		MemoryContext old = MemoryContextSwitchTo(row_context);
 
 		values[0] = rows->id[i];
@@ -86,6 +103,10 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKi
 		values[6] = Float8GetDatum(attacked->l2[i]);
 		values[7] = Float8GetDatum(attacked->loss[i]);
 		values[8] = input_datum(shape, (const float *) adv_dataset_row(&x, i));
+		nulls[9] = !is_broken(victim, &task, attacked, i);
+		values[9] = CStringGetTextDatum(advpg_attack_method(&task.attack)->name);
+		values[10] = Int64GetDatum(attacked->forwards[i]);
+		values[11] = Int64GetDatum(attacked->gradients[i]);
 		tuplestore_putvalues(output->store, output->desc, values, nulls);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_context);
@@ -95,7 +116,7 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKi
 }
 
 void
-advpg_produce_pgd(Oid schema, Jsonb *json, AdvpgOutput *output)
+advpg_produce_attack(Oid schema, Jsonb *json, AdvpgOutput *output)
 {
 	produce_examples(schema, json, output, &advpg_attack_kind);
 }
@@ -226,9 +247,15 @@ advpg_produce_class_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
 /* ---- SQL calls ---- */
 
 Datum
+advfair_attack(PG_FUNCTION_ARGS)
+{
+	return advpg_call_produce(fcinfo, advpg_produce_attack);
+}
+
+Datum
 advfair_pgd(PG_FUNCTION_ARGS)
 {
-	return advpg_call_produce(fcinfo, advpg_produce_pgd);
+	return advpg_call_produce(fcinfo, advpg_produce_attack);
 }
 
 Datum

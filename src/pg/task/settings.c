@@ -66,3 +66,35 @@ advpg_settings_read(const char *of, const JsonbValue *settings, const AdvpgSetti
 		advpg_parameter_read(&p, &value, base);
 	}
 }
+
+/* ---- writing ---- */
+
+static bool
+is_own(const AdvParameter *p, const AdvpgSettingsOf *list)
+{
+	return !p->said && !advpg_parameter_absent(p, list->base);
+}
+
+bool
+advpg_settings_own(const AdvpgSettingsOf *lists)
+{
+	for (; lists->parameters; lists++)
+		for (const AdvParameter *p = lists->parameters; p->name; p++)
+			if (is_own(p, lists))
+				return true;
+	return false;
+}
+
+void
+advpg_settings_write(const AdvpgSettingsOf *lists, JsonbParseState **state)
+{
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	for (; lists->parameters; lists++)
+		for (const AdvParameter *p = lists->parameters; p->name; p++)
+			if (is_own(p, lists))
+			{
+				advpg_json_string(state, WJB_KEY, p->name);
+				advpg_parameter_write(p, lists->base, state);
+			}
+	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}

@@ -351,25 +351,41 @@ settings_of(const AdvAttackMethod *method, unsigned of)
 	return list;
 }
 
+/* What is said of a training by settings: of the attack that crafts, if there is one. */
+static void
+lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
+{
+	AdvpgTrainTask *written = unconstify(AdvpgTrainTask *, task);
+	int n = 0;
+
+	if (task->adversarial)
+		lists[n++] = (AdvpgSettingsOf){settings_of(advpg_attack_method(&task->attack), OF_TRAINING),
+									   &written->attack.how};
+	lists[n] = (AdvpgSettingsOf){NULL};
+}
+
 /* What was said of the method of attack, by keys or by settings, must be what the method has. */
 static void
 settle_attack(const AdvpgTaskKind *kind, unsigned of, AdvpgAttackSettings *settings)
 {
 	const AdvAttackMethod *method;
 	AdvAttackSettings unset;
-	AdvpgSettingsOf lists[2] = {{NULL}};
 
 	if (kind->attack)
 		settings->method = adv_attack_method(kind->attack) + 1;
 	method = advpg_attack_method(settings);
 	unset = adv_attack_unset(method);
-	lists[0] = (AdvpgSettingsOf){settings_of(method, of), &settings->how};
 	memcpy(settings->how.own, unset.own, sizeof(unset.own));
 	for (const AdvParameter *key = perturbation_keys; key->name; key++)
 		if (is_setting(key) && !advpg_parameter_absent(key, settings) &&
 			!advpg_settings_have(method->parameters, key->name))
 			advpg_task_invalid(key->name, "is no setting of attack %s", method->name);
-	advpg_settings_read(psprintf("attack %s", method->name), settings->settings, lists);
+	if (of != OF_TRAINING)
+	{
+		const AdvpgSettingsOf lists[] = {{settings_of(method, of), &settings->how}, {NULL}};
+
+		advpg_settings_read(psprintf("attack %s", method->name), settings->settings, lists);
+	}
 }
 
 size_t
@@ -475,7 +491,14 @@ check_model_name(const char *name)
 void
 advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 {
+	AdvpgSettingsOf lists[ADVPG_SETTINGS_LISTS];
+
 	advpg_task_read(training_kind(task), task, result);
+	lists_of_training(result, lists);
+	advpg_settings_read(result->adversarial
+							? psprintf("a training with attack %s", advpg_attack_method(&result->attack)->name)
+							: "a training",
+						result->attack.settings, lists);
 	if (need_model && result->model == NULL)
 		advpg_task_invalid("model", "is missing");
 	if (need_model)
@@ -495,6 +518,31 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 
 /* ---- writing ---- */
 
+/*
+ * Settings were read into the structs that they are of. What there is a key for is written as such, if the method has it; what a method alone
+ * has becomes settings again, with defaults filled in.
+ */
+static bool
+is_written(const KeyGroup *group, const AdvParameter *key, const AdvpgTrainTask *task)
+{
+	if (key->kind == ADV_PARAMETER_OBJECT)
+		return false;
+	return group->keys != perturbation_keys || !is_setting(key) ||
+		   advpg_settings_have(advpg_attack_method(&task->attack)->parameters, key->name);
+}
+
+static void
+write_settings(JsonbParseState **state, const AdvpgTrainTask *task)
+{
+	AdvpgSettingsOf lists[ADVPG_SETTINGS_LISTS];
+
+	lists_of_training(task, lists);
+	if (!advpg_settings_own(lists))
+		return;
+	advpg_json_string(state, WJB_KEY, "settings");
+	advpg_settings_write(lists, state);
+}
+
 Jsonb *
 advpg_train_task_write(const AdvpgTrainTask *task)
 {
@@ -509,11 +557,13 @@ advpg_train_task_write(const AdvpgTrainTask *task)
 			const AdvParameter *key = &kind->groups[g].keys[i];
 			const void *base = (const char *) task + kind->groups[g].base;
 
-			if (!has_key(&kind->groups[g], i) || advpg_parameter_absent(key, base))
+			if (!has_key(&kind->groups[g], i) || advpg_parameter_absent(key, base) ||
+				!is_written(&kind->groups[g], key, task))
 				continue;
 			advpg_json_string(&state, WJB_KEY, key->name);
 			advpg_parameter_write(key, base, &state);
 		}
+	write_settings(&state, task);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
