@@ -98,6 +98,9 @@ my @missing = grep { $reference !~ /`$_->[0]`[^\n]*`$_->[1]`/ }
 			WHERE d.classid = 'pg_class'::regclass AND o.relkind IN ('r', 'v') AND o.relname NOT IN ('advfair_job', 'advfair_checkpoint') GROUP BY 1});
 is(join(' ', map { "$_->[0] ($_->[1])" } @missing), '', 'and the columns of tables and views');
 
+my ($audit) = $readme =~ /^## Everything at once\n(.*?)^## /ms;
+is(join(' ', grep { $audit !~ /^\|[^|]*`\Q$_\E`/m } map { $_->[0] } rows(q{SELECT name FROM advfair_scores() WHERE needs IS DISTINCT FROM 'leave_out'})), '', 'and all scores');
+
 my ($settings) = $readme =~ /^## Settings\n(.*?)^## /ms;
 is(join(' ', grep { $settings !~ /`\Q$_\E`/ } map { $_->[0] } rows(q{LOAD 'advfair'; SELECT name FROM pg_settings WHERE name LIKE 'advfair.%'})), '', 'and all settings');
 
