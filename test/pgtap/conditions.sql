@@ -38,7 +38,7 @@ SELECT is(logged('iris', '^eou'), '{eou_side_setosa,eou_side_versicolor,eou_side
 SELECT is(logged('long', '^eou'), '{eou_a,eou_a_b,"eou_odd,one",eou_side}', 'and one for two');
 SELECT is(logged('long', '^class_accuracy'), ARRAY['class_accuracy_' || repeat('long ', 13) || 'a', 'class_accuracy_' || repeat('long ', 13) || 'b'], 'names are logged whole');
 SELECT is(logged('long', '^group_confidence.a'), '{"group_confidence(a,b_c)","group_confidence(a_b,c)",group_confidence_a_b_y,group_confidence_a_x}', 'those that would be two are spelt out');
-SELECT is(logged('long', 'odd'), '{"attribute_missing_odd,one","eou_odd,one","group_confidence_odd,one_comma,left","group_confidence_odd,one_comma,right"}', 'others are not');
+SELECT is(logged('long', 'odd'), '{"attribute_missing_odd,one","demographic_parity_difference_odd,one","demographic_parity_ratio_odd,one","eou_odd,one","group_confidence_odd,one_comma,left","group_confidence_odd,one_comma,right","selection_rate_odd,one_comma,left","selection_rate_odd,one_comma,right"}', 'others are not');
 SELECT is(logged('under', '^eou'), '{"eou(a,b_c)","eou(a_b,c)",eou_a_b_b_c,eou_a_b_d,eou_a_c,eou_a_d}', 'an attribute and a class may be taken for another pair, too');
 
 -- other ways to say the same

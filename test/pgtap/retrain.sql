@@ -34,7 +34,7 @@ SELECT is((SELECT count(*) FROM advfair_predict('m@4', 'watched')), 200::bigint,
 SELECT is(r.version || ' ' || promoted, '5 true', 'the old one is the one that is meant') FROM advfair_retrain('m', 'accuracy = old.accuracy AND new.cau = old.cau') r;
 
 -- the log
-SELECT is(array_agg(metric ORDER BY metric COLLATE "C"), '{accuracy,cau,class_accuracy_<=50K,class_accuracy_>50K,eou_sex,group_confidence_sex_Female,group_confidence_sex_Male,promoted}',
+SELECT is(array_agg(metric ORDER BY metric COLLATE "C"), '{accuracy,cau,class_accuracy_<=50K,class_accuracy_>50K,demographic_parity_difference_sex,demographic_parity_ratio_sex,eou_sex,group_confidence_sex_Female,group_confidence_sex_Male,promoted,selection_rate_sex_Female,selection_rate_sex_Male}',
 		  'metrics are logged') FROM advfair_metric_log WHERE model = 'm' AND version = 3;
 SELECT is(value, advfair_cau('m@3', 'watched'), 'with their values') FROM advfair_metric_log WHERE version = 3 AND metric = 'cau';
 SELECT is(value, advfair_eou('m@3', 'watched', 'sex', '>50K'), 'those of groups, too') FROM advfair_metric_log WHERE version = 3 AND metric = 'eou_sex';

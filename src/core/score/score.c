@@ -69,6 +69,24 @@ const AdvScore adv_scores[] = {
 			 "disadvantage.",
 	 .value = ADV_VALUE_PROBABILITY, .grouping = ADV_GROUP_ATTRIBUTE, .statistic = ADV_GAP,
 	 .better = ADV_BETTER_LOWER},
+	{.name = "selection_rate",
+	 .title = "share of a group taken for a class",
+	 .words = "How often rows of a group are taken for a class: the share of them whose prediction it is.",
+	 .value = ADV_VALUE_PREDICTED, .grouping = ADV_GROUP_ATTRIBUTE},
+	{.name = "demographic_parity_difference",
+	 .title = "demographic parity difference: gap of selection rate between groups",
+	 .words = "The gap between the group that is taken for a class most often and the one that is least "
+			 "often, whatever their true classes. 0: all groups are taken for it alike often. 0.1: of 100 "
+			 "people of one group, ten more are than of 100 of another.",
+	 .value = ADV_VALUE_PREDICTED, .grouping = ADV_GROUP_ATTRIBUTE, .statistic = ADV_GAP,
+	 .better = ADV_BETTER_LOWER},
+	{.name = "demographic_parity_ratio",
+	 .title = "demographic parity ratio: smallest over largest selection rate of groups",
+	 .words = "How often the group that is taken for a class least often is, for each time the group is that "
+			 "is most often. 1: all groups are taken for it alike often. Where less than 0.8, four fifths, "
+			 "of one group are hired, US guidelines on hiring speak of adverse impact.",
+	 .value = ADV_VALUE_PREDICTED, .grouping = ADV_GROUP_ATTRIBUTE, .statistic = ADV_RATIO,
+	 .better = ADV_BETTER_HIGHER},
 	{.name = "luf",
 	 .title = "LUF: change by one row left out",
 	 .words = "Leave-one-out unfairness: the largest change of a row's probabilities when one other row is "
