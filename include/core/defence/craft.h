@@ -21,6 +21,7 @@ typedef struct AdvCraft
 	float *x0;        /* (rows, inputs) what the rows were, kept */
 	float *low;       /* (rows, inputs) bounds of x' */
 	float *high;
+	float *memory; /* (rows, inputs times what any attack's method may ask for) */
 	float *logits; /* (rows, classes) trades: of x */
 } AdvCraft;
 

@@ -18,7 +18,7 @@
 #ifndef ADV_TRAIN_H
 #define ADV_TRAIN_H
 
-#include "core/attack/ball.h"
+#include "core/attack/method.h"
 #include "core/network/dataset.h"
 #include "core/train/optimizer.h"
 #include "core/base/team.h"
@@ -37,6 +37,8 @@ typedef enum AdvMethod
 typedef struct AdvRobust
 {
 	int32_t method; /* AdvMethod */
+	int32_t attack; /* that crafts: its place in adv_attack_methods */
+	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* the attack's own settings */
 	AdvBall ball;   /* ball.unit lies in memory that all members share */
 	double eps;     /* in units of the ball */
 	double alpha;

@@ -20,6 +20,7 @@ carve_craft(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory)
 	c->x0 = adv_carve_floats(&carver, size);
 	c->low = adv_carve_floats(&carver, size);
 	c->high = adv_carve_floats(&carver, size);
+	c->memory = adv_carve_floats(&carver, size * adv_attack_memory());
 	c->logits = adv_carve_floats(&carver, (size_t) max_rows * (size_t) net->classes);
 	return carver.used;
 }
@@ -36,6 +37,39 @@ void
 adv_craft_init(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory)
 {
 	carve_craft(c, net, max_rows, memory);
+}
+
+static const AdvAttackMethod *
+attack_of(const AdvCraft *c)
+{
+	return adv_attack_methods[c->how.attack];
+}
+
+/* What the attack's method sees of row r of a slice. */
+static AdvClimb
+climb_of(const AdvCraft *c, int r)
+{
+	size_t n = adv_shape_size(c->ws->net->input);
+	size_t at = (size_t) r * n;
+
+	return (AdvClimb){.ball = &c->how.ball,
+					  .n = n,
+					  .x0 = c->x0 + at,
+					  .low = c->low + at,
+					  .high = c->high + at,
+					  .eps = c->how.eps,
+					  .alpha = c->how.alpha,
+					  .own = c->how.own,
+					  .memory = c->memory + at * adv_attack_memory()};
+}
+
+static void
+begin_row(const AdvCraft *c, int r)
+{
+	AdvClimb row = climb_of(c, r);
+
+	if (attack_of(c)->begin)
+		attack_of(c)->begin(&row);
 }
 
 /* Keep the rows, compute their bounds, and put each at its start. */
@@ -58,6 +92,7 @@ start(AdvCraft *c, int rows, const uint64_t *key, uint64_t restart)
 		else if (c->how.random_start)
 			adv_ball_random(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at, c->seed, key[r],
 							restart, x + at);
+		begin_row(c, r);
 	}
 }
 
@@ -88,9 +123,12 @@ step(AdvCraft *c, int rows, const int32_t *label)
 	climb(c, rows, label);
 	if (adv_backward(ws, rows, NULL, true, true) != ADV_OK)
 		return ADV_ABORTED;
-	for (size_t at = 0; at < (size_t) rows * n; at += n)
-		adv_ball_step(&c->how.ball, n, c->x0 + at, c->how.eps, c->how.alpha, c->low + at, c->high + at,
-					  ws->d_act[0] + at, ws->act[0] + at);
+	for (int r = 0; r < rows; r++)
+	{
+		AdvClimb row = climb_of(c, r);
+
+		attack_of(c)->move(&row, ws->d_act[0] + (size_t) r * n, ws->act[0] + (size_t) r * n);
+	}
 	return ADV_OK;
 }
 

@@ -684,6 +684,7 @@ probe_attack(const AdvRobust *robust)
 	AdvRobust how = *robust;
 
 	how.method = ADV_METHOD_PGD;
+	how.attack = 0; /* pgd */
 	how.steps = PROBE_STEPS;
 	how.alpha = PROBE_ALPHA * how.eps;
 	how.random_start = true;

@@ -687,6 +687,8 @@ make_robust(AdvpgPlan *t)
 	t->spec.robust.method = t->task.method == ADVPG_METHOD_PGD      ? ADV_METHOD_PGD
 							: t->task.method == ADVPG_METHOD_TRADES ? ADV_METHOD_TRADES
 																	: ADV_METHOD_FAST;
+	t->spec.robust.attack = attack.method;
+	memcpy(t->spec.robust.own, attack.own, sizeof(attack.own));
 	t->spec.robust.ball = attack.ball;
 	t->spec.robust.eps = attack.eps;
 	t->spec.robust.alpha = attack.alpha;
