@@ -86,11 +86,43 @@ test_pgd(void)
 	   "fgsm is one step of eps from the row");
 }
 
+/* With decay 0.5 momentum is (0.75, 0.25) after (3, 1), then (0.375, 0.125) + (-0.5, -0.5), then half of that + (0, 1). */
+static void
+test_mi_fgsm(void)
+{
+	const AdvAttackMethod *mi = adv_attack_methods[adv_attack_method("mi_fgsm")];
+	Row r;
+
+	open_row(&r, mi, ADV_NORM_LINF, 0.1);
+	memcpy(r.settings.own, &(double){0.5}, sizeof(double));
+	mi->move(&r.climb, (float[]){3, 1}, r.x);
+	ok(near(r.memory, 0.75, 0.25) && near(r.x, 0.1, 0.1), "mi_fgsm begins like fgsm");
+	mi->move(&r.climb, (float[]){-1, -1}, r.x);
+	ok(near(r.memory, -0.125, -0.375) && near(r.x, 0, 0), "adds gradients over their L1 norm to what is left of the former");
+	mi->move(&r.climb, (float[]){0, 7}, r.x);
+	ok(near(r.memory, -0.0625, 0.8125) && near(r.x, -0.1, 0.1), "and steps along the sign of the sum");
+	mi->move(&r.climb, (float[]){0, 0}, r.x);
+	ok(near(r.memory, -0.03125, 0.40625) && near(r.x, -0.2, 0.2), "goes on where there is no slope");
+	mi->begin(&r.climb);
+	ok(near(r.memory, 0, 0), "and forgets all when it begins again");
+
+	open_row(&r, mi, ADV_NORM_L2, 0.1);
+	mi->move(&r.climb, (float[]){3, 4}, r.x);
+	ok(near(r.x, 0.06, 0.08), "L2: steps are of length alpha");
+	mi->move(&r.climb, (float[]){-4, 3}, r.x);
+	ok(near(r.memory, 3.0 / 7 - 4.0 / 7, 4.0 / 7 + 3.0 / 7) && fabs(hypot(r.x[0] - 0.06, r.x[1] - 0.08) - 0.1) < 1e-6,
+	   "also of momentum, by default with decay 1");
+	open_row(&r, mi, ADV_NORM_LINF, -0.1);
+	mi->move(&r.climb, (float[]){3, -1}, r.x);
+	ok(near(r.x, -0.1, 0.1), "down, towards a target");
+}
+
 int
 main(void)
 {
 	test_table();
 	test_pgd();
+	test_mi_fgsm();
 	done_testing();
 	return 0;
 }

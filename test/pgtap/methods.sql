@@ -92,5 +92,29 @@ SELECT is(advfair_get('f@2'), advfair_get('f@1'), 'with the same bytes');
 SELECT is(version, 1, 'twins, too') FROM advfair_adv_train('w', 'people', 'income', attack => 'fgsm', eps => 0.2, epochs => 2);
 SELECT refused($$advfair_adv_train('x', 'people', 'income', method => 'pgd', attack => 'fgsm', steps => 3, eps => 0.1)$$,
 	'task key "steps" is no setting of attack fgsm');
+
+-- momentum
+SELECT set_eq($$ SELECT id, x FROM advfair_attack('m', 'people', 0.2, attack => 'mi_fgsm', settings => '{"decay": 0}') $$,
+	$$ SELECT id, x FROM advfair_pgd('m', 'people', 0.2, steps => 10, alpha => 0.02, random_start => false) $$, 'without momentum mi_fgsm is pgd from the row');
+SELECT ok(bool_and(linf <= 0.2 * (1 + 1e-6)) AND count(attack) > 0 AND bool_and(attack = 'mi_fgsm' OR attack IS NULL), 'with it stays in the ball, too')
+	FROM advfair_attack('m', 'people', 0.2, attack => 'mi_fgsm');
+SELECT isnt((SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM advfair_attack('m', 'people', 0.2, attack => 'mi_fgsm', settings => '{"early_stop": false}')),
+	(SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM advfair_attack('m', 'people', 0.2, attack => 'mi_fgsm', settings => '{"early_stop": false, "decay": 0}')),
+	'momentum makes a difference');
+SELECT is((SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM advfair_attack('m', 'people', 0.2, attack => 'mi_fgsm', workers => 1)),
+	(SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM advfair_attack('m', 'people', 0.2, attack => 'mi_fgsm', workers => 3)), 'any number of workers gives the same');
+SELECT refused($$advfair_attack('m', 'people', 0.1, attack => 'mi_fgsm', settings => '{"decay": 2}')$$,
+	'task key "settings.decay" is 2, but must be at least 0 and at most 1');
+SELECT ok(value BETWEEN 0 AND 1, 'audits know it at once')
+	FROM advfair_audit('{m}', 'people', '{0.2}', attack => 'mi_fgsm', settings => '{"decay": 0.5}', replicates => 50) WHERE metric = 'robust_accuracy';
+SELECT ok(length(advfair_report('{m}', 'people', '{0.2}', attack => 'mi_fgsm')) > 1000, 'reports, too');
+SELECT ok(count(*) > 0 AND bool_and(eps <= 1), 'searches') FROM advfair_least_eps('m', 'people', 1, attack => 'mi_fgsm');
+SELECT is(version, 1, 'robust trainings') FROM advfair_adv_train('mi', 'people', 'income', method => 'trades', attack => 'mi_fgsm', eps => 0.2, epochs => 2,
+	settings => '{"decay": 0.5, "steps": 3}');
+SELECT is((SELECT task -> 'settings' FROM advfair_model WHERE name = 'mi'), '{"decay": 0.5}', 'whose task has its settings');
+SELECT is(version, 2, 'so that it can be run again') FROM advfair_retrain('mi');
+SELECT is(advfair_get('mi@2'), advfair_get('mi@1'), 'with the same bytes');
+SELECT isnt(advfair_fit('{"kind": "adv_train", "data": "people", "label": "income", "method": "trades", "attack": "mi_fgsm", "eps": 0.2, "epochs": 2, "steps": 3}'),
+	advfair_get('mi@1'), 'other settings give another model');
 SELECT * FROM finish();
 ROLLBACK;

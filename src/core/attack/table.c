@@ -9,10 +9,12 @@
 
 extern const AdvAttackMethod adv_attack_pgd;
 extern const AdvAttackMethod adv_attack_fgsm;
+extern const AdvAttackMethod adv_attack_mi_fgsm;
 
 const AdvAttackMethod *const adv_attack_methods[] = {
 	&adv_attack_pgd,
 	&adv_attack_fgsm,
+	&adv_attack_mi_fgsm,
 	NULL,
 };
 
