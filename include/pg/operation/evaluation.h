@@ -11,6 +11,7 @@
 #include "pg/base/compat.h"
 #include "pg/model/registry.h"
 #include "pg/data/rows.h"
+#include "pg/operation/means.h"
 
 typedef struct AdvpgEvaluation
 {
@@ -21,9 +22,9 @@ typedef struct AdvpgEvaluation
 	float *proba;        /* (rows->n, classes), NULL unless asked for */
 	int class;           /* number of spec->class, spec->given; -1 when not named */
 	int given;
-	double *
-		intervened; /* with spec->intervene (rows->attributes.n): mean probability of spec->class, all rows having that value */
-	int64 n_intervened; /* rows that these means are over: those whose label is spec->given, or all */
+	AdvpgMeans *
+		intervened; /* with spec->intervene: of the probability of spec->class, all rows having each value of the attribute, over
+							 * those whose label is spec->given, or all */
 } AdvpgEvaluation;
 
 /* Rows that a training holds out for validation. */
@@ -65,13 +66,6 @@ extern void advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSp
 extern AdvpgEvaluation *advpg_evaluate(const AdvpgEvaluationSpec *spec);
 
 /* How many rows that count are in no group, because the attribute is NULL there; if there are any, a NOTICE says so. */
-extern size_t advpg_count_missing(const AdvpgEvaluation *e, const char *attribute);
-
-/*
- * The gap between n groups' means (NaN: no rows), NaN with fewer than two groups that have rows: then a NOTICE says why the score is NULL.
- * groups says what there are too few of: "classes have rows".
- */
-extern double advpg_gap(const char *score, const char *groups, int n, const AdvText *names,
-						const double *mean);
+extern size_t advpg_evaluation_missing(const AdvpgEvaluation *e, const char *attribute);
 
 #endif

@@ -19,6 +19,13 @@
  */
 extern Jsonb *advpg_call_task(FunctionCallInfo fcinfo, const char *kind);
 
+/*
+ * Arguments of functions that take no task. A text, NULL when it is left out (then 22004 if it is required) or an earlier version of the
+ * function does not have it; a number of workers, 0 when it is left out (22023 unless between 0 and 1024).
+ */
+extern char *advpg_call_text(FunctionCallInfo fcinfo, int i, const char *name, bool required);
+extern int advpg_call_workers(FunctionCallInfo fcinfo, int i);
+
 /* Type of the ids that a function returns: that of its argument named key, bigint when there is none. */
 extern Oid advpg_call_id_type(FunctionCallInfo fcinfo);
 

@@ -22,7 +22,7 @@
 
 #include "pg/base/advpg.h"
 #include "pg/task/json.h"
-#include "pg/sql/produce.h"
+#include "pg/operation/produce.h"
 #include "pg/operation/retrain.h"
 #include "pg/data/source.h"
 #include "pg/task/task.h"

@@ -250,7 +250,7 @@ read_attribute(Auditing *a, int number)
 	attribute->name = list_nth(a->task->protected, number);
 	e = open_model(a, 0, attribute->name, &spec)->e;
 	rows = e->rows;
-	(void) advpg_count_missing(e, attribute->name);
+	(void) advpg_evaluation_missing(e, attribute->name);
 	place = palloc(sizeof(int) * (rows->attributes.n + 1));
 	order_groups(a, attribute, &rows->attributes, place);
 	assign_groups(a, attribute, rows, place);

@@ -8,11 +8,9 @@
 #include <math.h>
 
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-#include "core/score/statistic.h"
 #include "pg/base/advpg.h"
 #include "pg/data/dictionary.h"
 #include "pg/data/reader.h"
@@ -194,21 +192,13 @@ fields_of_values(const AdvpgRows *rows, int column)
 	return fields;
 }
 
-/* Mean probability of the class over the rows that count, and how many these are. */
-static double
-mean_confidence(const AdvpgEvaluation *e, int64 *n)
+/* Add the probabilities of the class in the rows that count to the mean of a value. */
+static void
+add_confidences(const AdvpgEvaluation *e, int value)
 {
-	double sum = 0;
-
-	*n = 0;
 	ADVPG_EACH (i, e->rows->n)
-	{
-		if (e->given >= 0 && e->rows->label[i] != e->given)
-			continue;
-		(*n)++;
-		sum += e->proba[i * e->model.net.classes + e->class];
-	}
-	return *n > 0 ? sum / *n : 0;
+		if (e->given < 0 || e->rows->label[i] == e->given)
+			advpg_means_add(e->intervened, value, e->proba[i * e->model.net.classes + e->class]);
 }
 
 /*
@@ -222,13 +212,14 @@ intervene(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 	int n = e->rows->attributes.n;
 	uint32 *fields = fields_of_values(e->rows, column);
 
-	e->intervened = palloc0(sizeof(double) * (n + 1));
+	e->intervened = advpg_means(n);
 	for (int v = 0; v < n; v++)
 	{
 		advpg_rows_fill_field(e->rows, column, &fields[v]);
 		advpg_evaluation_predict(e, spec);
-		e->intervened[v] = mean_confidence(e, &e->n_intervened);
+		add_confidences(e, v);
 	}
+	advpg_means_end(e->intervened);
 }
 
 /* ---- both halves ---- */
@@ -262,7 +253,7 @@ advpg_evaluate(const AdvpgEvaluationSpec *spec)
 }
 
 size_t
-advpg_count_missing(const AdvpgEvaluation *e, const char *attribute)
+advpg_evaluation_missing(const AdvpgEvaluation *e, const char *attribute)
 {
 	const AdvpgRows *rows = e->rows;
 	size_t n = 0;
@@ -275,21 +266,4 @@ advpg_count_missing(const AdvpgEvaluation *e, const char *attribute)
 							  "%zu rows of data \"%s\" are in no group, because attribute \"%s\" is NULL", n,
 							  n, rows->source, attribute));
 	return n;
-}
-
-double
-advpg_gap(const char *score, const char *groups, int n, const AdvText *names, const double *mean)
-{
-	double gap = adv_gap(n, mean);
-	int one = -1;
-
-	for (int g = 0; g < n; g++)
-		if (!isnan(mean[g]))
-			one = g;
-	if (isnan(gap))
-		ereport(NOTICE, errmsg("%s is NULL, because fewer than two %s", score, groups),
-				one < 0 ? errdetail("There is no row that counts.")
-						: errdetail("All rows that count are of \"%.*s\".",
-									pg_mbcliplen(names[one].data, names[one].len, 100), names[one].data));
-	return gap;
 }

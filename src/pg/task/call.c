@@ -201,6 +201,28 @@ advpg_call_id_type(FunctionCallInfo fcinfo)
 	return result;
 }
 
+char *
+advpg_call_text(FunctionCallInfo fcinfo, int i, const char *name, bool required)
+{
+	if (i < PG_NARGS() && !PG_ARGISNULL(i))
+		return text_to_cstring(PG_GETARG_TEXT_PP(i));
+	if (required)
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("argument \"%s\" must not be NULL", name));
+	return NULL;
+}
+
+int
+advpg_call_workers(FunctionCallInfo fcinfo, int i)
+{
+	if (PG_ARGISNULL(i))
+		return 0;
+	if (PG_GETARG_INT32(i) < 0 || PG_GETARG_INT32(i) > 1024)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("workers is %d, but must be between 0 and 1024", PG_GETARG_INT32(i)));
+	return PG_GETARG_INT32(i);
+}
+
 Tuplestorestate *
 advpg_call_result(FunctionCallInfo fcinfo, TupleDesc *desc)
 {

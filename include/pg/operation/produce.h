@@ -9,17 +9,17 @@
 
 #include "pg/task/call.h"
 
-/* sql_attack.c */
+/* produce_attack.c */
 extern void advpg_produce_attack(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_fgsm(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_class_robustness(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_class_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output);
 
-/* sql_luf.c */
+/* produce_luf.c */
 extern void advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output);
 
-/* sql_audit.c */
+/* produce_audit.c */
 extern void advpg_produce_audit(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_compare(Oid schema, Jsonb *json, AdvpgOutput *output);
 

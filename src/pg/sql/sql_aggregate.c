@@ -1,5 +1,5 @@
 /*
- * aggregate.c
+ * sql_aggregate.c
  *		advfair_gap, advfair_cau and advfair_eou as aggregates: largest minus smallest group mean.
  *
  * The state is a bytea that holds everything itself, so it can travel between processes and servers (parallel query, other

@@ -1,5 +1,5 @@
 /*
- * census.c
+ * sql_census.c
  *		advfair_make_census: synthetic census rows for trying things out without a download.
  *
  * The population is made up, and unfair on purpose: income depends on age, education, hours and occupation, and also on sex
