@@ -15,7 +15,7 @@ typedef struct AdvpgOutcome
 {
 	AdvpgMeans *success;   /* share on which it succeeds */
 	AdvpgMeans *right;     /* share classified correctly under it */
-	AdvpgMeans *least_eps; /* NULL without a search */
+	AdvpgMeans *least_eps; /* without a search no row counts here */
 	int64 *censored;       /* (classes) rows that withstood the search */
 } AdvpgOutcome;
 

@@ -14,7 +14,7 @@ advpg_outcome(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int deno
 
 	outcome->success = advpg_means(classes);
 	outcome->right = advpg_means(classes);
-	outcome->least_eps = attacked->eps ? advpg_means(classes) : NULL;
+	outcome->least_eps = advpg_means(classes);
 	outcome->censored = palloc0(sizeof(int64) * classes);
 	ADVPG_EACH (i, attacked->n)
 	{
@@ -26,13 +26,12 @@ advpg_outcome(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int deno
 			continue;
 		advpg_means_add(outcome->success, label, (flags & ADV_ATTACK_SUCCESS) != 0);
 		advpg_means_add(outcome->right, label, attacked->adversarial[i] == label);
-		if (outcome->least_eps)
+		if (attacked->eps)
 			advpg_means_add(outcome->least_eps, label, attacked->eps[i]);
 		outcome->censored[label] += (flags & ADV_ATTACK_CENSORED) != 0;
 	}
 	advpg_means_end(outcome->success);
 	advpg_means_end(outcome->right);
-	if (outcome->least_eps)
-		advpg_means_end(outcome->least_eps);
+	advpg_means_end(outcome->least_eps);
 	return outcome;
 }
