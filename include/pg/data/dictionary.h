@@ -26,6 +26,9 @@ extern int advpg_dictionary_add(AdvpgDictionary *dictionary, AdvText text, bool 
 /* Code of a text, -1 when it is not there. */
 extern int advpg_dictionary_find(const AdvpgDictionary *dictionary, AdvText text);
 
+/* Numbers of n texts in the order of their bytes, in the current memory context. */
+extern int *advpg_text_order(const AdvText *texts, int n);
+
 /* A text as a C string in the current memory context. */
 extern char *advpg_text_cstring(AdvText text);
 

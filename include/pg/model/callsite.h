@@ -45,4 +45,7 @@ pg_noreturn extern void advpg_fail_no_class(const AdvModel *model, AdvText class
 /* Whether two models mean the same class: its texts are equal, or the same number. */
 extern bool advpg_same_class(AdvText a, AdvText b);
 
+/* Whether models have the same classes, in the same order. */
+extern bool advpg_same_classes(const AdvModel *a, const AdvModel *b);
+
 #endif

@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/advpg.h"
+#include "pg/data/dictionary.h"
 
 /* What a text of a model is, for messages. */
 typedef struct Place
@@ -231,29 +232,11 @@ advpg_model_write(const AdvModel *model)
 
 /* ---- the order of categories ---- */
 
-static int
-compare_codes(const void *a, const void *b, void *arg)
-{
-	const AdvText *texts = arg;
-
-	return adv_text_compare(texts[*(const int32_t *) a], texts[*(const int32_t *) b]);
-}
-
 /* Codes of n texts in byte order; NULL when they lie so. */
 static int32_t *
 byte_order(AdvText *texts, int n)
 {
-	int32_t *order = palloc_extended(sizeof(int32_t) * (n + 1), MCXT_ALLOC_HUGE);
-
-	if (in_order(texts, n))
-	{
-		pfree(order);
-		return NULL;
-	}
-	for (int i = 0; i < n; i++)
-		order[i] = i;
-	qsort_interruptible(order, n, sizeof(int32_t), compare_codes, texts);
-	return order;
+	return in_order(texts, n) ? NULL : advpg_text_order(texts, n);
 }
 
 void

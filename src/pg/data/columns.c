@@ -52,17 +52,6 @@ choose(AdvpgLoad *load, AdvpgLoadColumn *column, const char *name, StringInfo se
 	return attribute->atttypid;
 }
 
-static bool
-is_listed(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
-
 static void
 check_listed_exist(AdvpgLoad *load, List *names)
 {
@@ -96,9 +85,9 @@ feature_names(AdvpgLoad *load)
 		if (strcmp(name, spec->label) == 0)
 			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("column \"%s\" cannot be both label and feature", name));
-		if (is_listed(names, name))
+		if (advpg_is_listed(names, name))
 			ereport(ERROR, errcode(ERRCODE_DUPLICATE_COLUMN), errmsg("feature \"%s\" is listed twice", name));
-		if (!is_listed(spec->exclude, name))
+		if (!advpg_is_listed(spec->exclude, name))
 			names = lappend(names, pstrdup(name));
 	}
 	for (int i = 0; spec->features == NIL && i < desc->natts; i++)
@@ -106,7 +95,7 @@ feature_names(AdvpgLoad *load)
 		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
 
 		if (!TupleDescAttr(desc, i)->attisdropped && strcmp(name, spec->label) != 0 &&
-			!(load->id.name && strcmp(name, load->id.name) == 0) && !is_listed(spec->exclude, name))
+			!(load->id.name && strcmp(name, load->id.name) == 0) && !advpg_is_listed(spec->exclude, name))
 			names = lappend(names, pstrdup(name));
 	}
 	if (names == NIL)

@@ -78,6 +78,25 @@ advpg_dictionary_find(const AdvpgDictionary *dictionary, AdvText text)
 	return entry ? entry->code : -1;
 }
 
+static int
+compare_numbers(const void *a, const void *b, void *arg)
+{
+	const AdvText *texts = arg;
+
+	return adv_text_compare(texts[*(const int *) a], texts[*(const int *) b]);
+}
+
+int *
+advpg_text_order(const AdvText *texts, int n)
+{
+	int *order = palloc_extended(sizeof(int) * ((size_t) n + 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < n; i++)
+		order[i] = i;
+	qsort_interruptible(order, n, sizeof(int), compare_numbers, unconstify(AdvText *, texts));
+	return order;
+}
+
 char *
 advpg_text_cstring(AdvText text)
 {

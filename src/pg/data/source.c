@@ -35,6 +35,17 @@ advpg_find_column(TupleDesc desc, const char *name)
 	return 0;
 }
 
+bool
+advpg_is_listed(const List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
 /* The first word decides: a relation cannot be called SELECT unless it is quoted. */
 static bool
 looks_like_query(const char *data)

@@ -84,6 +84,16 @@ advpg_same_class(AdvText a, AdvText b)
 			DatumGetBool(DirectFunctionCall2(numeric_eq, number_a, number_b)));
 }
 
+bool
+advpg_same_classes(const AdvModel *a, const AdvModel *b)
+{
+	bool same = a->net.classes == b->net.classes;
+
+	for (int c = 0; c < a->net.classes && same; c++)
+		same = advpg_same_class(a->classes[c], b->classes[c]);
+	return same;
+}
+
 int
 advpg_find_class(const AdvModel *model, AdvText class)
 {

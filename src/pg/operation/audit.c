@@ -178,26 +178,15 @@ open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *
 
 /* ---- protected attributes ---- */
 
-static int
-compare_codes(const void *x, const void *y, void *arg)
-{
-	const AdvText *texts = arg;
-
-	return adv_text_compare(texts[*(const int *) x], texts[*(const int *) y]);
-}
-
 /* The attribute's values in order, and in place (n_groups) where each code's stands. */
 static void
 order_groups(const Auditing *a, AdvpgAttribute *attribute, const AdvpgDictionary *values, int *place)
 {
 	MemoryContext old = MemoryContextSwitchTo(a->context);
-	int *order = palloc(sizeof(int) * (values->n + 1));
+	int *order = advpg_text_order(values->texts, values->n);
 
 	attribute->n_groups = values->n;
 	attribute->groups = palloc(sizeof(char *) * (values->n + 1));
-	for (int g = 0; g < values->n; g++)
-		order[g] = g;
-	qsort_interruptible(order, values->n, sizeof(int), compare_codes, values->texts);
 	for (int g = 0; g < values->n; g++)
 	{
 		place[order[g]] = g;

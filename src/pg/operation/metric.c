@@ -13,6 +13,7 @@
 
 #include "pg/model/callsite.h"
 #include "pg/data/dictionary.h"
+#include "pg/data/source.h"
 
 /* Whether there is one of it for each protected attribute. */
 static bool
@@ -109,17 +110,6 @@ typedef struct Search
 	const AdvScore *score;
 	List *found; /* of AdvpgMetric * */
 } Search;
-
-static bool
-is_listed(const List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
 
 /* Add what the name means if it is of this attribute and class (either may be NULL). */
 static void
@@ -232,7 +222,7 @@ prefer_protected(Search *s)
 	{
 		const AdvpgMetric *metric = lfirst(cell);
 
-		if (metric->attribute && is_listed(s->protected, metric->attribute))
+		if (metric->attribute && advpg_is_listed(s->protected, metric->attribute))
 			listed = lappend(listed, lfirst(cell));
 	}
 	if (listed != NIL)

@@ -68,12 +68,8 @@ check_metrics(const Trial *trial, const List *names)
 static void
 protect(Trial *trial, const char *attribute)
 {
-	ListCell *cell;
-
-	foreach (cell, trial->audit.protected)
-		if (strcmp(lfirst(cell), attribute) == 0)
-			return;
-	trial->audit.protected = lappend(list_copy(trial->audit.protected), pstrdup(attribute));
+	if (!advpg_is_listed(trial->audit.protected, attribute))
+		trial->audit.protected = lappend(list_copy(trial->audit.protected), pstrdup(attribute));
 }
 
 /* What names mean: a list for each. */
@@ -234,12 +230,7 @@ same_classes(const AdvpgEntry *a, const AdvpgEntry *b)
 
 	advpg_model_read(DatumGetByteaPP(a->model), CurrentMemoryContext, &models[0]);
 	advpg_model_read(DatumGetByteaPP(b->model), CurrentMemoryContext, &models[1]);
-	if (models[0].net.classes != models[1].net.classes)
-		return false;
-	for (int c = 0; c < models[0].net.classes; c++)
-		if (!advpg_same_class(models[0].classes[c], models[1].classes[c]))
-			return false;
-	return true;
+	return advpg_same_classes(&models[0], &models[1]);
 }
 
 /* Audit the new version and, where it has the same classes, the old one beside it. */

@@ -34,15 +34,6 @@ number_value(double number)
 /* ---- transfer ---- */
 
 static bool
-same_classes(const AdvModel *a, const AdvModel *b)
-{
-	for (int i = 0; i < a->net.classes && a->net.classes == b->net.classes; i++)
-		if (!advpg_same_class(a->classes[i], b->classes[i]))
-			return false;
-	return a->net.classes == b->net.classes;
-}
-
-static bool
 same_texts(const AdvText *a, int n_a, const AdvText *b, int n_b)
 {
 	for (int i = 0; i < n_a && n_a == n_b; i++)
@@ -76,7 +67,7 @@ check_crafter(const AdvModel *model, const AdvModel *crafter, const char *name)
 				errmsg("craft_on model \"%s\" has inputs of another shape", name),
 				errdetail("Its inputs are %d x %d x %d, those of the model %d x %d x %d.", b.c, b.h, b.w, a.c,
 						  a.h, a.w));
-	if (!same_classes(model, crafter))
+	if (!advpg_same_classes(model, crafter))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("craft_on model \"%s\" has other classes", name));
 	for (int c = 0; c < model->encoder.n_columns; c++)

@@ -44,14 +44,6 @@ compare_rows(const void *a, const void *b, void *arg)
 	return (x->value > y->value) - (x->value < y->value);
 }
 
-static int
-compare_codes(const void *a, const void *b, void *arg)
-{
-	const AdvText *texts = arg;
-
-	return adv_text_compare(texts[*(const int *) a], texts[*(const int *) b]);
-}
-
 /* An array argument; NULL is one without elements, as array_agg gives it for no rows. */
 static ArrayType *
 array_argument(FunctionCallInfo fcinfo, int i, Oid element)
@@ -119,12 +111,9 @@ settle_groups(Row *rows, size_t n, AdvpgDictionary *groups, Oid collation)
 static void
 order_rows(Row *rows, size_t n, const AdvpgDictionary *groups)
 {
-	int *code = palloc_extended(sizeof(int) * (groups->n + 1), MCXT_ALLOC_HUGE);
+	int *code = advpg_text_order(groups->texts, groups->n);
 	int *place = palloc_extended(sizeof(int) * (groups->n + 1), MCXT_ALLOC_HUGE);
 
-	for (int i = 0; i < groups->n; i++)
-		code[i] = i;
-	qsort_interruptible(code, groups->n, sizeof(int), compare_codes, groups->texts);
 	for (int i = 0; i < groups->n; i++)
 		place[code[i]] = i;
 	ADVPG_EACH (i, n)

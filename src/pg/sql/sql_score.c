@@ -233,14 +233,6 @@ group_confidence(FunctionCallInfo fcinfo, AdvpgEvaluationSpec *spec, AdvpgEvalua
 	return spec->intervene ? (*e)->intervened : subset_means(*e);
 }
 
-static int
-compare_codes(const void *a, const void *b, void *arg)
-{
-	const AdvText *texts = arg;
-
-	return adv_text_compare(texts[*(const int *) a], texts[*(const int *) b]);
-}
-
 Datum
 advfair_group_confidence(PG_FUNCTION_ARGS)
 {
@@ -250,12 +242,9 @@ advfair_group_confidence(PG_FUNCTION_ARGS)
 	AdvpgEvaluationSpec spec = {0};
 	AdvpgEvaluation *e;
 	AdvpgMeans *means = group_confidence(fcinfo, &spec, &e);
-	int *order = palloc(sizeof(int) * (means->n_groups + 1));
+	const AdvText *values = e->rows->attributes.texts;
 
-	for (int g = 0; g < means->n_groups; g++)
-		order[g] = g;
-	qsort_interruptible(order, means->n_groups, sizeof(int), compare_codes, e->rows->attributes.texts);
-	put_means(result, desc, means, e->rows->attributes.texts, order);
+	put_means(result, desc, means, values, advpg_text_order(values, means->n_groups));
 	MemoryContextSwitchTo(caller);
 	return (Datum) 0;
 }
