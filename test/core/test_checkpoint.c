@@ -37,9 +37,15 @@ interrupt(void *arg)
 }
 
 static AdvRobust
-robust(AdvMethod method)
+robust(int method)
 {
-	return (AdvRobust){method, {ADV_NORM_LINF, NULL, -INFINITY, INFINITY}, 0.1, 0.04, 3, true, 6};
+	return (AdvRobust){.method = method,
+					   .settings = {.beta = 6},
+					   .ball = {ADV_NORM_LINF, NULL, -INFINITY, INFINITY},
+					   .eps = 0.1,
+					   .alpha = 0.04,
+					   .steps = 3,
+					   .random_start = true};
 }
 
 static bool
@@ -55,7 +61,7 @@ same_epochs(const AdvEpoch *a, const AdvEpoch *b)
 
 /* Train undisturbed, then with an interruption at an example, then on from there with another team. */
 static void
-test_resume(const char *name, const char *arch, AdvShape shape, AdvMethod method, AdvOptimizerKind optimizer,
+test_resume(const char *name, const char *arch, AdvShape shape, int method, AdvOptimizerKind optimizer,
 			unsigned long long at)
 {
 	Training t;

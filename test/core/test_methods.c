@@ -1,13 +1,14 @@
 /*
  * test_methods.c
- *		The table of attack methods, and steps of each method on one row, worked by hand.
+ *		The tables of methods of attack and of training, and steps of each method on one row, worked by hand.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/attack/method.h"
+#include "core/defence/defence.h"
 #include "tap.h"
+#include "training.h"
 
 /* A row of two values in a ball of 0.3 around 0. */
 typedef struct Row
@@ -66,6 +67,25 @@ test_table(void)
 }
 
 static void
+test_defences(void)
+{
+	static const char *const known[] = {"none", "pgd", "trades", "fast"}; /* as training.h numbers them */
+	bool found = true, complete = true, inside = true;
+
+	for (int i = 0; adv_defences[i]; i++)
+	{
+		const AdvDefence *d = adv_defences[i];
+
+		found = found && adv_defence(d->name) == i && (i > ADV_METHOD_FAST || strcmp(d->name, known[i]) == 0);
+		complete = complete && d->words && d->loss && (!d->crafts || (d->steps >= 1 && d->alpha > 0));
+		for (const AdvParameter *p = d->parameters; p->name; p++)
+			inside = inside && p->offset + sizeof(double) <= sizeof(AdvDefenceSettings);
+	}
+	ok(found && adv_defence("none of them") == -1, "methods of training are found by their names");
+	ok(complete && inside, "and are complete");
+}
+
+static void
 test_pgd(void)
 {
 	const AdvAttackMethod *pgd = adv_attack_methods[adv_attack_method("pgd")];
@@ -121,6 +141,7 @@ int
 main(void)
 {
 	test_table();
+	test_defences();
 	test_pgd();
 	test_mi_fgsm();
 	done_testing();

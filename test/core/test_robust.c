@@ -15,6 +15,9 @@
 #include "tap.h"
 #include "training.h"
 
+#define PROBE_ROWS 512 /* that method fast watches, at most */
+#define PROBE_FALL 0.2 /* of their accuracy, which ends it */
+
 #define TABULAR "dense 40, tanh, dense 9, relu"
 #define IMAGE   "conv 5x3, maxpool 2, relu, conv 6x3, relu, dense 11, tanh"
 
@@ -22,7 +25,7 @@ static const char *const METHOD[] = {"none", "pgd", "trades", "fast"};
 
 /* A method with the usual 5 steps. */
 static AdvRobust
-robust(AdvMethod method, double eps)
+robust(int method, double eps)
 {
 	return (AdvRobust){.method = method,
 					   .ball = {ADV_NORM_LINF, NULL, -INFINITY, INFINITY},
@@ -30,7 +33,7 @@ robust(AdvMethod method, double eps)
 					   .alpha = method == ADV_METHOD_FAST ? 1.25 * eps : 0.5 * eps,
 					   .steps = 5,
 					   .random_start = true,
-					   .beta = 6};
+					   .settings = {.beta = 6}};
 }
 
 static float *
@@ -154,7 +157,8 @@ craft_open(AdvCraft *c, AdvWorkspace *ws, Training *t, AdvRobust how)
 {
 	const AdvNetwork *net = &t->net;
 
-	*c = (AdvCraft){.how = how, .seed = 3, .ws = ws};
+	*c = (AdvCraft){.seed = 3, .ws = ws};
+	adv_defence_craft(&how, c);
 	adv_craft_init(c, net, CRAFT_ROWS, zeros(adv_craft_size(net, CRAFT_ROWS)));
 	adv_workspace_init(ws, net, CRAFT_ROWS, ADV_PASS_BACKWARD,
 					   zeros(adv_workspace_size(net, CRAFT_ROWS, ADV_PASS_BACKWARD)));
@@ -184,7 +188,7 @@ height(const AdvCraft *c, const Training *t)
 }
 
 static void
-test_crafting(AdvMethod method, AdvNorm norm, double low, double high, const char *arch, AdvShape shape)
+test_crafting(int method, AdvNorm norm, double low, double high, const char *arch, AdvShape shape)
 {
 	Training t;
 	AdvWorkspace ws;
@@ -337,7 +341,7 @@ twins_of(const Training *t, const unsigned char *const *chunk)
 }
 
 static void
-test_team_sizes(AdvMethod method, bool merged, const char *arch, AdvShape shape)
+test_team_sizes(int method, bool merged, const char *arch, AdvShape shape)
 {
 	Training t;
 	AdvDataset validation, twins;
@@ -394,7 +398,7 @@ test_team_sizes(AdvMethod method, bool merged, const char *arch, AdvShape shape)
 
 /* The same examples, stored backwards: random starts follow keys. */
 static void
-test_row_order(AdvMethod method)
+test_row_order(int method)
 {
 	Training a, b;
 
@@ -515,7 +519,7 @@ test_limits(const char *arch, AdvShape shape)
 	ok(trains_like(&t, standard, robust(ADV_METHOD_PGD, 0), 0), "pgd without room is standard training");
 	ok(trains_like(&t, standard, robust(ADV_METHOD_FAST, 0), 0), "so is fast");
 	how = robust(ADV_METHOD_TRADES, 0.2);
-	how.beta = 0;
+	how.settings.beta = 0;
 	ok(trains_like(&t, standard, how, 1e-5), "so is trades with beta 0, up to rounding");
 	ok(!trains_like(&t, standard, robust(ADV_METHOD_TRADES, 0.2), 1e-3), "beta matters");
 	ok(!trains_like(&t, standard, robust(ADV_METHOD_PGD, 0.2), 1e-3), "eps too");
@@ -542,7 +546,7 @@ test_reports(void)
 	   "pgd reports loss and accuracy of adversarial examples");
 	for (int beta = 1; beta <= 2; beta++)
 	{
-		how.beta = beta;
+		how.settings.beta = beta;
 		t.spec.robust = how;
 		training_run(&t, 1);
 		loss[beta] = t.epochs[0].loss;
@@ -628,7 +632,7 @@ test_robustness(void)
 	okf(accuracy_under_attack(&t, 1000, 400, 0) > 0.9 && standard < 0.3,
 		"standard training: %.3f clean, %.3f under attack", accuracy_under_attack(&t, 1000, 400, 0),
 		standard);
-	for (AdvMethod method = ADV_METHOD_PGD; method <= ADV_METHOD_FAST; method++)
+	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_FAST; method++)
 	{
 		double clean, attacked;
 
@@ -660,7 +664,7 @@ make_fall(Training *t, AdvDataset *validation, int32_t *label)
 	memcpy(label, t->label, sizeof(int32_t) * 700);
 	for (int r = 0; r < 700; r++)
 		t->label[r] = 1 - t->label[r];
-	for (int r = ADV_PROBE_ROWS; r < 700; r++)
+	for (int r = PROBE_ROWS; r < 700; r++)
 		label[r] = t->label[r];
 	*validation = t->data;
 	validation->label = label;
@@ -683,30 +687,30 @@ test_probe(void)
 	training_run(&t, 1);
 	ended = copy_floats(t.net.n_params, t.params);
 	first = t.state;
-	okf(t.status[0] == ADV_OK && first.overfitted_epoch > 1 && first.overfitted_epoch < 20,
-		"training ended in epoch %d", first.overfitted_epoch);
-	ok(first.epochs_done == first.overfitted_epoch && t.epochs[first.epochs_done - 1].loss > 0,
+	okf(t.status[0] == ADV_OK && first.outcome.epoch > 1 && first.outcome.epoch < 20,
+		"training ended in epoch %d", first.outcome.epoch);
+	ok(first.epochs_done == first.outcome.epoch && t.epochs[first.epochs_done - 1].loss > 0,
 	   "which is reported too");
-	okf(first.probe_before - first.probe_after > ADV_PROBE_FALL,
-		"accuracy of the probe fell from %.3f to %.3f", first.probe_before, first.probe_after);
+	okf(first.outcome.probe_before - first.outcome.probe_after > PROBE_FALL,
+		"accuracy of the probe fell from %.3f to %.3f", first.outcome.probe_before, first.outcome.probe_after);
 	for (int size = 2; size <= 4; size++)
 	{
 		memcpy(t.params, initial, sizeof(float) * t.net.n_params);
 		training_run(&t, size);
-		okf(t.status[size - 1] == ADV_OK && t.state.overfitted_epoch == first.overfitted_epoch &&
-				t.state.probe_before == first.probe_before && t.state.probe_after == first.probe_after &&
+		okf(t.status[size - 1] == ADV_OK && t.state.outcome.epoch == first.outcome.epoch &&
+				t.state.outcome.probe_before == first.outcome.probe_before && t.state.outcome.probe_after == first.outcome.probe_after &&
 				same_floats(t.net.n_params, t.params, ended),
 			"%d members see and do the same", size);
 	}
 
 	memcpy(t.params, initial, sizeof(float) * t.net.n_params);
-	t.spec.epochs = first.overfitted_epoch - 1;
+	t.spec.epochs = first.outcome.epoch - 1;
 	training_run(&t, 2);
-	ok(t.state.overfitted_epoch == 0 && t.state.epochs_done == t.spec.epochs, "before, all was well");
+	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == t.spec.epochs, "before, all was well");
 	ok(same_floats(t.net.n_params, t.params, ended), "and those are the parameters that are put back");
 	memcpy(t.label, label, sizeof(label));
-	okf(fabs(accuracy_under_attack(&t, 0, ADV_PROBE_ROWS, 0.05) - first.probe_before) < 0.01,
-		"whose accuracy under attack, over the first %d rows, is %.3f", ADV_PROBE_ROWS, first.probe_before);
+	okf(fabs(accuracy_under_attack(&t, 0, PROBE_ROWS, 0.05) - first.outcome.probe_before) < 0.01,
+		"whose accuracy under attack, over the first %d rows, is %.3f", PROBE_ROWS, first.outcome.probe_before);
 	free(initial);
 	free(ended);
 	training_free(&t);
@@ -722,20 +726,20 @@ test_no_probe(void)
 	make_fall(&t, &validation, label);
 	t.validation = NULL;
 	training_run(&t, 2);
-	ok(t.state.overfitted_epoch == 0 && t.state.epochs_done == 20, "without validation there is no probe");
+	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == 20, "without validation there is no probe");
 	training_free(&t);
 
 	make_fall(&t, &validation, label);
 	t.spec.robust.method = ADV_METHOD_PGD;
 	training_run(&t, 2);
-	ok(t.state.overfitted_epoch == 0 && t.state.epochs_done == 20, "pgd has none");
+	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == 20, "pgd has none");
 	training_free(&t);
 
 	make_fall(&t, &validation, label);
 	t.spec.optimizer.learning_rate = 10; /* all is lost in the first epoch */
 	t.spec.epochs = 2;
 	training_run(&t, 2);
-	ok(t.state.overfitted_epoch == 0 && t.state.epochs_done == 2 && t.epochs[0].validation_accuracy < 0.5,
+	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == 2 && t.epochs[0].validation_accuracy < 0.5,
 	   "parameters before the first epoch are not compared with");
 	training_free(&t);
 }
@@ -743,7 +747,7 @@ test_no_probe(void)
 /* ---- failures ---- */
 
 static void
-test_divergence(AdvMethod method)
+test_divergence(int method)
 {
 	Training t;
 
@@ -773,12 +777,12 @@ test_wrong_specs(void)
 	training_make(&t, "", (AdvShape){4, 1, 1}, 3, 10);
 	for (int i = 0; i < 6; i++)
 		wrong[i] = robust(ADV_METHOD_TRADES, 0.1);
-	wrong[0].method = 4;
+	wrong[0].method = 1000;
 	wrong[1].eps = -1;
 	wrong[2].eps = INFINITY;
 	wrong[3].alpha = NAN;
 	wrong[4].steps = 0;
-	wrong[5].beta = -1;
+	wrong[5].settings.beta = -1;
 	for (int i = 0; i < 6; i++)
 	{
 		t.spec.robust = wrong[i];
@@ -824,7 +828,7 @@ stop_soon(void *arg)
 }
 
 static void
-test_stopping(AdvMethod method)
+test_stopping(int method)
 {
 	Training t;
 
@@ -842,7 +846,7 @@ test_stopping(AdvMethod method)
 static void
 test_all_team_sizes(void)
 {
-	for (AdvMethod method = ADV_METHOD_NONE; method <= ADV_METHOD_FAST; method++)
+	for (int method = ADV_METHOD_NONE; method <= ADV_METHOD_FAST; method++)
 	{
 		test_team_sizes(method, method == ADV_METHOD_NONE, TABULAR, (AdvShape){13, 1, 1});
 		test_team_sizes(method, method == ADV_METHOD_NONE, IMAGE, (AdvShape){2, 6, 5});
@@ -855,7 +859,7 @@ main(void)
 {
 	test_golden();
 	test_sure_networks();
-	for (AdvMethod method = ADV_METHOD_PGD; method <= ADV_METHOD_TRADES; method++)
+	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_TRADES; method++)
 	{
 		test_crafting(method, ADV_NORM_LINF, -INFINITY, INFINITY, TABULAR, (AdvShape){12, 1, 1});
 		test_crafting(method, ADV_NORM_L2, -0.8, 0.9, TABULAR, (AdvShape){12, 1, 1});
@@ -864,7 +868,7 @@ main(void)
 	test_trades_start();
 	test_trades_on_large_numbers();
 	test_all_team_sizes();
-	for (AdvMethod method = ADV_METHOD_PGD; method <= ADV_METHOD_FAST; method++)
+	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_FAST; method++)
 	{
 		test_row_order(method);
 		test_divergence(method);

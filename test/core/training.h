@@ -48,4 +48,13 @@ extern void *zeros(size_t bytes);
 /* Seconds of a clock that never goes back. */
 extern double seconds_now(void);
 
+/* Places of methods in adv_defences; training_make fails when they are others. */
+enum
+{
+	ADV_METHOD_NONE,
+	ADV_METHOD_PGD,
+	ADV_METHOD_TRADES,
+	ADV_METHOD_FAST
+};
+
 #endif

@@ -18,34 +18,10 @@
 #ifndef ADV_TRAIN_H
 #define ADV_TRAIN_H
 
-#include "core/attack/method.h"
+#include "core/defence/craft.h"
 #include "core/network/dataset.h"
 #include "core/train/optimizer.h"
 #include "core/base/team.h"
-
-#define ADV_SLICE_ROWS 32 /* most examples of a training slice */
-
-/* How examples are made adversarial while training. */
-typedef enum AdvMethod
-{
-	ADV_METHOD_NONE = 0, /* not at all: standard training, also on examples crafted before (twins) */
-	ADV_METHOD_PGD, /* each minibatch replaced by its PGD examples against the current weights (Madry et al. 2018) */
-	ADV_METHOD_TRADES, /* cross-entropy + beta * mean KL(F(x) || F(x')) (Zhang et al. 2019) */
-	ADV_METHOD_FAST /* random start, one step; stops when overfitting turns catastrophic (Wong et al. 2020) */
-} AdvMethod;
-
-typedef struct AdvRobust
-{
-	int32_t method; /* AdvMethod */
-	int32_t attack; /* that crafts: its place in adv_attack_methods */
-	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* the attack's own settings */
-	AdvBall ball;   /* ball.unit lies in memory that all members share */
-	double eps;     /* in units of the ball */
-	double alpha;
-	int32_t steps;     /* pgd and trades; fast takes one */
-	bool random_start; /* pgd; trades always starts near x (adv_ball_nearby), fast from U(-eps, eps) */
-	double beta;       /* trades: 6 */
-} AdvRobust;
 
 typedef struct AdvTrainSpec
 {
@@ -55,10 +31,6 @@ typedef struct AdvTrainSpec
 	uint64_t seed;
 	AdvRobust robust; /* zero: standard training */
 } AdvTrainSpec;
-
-#define ADV_PROBE_ROWS 512 /* fast: validation rows whose PGD-5 accuracy is watched, the first ones */
-#define ADV_PROBE_FALL                                                                                       \
-	0.2 /* fast: a fall by more within an epoch, from the second one on, ends the training */
 
 /* What one epoch gave. Loss and accuracy are means over the epoch's minibatches as they were trained on. */
 typedef struct AdvEpoch
@@ -78,11 +50,7 @@ typedef struct AdvTrainState
 	_Atomic double loss;         /* of the last minibatch */
 	int32_t failed_epoch;        /* with ADV_DIVERGED: where, counted from 1 */
 	int32_t failed_batch;
-	int32_t
-		overfitted_epoch; /* fast: the epoch, from 1, in which accuracy under attack collapsed; 0: none. Training ended there,
-							   * epochs_done counts it, and the parameters are those from before it. */
-	double probe_before; /* fast: PGD-5 accuracy of the probe before and after that epoch */
-	double probe_after;
+	AdvOutcome outcome; /* what ended the training before its time; epochs_done counts that epoch */
 } AdvTrainState;
 
 /*

@@ -21,15 +21,12 @@ typedef enum AdvpgMissing
 	ADVPG_MISSING_DROP
 } AdvpgMissing;
 
-/* Adversarial training by name; what happens in the core is an AdvMethod. */
-typedef enum AdvpgMethod
-{
-	ADVPG_METHOD_NONE,
-	ADVPG_METHOD_MERGED, /* the paper's: on the rows and their adversarial twins */
-	ADVPG_METHOD_PGD,
-	ADVPG_METHOD_TRADES,
-	ADVPG_METHOD_FAST
-} AdvpgMethod;
+/*
+ * How a robust classifier is trained: on the rows and their adversarial twins, the paper's way, which is a matter of data and not of loss; or by
+ * one of adv_defences, counted on from there.
+ */
+#define ADVPG_METHOD_NONE   0
+#define ADVPG_METHOD_MERGED 1
 
 typedef enum AdvpgEpsUnit
 {
@@ -94,13 +91,20 @@ typedef struct AdvpgTrainTask
 	double workers; /* 0: advfair.workers */
 
 	/* adv_train alone */
-	int method;      /* AdvpgMethod */
+	int method;      /* ADVPG_METHOD_MERGED, or 1 + a place in adv_defences */
 	char *source;    /* merged: the model that crafts; NULL: one is trained first */
 	char *source_id; /* its model_id */
 	int warm;        /* merged: start from the source's weights */
-	double beta;     /* trades; NaN: 6 */
+	AdvDefenceSettings defence;
 	AdvpgAttackSettings attack;
 } AdvpgTrainTask;
+
+/* The method of a training in the core: standard training for a method that is not the core's. */
+static inline const AdvDefence *
+advpg_defence(const AdvpgTrainTask *task)
+{
+	return adv_defences[task->method > ADVPG_METHOD_MERGED ? task->method - 1 : 0];
+}
 
 typedef enum AdvpgDenominator
 {

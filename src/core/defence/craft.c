@@ -39,12 +39,6 @@ adv_craft_init(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory)
 	carve_craft(c, net, max_rows, memory);
 }
 
-static const AdvAttackMethod *
-attack_of(const AdvCraft *c)
-{
-	return adv_attack_methods[c->how.attack];
-}
-
 /* What the attack's method sees of row r of a slice. */
 static AdvClimb
 climb_of(const AdvCraft *c, int r)
@@ -68,14 +62,15 @@ begin_row(const AdvCraft *c, int r)
 {
 	AdvClimb row = climb_of(c, r);
 
-	if (attack_of(c)->begin)
-		attack_of(c)->begin(&row);
+	if (c->attack->begin)
+		c->attack->begin(&row);
 }
 
 /* Keep the rows, compute their bounds, and put each at its start. */
 static void
 start(AdvCraft *c, int rows, const uint64_t *key, uint64_t restart)
 {
+	const AdvDefence *defence = c->defence;
 	const AdvBall *ball = &c->how.ball;
 	size_t n = adv_shape_size(c->ws->net->input);
 	float *x = c->ws->act[0];
@@ -86,9 +81,8 @@ start(AdvCraft *c, int rows, const uint64_t *key, uint64_t restart)
 		size_t at = (size_t) r * n;
 
 		adv_ball_bounds(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at);
-		if (c->how.method == ADV_METHOD_TRADES)
-			adv_ball_nearby(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at, c->seed, key[r],
-							restart, x + at);
+		if (defence->start)
+			defence->start(c, r, key[r], restart);
 		else if (c->how.random_start)
 			adv_ball_random(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at, c->seed, key[r],
 							restart, x + at);
@@ -100,16 +94,17 @@ start(AdvCraft *c, int rows, const uint64_t *key, uint64_t restart)
 static void
 climb(const AdvCraft *c, int rows, const int32_t *label)
 {
-	const AdvNetwork *net = c->ws->net;
-	const float *logits = c->ws->act[net->n_layers];
-	float *d_logits = c->ws->d_act[net->n_layers];
+	const AdvDefence *defence = c->defence;
+	size_t classes = (size_t) c->ws->net->classes;
+	const float *logits = c->ws->act[c->ws->net->n_layers];
+	float *d_logits = c->ws->d_act[c->ws->net->n_layers];
 
-	if (c->how.method == ADV_METHOD_TRADES)
-		adv_kl_divergence(rows, net->classes, c->logits, logits, 1, NULL, d_logits);
+	if (defence->climb)
+		defence->climb(c, rows, label);
 	else
 		for (int r = 0; r < rows; r++)
-			adv_log_odds(net->classes, logits + (size_t) r * net->classes, label[r],
-						 d_logits + (size_t) r * net->classes);
+			adv_log_odds((int) classes, logits + (size_t) r * classes, label[r],
+						 d_logits + (size_t) r * classes);
 }
 
 static AdvStatus
@@ -127,7 +122,7 @@ step(AdvCraft *c, int rows, const int32_t *label)
 	{
 		AdvClimb row = climb_of(c, r);
 
-		attack_of(c)->move(&row, ws->d_act[0] + (size_t) r * n, ws->act[0] + (size_t) r * n);
+		c->attack->move(&row, ws->d_act[0] + (size_t) r * n, ws->act[0] + (size_t) r * n);
 	}
 	return ADV_OK;
 }
@@ -137,7 +132,7 @@ adv_craft(AdvCraft *c, int rows, const int32_t *label, const uint64_t *key, uint
 {
 	const AdvNetwork *net = c->ws->net;
 
-	if (c->how.method == ADV_METHOD_TRADES)
+	if (c->defence->compares)
 	{
 		if (adv_forward(c->ws, rows) != ADV_OK)
 			return ADV_ABORTED;

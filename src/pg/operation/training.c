@@ -34,9 +34,8 @@
 #include "pg/base/segment.h"
 #include "pg/data/source.h"
 
-#define TRADES_BETA     6       /* Zhang et al. 2019 */
 #define PARAMS_AT_ONCE  1000000 /* drawn between two looks at interrupts */
-#define FAST_VALIDATION "0.02"  /* method fast watches rows it does not train on */
+#define WATCHED         "0.02"  /* of the rows are held out where a method watches some that it does not train on */
 
 static uint64_t
 seed_of(const AdvpgTrainTask *task)
@@ -507,10 +506,10 @@ run_plan(AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *
 
 	state = &run.shared->state;
 	n_epochs = atomic_load(&state->epochs_done);
-	if (state->overfitted_epoch > 0)
+	if (state->outcome.epoch > 0)
 		ereport(WARNING,
 				errmsg("training stopped in epoch %d of %d: accuracy under attack fell from %.3f to %.3f",
-					   state->overfitted_epoch, t->spec.epochs, state->probe_before, state->probe_after),
+					   state->outcome.epoch, t->spec.epochs, state->outcome.probe_before, state->outcome.probe_after),
 				errdetail(
 					"This is catastrophic overfitting to the single step of method fast. The model is as it "
 					"was before that epoch."),
@@ -578,8 +577,8 @@ open_source(AdvpgPlan *t, Oid schema)
 static void
 resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 {
-	static const AdvpgAttackPreset presets[] = {
-		[ADVPG_METHOD_PGD] = {10, 0.25}, [ADVPG_METHOD_TRADES] = {10, 0.25}, [ADVPG_METHOD_FAST] = {1, 1.25}};
+	const AdvDefence *defence = advpg_defence(&t->task);
+	const AdvpgAttackPreset preset = {defence->steps, defence->alpha};
 	AdvpgAttackSettings *settings = &t->task.attack;
 
 	if (settings->eps == NULL && t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE)
@@ -589,8 +588,8 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 		settings->eps->val.numeric = advpg_numeric(8.0 / 255);
 	}
 	advpg_attack_resolve(settings, model, t->rows->domain,
-						 t->task.method == ADVPG_METHOD_MERGED ? NULL : &presets[t->task.method],
-						 seed_of(&t->task), attack);
+						 defence->crafts ? &preset : NULL, seed_of(&t->task),
+						 attack);
 	settings->how.steps = attack->steps;
 	if (attack->alpha > 0)
 		settings->how.alpha = attack->alpha;
@@ -684,9 +683,8 @@ make_robust(AdvpgPlan *t)
 	AdvAttack attack;
 
 	resolve_attack(t, &model, &attack);
-	t->spec.robust.method = t->task.method == ADVPG_METHOD_PGD      ? ADV_METHOD_PGD
-							: t->task.method == ADVPG_METHOD_TRADES ? ADV_METHOD_TRADES
-																	: ADV_METHOD_FAST;
+	t->spec.robust.method = adv_defence(advpg_defence(&t->task)->name);
+	t->spec.robust.settings = t->task.defence;
 	t->spec.robust.attack = attack.method;
 	memcpy(t->spec.robust.own, attack.own, sizeof(attack.own));
 	t->spec.robust.ball = attack.ball;
@@ -694,7 +692,6 @@ make_robust(AdvpgPlan *t)
 	t->spec.robust.alpha = attack.alpha;
 	t->spec.robust.steps = attack.steps;
 	t->spec.robust.random_start = attack.random_start;
-	t->spec.robust.beta = t->task.beta;
 }
 
 /* ---- plan and training ---- */
@@ -736,15 +733,15 @@ advpg_plan_read(const AdvpgTrainTask *task, Oid schema)
 
 	t->task = *task;
 	t->twin_success = NAN;
-	if (task->method == ADVPG_METHOD_FAST && task->validation == NULL)
-		t->task.validation = FAST_VALIDATION;
+	if (advpg_defence(task)->watches && task->validation == NULL)
+		t->task.validation = WATCHED;
 	open_source(t, schema);
 	if (t->task.encoding == 0)
 		t->task.encoding = ADV_ENCODING_STANDARD;
 	if (t->task.unseen == 0)
 		t->task.unseen = ADV_UNSEEN_ERROR;
-	if (task->method == ADVPG_METHOD_TRADES && isnan(task->beta))
-		t->task.beta = TRADES_BETA;
+	if (isnan(task->defence.beta))
+		t->task.defence.beta = adv_defence_unset(advpg_defence(task)).beta;
 	INSTR_TIME_SET_CURRENT(start);
 	read_training(t);
 	read_validation(t);

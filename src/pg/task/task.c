@@ -34,9 +34,10 @@ struct AdvpgTaskKind
 
 /* ---- the tables ---- */
 
-/* The methods of attack, filled in when a task is read first. */
+/* Methods by name, filled in from the core's tables when a task is read first. */
 #define MAX_METHODS 64
 static AdvWord attack_words[MAX_METHODS + 1];
+static AdvWord method_words[MAX_METHODS + 1] = {{"merged", ADVPG_METHOD_MERGED}};
 
 static const AdvWord encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
 									  {"minmax", ADV_ENCODING_MINMAX},
@@ -51,11 +52,6 @@ static const AdvWord eps_unit_words[] = {{"input", ADVPG_EPS_INPUT}, {"sd", ADVP
 static const AdvWord mode_words[] = {{"bisect", ADV_SEARCH_BISECT}, {"grid", ADV_SEARCH_GRID}, {NULL, 0}};
 static const AdvWord denominator_words[] = {
 	{"all", ADVPG_DENOMINATOR_ALL}, {"correct", ADVPG_DENOMINATOR_CORRECT}, {NULL, 0}};
-static const AdvWord method_words[] = {{"merged", ADVPG_METHOD_MERGED},
-									{"pgd", ADVPG_METHOD_PGD},
-									{"trades", ADVPG_METHOD_TRADES},
-									{"fast", ADVPG_METHOD_FAST},
-									{NULL, 0}};
 
 #define MAX_EXACT 9007199254740991.0 /* 2^53 - 1: whole numbers jsonb and double agree on */
 
@@ -93,7 +89,7 @@ static const AdvParameter adv_train_keys[] = {
 	{"source", ADV_PARAMETER_TEXT, AT(source)},
 	{"source_id", ADV_PARAMETER_TEXT, AT(source_id)},
 	{"warm", ADV_PARAMETER_BOOLEAN, AT(warm)},
-	{"beta", ADV_PARAMETER_NUMBER, AT(beta), 0, 1e6},
+	{"beta", ADV_PARAMETER_NUMBER, AT(defence.beta), 0, 1e6},
 	{NULL},
 };
 #undef AT
@@ -210,9 +206,9 @@ static const AdvParameter retrain_keys[] = {
 	.scale = -1, .missing = ADVPG_MISSING_ERROR, .optimizer = ADV_ADAM, .learning_rate = 0.001,              \
 	.momentum = 0.9, .init = ADV_INIT_GLOROT, .epochs = 20, .batch_size = 250, .attack = ATTACK_DEFAULTS
 
-static const AdvpgTrainTask train_defaults = {TRAIN_DEFAULTS, .beta = NAN};
+static const AdvpgTrainTask train_defaults = {TRAIN_DEFAULTS, .defence = {.beta = NAN}};
 static const AdvpgTrainTask adv_train_defaults = {TRAIN_DEFAULTS, .adversarial = true,
-												  .method = ADVPG_METHOD_MERGED, .beta = NAN};
+												  .method = ADVPG_METHOD_MERGED, .defence = {.beta = NAN}};
 static const AdvpgAttackTask attack_defaults = {
 	.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN};
 #define AUDIT_DEFAULTS                                                                                       \
@@ -280,10 +276,12 @@ const AdvpgTaskKind advpg_retrain_kind = {"retrain",
 const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
 
 static void
-fill_attack_words(void)
+fill_words(void)
 {
 	for (int i = 0; adv_attack_methods[i] && i < MAX_METHODS; i++)
 		attack_words[i] = (AdvWord){adv_attack_methods[i]->name, i + 1};
+	for (int i = 1; adv_defences[i] && i < MAX_METHODS; i++)
+		method_words[i] = (AdvWord){adv_defences[i]->name, i + 1};
 }
 
 /* ---- reading ---- */
@@ -351,13 +349,15 @@ settings_of(const AdvAttackMethod *method, unsigned of)
 	return list;
 }
 
-/* What is said of a training by settings: of the attack that crafts, if there is one. */
+/* What is said of a training by settings: of its method, and of the attack that crafts, if there is one. */
 static void
 lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
 {
 	AdvpgTrainTask *written = unconstify(AdvpgTrainTask *, task);
 	int n = 0;
 
+	if (advpg_defence(task)->crafts)
+		lists[n++] = (AdvpgSettingsOf){advpg_defence(task)->parameters, &written->defence};
 	if (task->adversarial)
 		lists[n++] = (AdvpgSettingsOf){settings_of(advpg_attack_method(&task->attack), OF_TRAINING),
 									   &written->attack.how};
@@ -403,7 +403,7 @@ advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result)
 	JsonbValue name;
 	JsonbValue value;
 
-	fill_attack_words();
+	fill_words();
 	memcpy(result, kind->defaults, kind->size);
 	if (!JB_ROOT_IS_OBJECT(task))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a task must be a JSON object"));
@@ -461,16 +461,17 @@ check_method(const AdvpgTrainTask *task)
 
 	if ((task->source || task->source_id) && !merged)
 		advpg_task_invalid(task->source ? "source" : "source_id", "is for method merged alone");
-	if (!isnan(task->beta) && task->method != ADVPG_METHOD_TRADES)
-		advpg_task_invalid("beta", "is for method trades alone");
+	if (!isnan(task->defence.beta) && !advpg_settings_have(advpg_defence(task)->parameters, "beta"))
+		advpg_task_invalid("beta", "is no setting of method %s", merged ? "merged" : advpg_defence(task)->name);
 	if (task->warm > 0 && !merged)
 		advpg_task_invalid("warm", "is for method merged alone");
 	if (task->attack.feasible > 0 && !merged)
 		advpg_task_invalid("feasible", "is for method merged alone");
 	if (task->attack.how.restarts > 1 && !merged)
 		advpg_task_invalid("restarts", "is for method merged alone");
-	if (task->method == ADVPG_METHOD_FAST && task->attack.how.steps > 1)
-		advpg_task_invalid("steps", "is %g, but method fast takes one step", task->attack.how.steps);
+	if (advpg_defence(task)->one_step && task->attack.how.steps > 1)
+		advpg_task_invalid("steps", "is %g, but method %s takes one step", task->attack.how.steps,
+						   advpg_defence(task)->name);
 }
 
 /* A name under which a version can be stored: an index holds it, so its length has a limit. */
@@ -492,11 +493,14 @@ void
 advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 {
 	AdvpgSettingsOf lists[ADVPG_SETTINGS_LISTS];
+	AdvDefenceSettings unset;
 
 	advpg_task_read(training_kind(task), task, result);
+	unset = adv_defence_unset(advpg_defence(result));
+	memcpy(result->defence.own, unset.own, sizeof(unset.own));
 	lists_of_training(result, lists);
 	advpg_settings_read(result->adversarial
-							? psprintf("a training with attack %s", advpg_attack_method(&result->attack)->name)
+							? psprintf("method %s with attack %s", result->method == ADVPG_METHOD_MERGED ? "merged" : advpg_defence(result)->name, advpg_attack_method(&result->attack)->name)
 							: "a training",
 						result->attack.settings, lists);
 	if (need_model && result->model == NULL)

@@ -1,0 +1,108 @@
+/*
+ * trainrun.h
+ *		A training under way, as its parts see it: its memory, the order of examples, updates by pieces, validation, checkpoints. The loop is
+ *		train.c.
+ */
+#ifndef ADV_TRAINRUN_H
+#define ADV_TRAINRUN_H
+
+#include "core/defence/craft.h"
+#include "core/train/train.h"
+
+#define ADV_VALIDATION_PARTS 64 /* sums that validation pieces are collected in */
+
+/* The memory a team shares beside parameters and outcome. */
+typedef struct AdvTrainShared
+{
+	uint32_t *order;    /* (n_examples) examples in this epoch's order */
+	uint64_t *random;   /* (n_examples) what they are ordered by */
+	uint32_t *bucket;   /* (n_buckets + 1) */
+	double *slice_loss; /* (n_slices) sums over the rows of a slice */
+	int64_t *slice_correct;
+	float *slice_gradient; /* (n_slices, n_conv) gradients of the parameters before the first dense layer */
+	float *dense_src[ADV_MAX_LAYERS];   /* (rows of a minibatch, in) of each dense layer */
+	float *dense_d_dst[ADV_MAX_LAYERS]; /* (rows of a minibatch, out) */
+	void *packed; /* parameters as kernels read them, kept up to date by whoever changes them */
+	float *m;     /* (n_params) optimizer state */
+	float *v;
+	double *part_loss; /* (ADV_VALIDATION_PARTS) */
+	int64_t *part_correct;
+	void *defence; /* the method's state, which checkpoints keep */
+	size_t bytes;
+} AdvTrainShared;
+
+/* A training under way, as one member sees it. */
+typedef struct AdvTrainRun
+{
+	const AdvTrain *t;
+	const AdvNetwork *net;
+	AdvTeam *team;
+	AdvTrainShared shared;
+	AdvWorkspace ws; /* of one slice */
+	const AdvDefence *defence;
+	AdvCraft craft;  /* of one slice; it has no memory unless the method crafts */
+	float *gradient; /* of one piece */
+	size_t n_conv;
+	int epoch;    /* from 0 */
+	size_t begin; /* first example of the minibatch, in the epoch's order */
+	int rows;     /* of the minibatch */
+	int n_slices; /* of the minibatch */
+	int64_t step; /* minibatches so far, this one included */
+	bool ended; /* the method has ended the training before its time */
+	double loss; /* of this epoch, sums over the rows that were trained on so far */
+	int64_t correct;
+	double start; /* of this epoch, by the host's clock */
+} AdvTrainRun;
+
+/* ---- trainrun.c ---- */
+
+/* Lay out what a team shares; without memory, only measure. */
+extern AdvTrainShared adv_trainrun_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
+										  void *memory);
+
+/* Give a member its workspace; to be called again when a pass shall not write where slices have been placed. */
+extern void adv_trainrun_workspace(AdvTrainRun *run);
+
+/* Rows that an example becomes: its natural one, or an adversarial one in its place, or both. */
+static inline size_t
+adv_rows_per_example(const AdvTrainSpec *spec)
+{
+	return adv_defence_of(&spec->robust)->both ? 2 : 1;
+}
+
+/* Parameters before the first dense layer: convolutions never follow one. */
+extern size_t adv_conv_params(const AdvNetwork *net);
+
+/* ---- shuffle.c ---- */
+
+/* Leading bits of the random numbers that choose a bucket: about one example per bucket. */
+extern int adv_shuffle_bits(size_t n_examples);
+
+/* Rank 0 alone: order the examples of this epoch. ADV_ABORTED when told to stop. */
+extern AdvStatus adv_shuffle(AdvTrainRun *run);
+
+/* ---- pieces.c ---- */
+
+/* The largest piece of a layer's weights: a part of a dense layer, or some whole filters. */
+extern AdvPart adv_largest_piece(const AdvLayer *l);
+
+/* This member's pieces of all parameters: their gradients over the minibatch, and the update. */
+extern AdvStatus adv_run_pieces(AdvTrainRun *run);
+
+/* ---- validate.c ---- */
+
+/* Expand the i-th validation row into x (inputs); returns its label. */
+extern int32_t adv_load_validation(const AdvTrain *t, size_t i, float *x);
+
+/* Loss and accuracy of the validation rows. ADV_DIVERGED when the loss is not finite. */
+extern AdvStatus adv_validate(AdvTrainRun *run, AdvEpoch *result, AdvError *err);
+
+/* ---- resume.c ---- */
+
+/* Rank 0 alone, while the others change nothing: up to the first barrier of a minibatch, or after the last one of all. */
+extern void adv_checkpoint_take(AdvTrainRun *run);
+
+/* All members: go on from t->resume; rank 0 restores what is shared. */
+extern void adv_checkpoint_resume(AdvTrainRun *run);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * trainrun.c
+ *		The memory of a training: what the team shares, and what a member has for itself.
+ */
+#include "core/train/trainrun.h"
+
+#include <string.h>
+
+#include "core/base/carve.h"
+
+static size_t
+largest_batch(const AdvTrainSpec *spec, size_t n_examples)
+{
+	return (size_t) spec->batch_size < n_examples ? (size_t) spec->batch_size : n_examples;
+}
+
+size_t
+adv_conv_params(const AdvNetwork *net)
+{
+	int i = 0;
+
+	while (net->layers[i].kind != ADV_LAYER_DENSE)
+		i++;
+	return net->layers[i].weight;
+}
+
+AdvTrainShared
+adv_trainrun_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples, void *memory)
+{
+	AdvCarver carver = {memory, 0};
+	size_t batch = largest_batch(spec, n_examples);
+	size_t rows = batch * adv_rows_per_example(spec);
+	size_t n_slices = (batch + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
+	AdvTrainShared s;
+
+	memset(&s, 0, sizeof(s));
+	s.order = adv_carve(&carver, n_examples, sizeof(uint32_t));
+	s.random = adv_carve(&carver, n_examples, sizeof(uint64_t));
+	s.bucket = adv_carve(&carver, ((size_t) 1 << adv_shuffle_bits(n_examples)) + 1, sizeof(uint32_t));
+	s.slice_loss = adv_carve(&carver, n_slices, sizeof(double));
+	s.slice_correct = adv_carve(&carver, n_slices, sizeof(int64_t));
+	s.slice_gradient = adv_carve_floats(&carver, n_slices * adv_conv_params(net));
+	for (int i = 0; i < net->n_layers; i++)
+		if (net->layers[i].kind == ADV_LAYER_DENSE)
+		{
+			s.dense_src[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].in));
+			s.dense_d_dst[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].out));
+		}
+	s.packed = adv_carve(&carver, adv_packed_size(net, ADV_PASS_BACKWARD), 1);
+	s.m = adv_carve_floats(&carver, net->n_params);
+	s.v = adv_carve_floats(&carver, net->n_params);
+	s.part_loss = adv_carve(&carver, ADV_VALIDATION_PARTS, sizeof(double));
+	s.part_correct = adv_carve(&carver, ADV_VALIDATION_PARTS, sizeof(int64_t));
+	s.defence = adv_carve(&carver, adv_defence_state_size(&spec->robust, net), 1);
+	s.bytes = carver.used;
+	return s;
+}
+
+size_t
+adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples)
+{
+	return adv_trainrun_shared(net, spec, n_examples, NULL).bytes;
+}
+
+/* Floats of a piece's gradient, weight then bias. */
+static size_t
+gradient_size(const AdvNetwork *net)
+{
+	size_t largest = 0;
+
+	for (int i = 0; i < net->n_layers; i++)
+	{
+		const AdvLayer *l = &net->layers[i];
+		AdvPart piece = adv_largest_piece(l);
+		size_t size = 0;
+
+		if (l->kind == ADV_LAYER_DENSE)
+			size = ((size_t) piece.inputs + 1) * (size_t) piece.outputs;
+		else if (l->kind == ADV_LAYER_CONV)
+			size = l->n_weight / (size_t) l->out.c * (size_t) piece.outputs;
+		largest = size > largest ? size : largest;
+	}
+	return largest;
+}
+
+/* Rows of a slice's workspace. */
+static int
+slice_rows(const AdvTrainSpec *spec)
+{
+	return ADV_SLICE_ROWS * (int) adv_rows_per_example(spec);
+}
+
+/* A member's memory, all but the workspace, which begins where the carver ends. */
+static void
+carve_private(const AdvNetwork *net, const AdvTrainSpec *spec, AdvCarver *carver, AdvTrainRun *run)
+{
+	run->gradient = adv_carve_floats(carver, gradient_size(net));
+	if (adv_defence_of(&spec->robust)->crafts)
+	{
+		void *memory = adv_carve(carver, adv_craft_size(net, ADV_SLICE_ROWS), 1);
+
+		if (memory)
+			adv_craft_init(&run->craft, net, ADV_SLICE_ROWS, memory);
+	}
+}
+
+size_t
+adv_train_private_size(const AdvNetwork *net, const AdvTrainSpec *spec)
+{
+	AdvCarver carver = {NULL, 0};
+	AdvTrainRun measured;
+
+	carve_private(net, spec, &carver, &measured);
+	return carver.used + adv_workspace_size(net, slice_rows(spec), ADV_PASS_TRAINING);
+}
+
+void
+adv_trainrun_workspace(AdvTrainRun *run)
+{
+	AdvCarver carver = {run->t->private, 0};
+
+	carve_private(run->net, run->t->spec, &carver, run);
+	adv_workspace_init(&run->ws, run->net, slice_rows(run->t->spec), ADV_PASS_TRAINING,
+					   carver.base + carver.used);
+	run->ws.should_stop = adv_team_should_stop;
+	run->ws.stop_arg = run->team;
+	adv_workspace_attach(&run->ws, run->t->params, run->shared.packed);
+}
