@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "postmaster/bgworker.h"
+#include "storage/latch.h"
 
 /* Called from _PG_init: ask for shared memory and register the launcher. */
 extern void advpg_queue_init(void);
@@ -33,7 +35,25 @@ typedef struct AdvpgJobOrder
 } AdvpgJobOrder;
 
 /* Register a process that runs one job of a database; NULL when no slot is free. */
-struct BackgroundWorkerHandle;
-extern struct BackgroundWorkerHandle *advpg_queue_start(Oid database, AdvpgJobOrder order);
+extern BackgroundWorkerHandle *advpg_queue_start(Oid database, AdvpgJobOrder order);
+
+/* ---- for the launcher; slots are numbers from 0 to below ADVPG_MOST_JOBS ---- */
+
+/* Wake this latch when something gets due; NULL: the launcher is gone. */
+extern void advpg_queue_attend(Latch *latch);
+
+/* Have a database looked at, after so many milliseconds. */
+extern void advpg_queue_look_again(Oid database, int delay_ms);
+
+/* Whether a database did not fit since this was asked before: then all are to be looked at. */
+extern bool advpg_queue_overflowed(void);
+
+/* Take the database that has been due for longest out; InvalidOid when none is due. When the next one will be; DT_NOEND: none is known of. */
+extern Oid advpg_queue_take(void);
+extern TimestampTz advpg_queue_next(void);
+
+/* A process is started for a slot, in this database. It has ended: whether it left its job in order, and which database it was. */
+extern void advpg_queue_occupy(int slot, Oid database);
+extern bool advpg_queue_vacate(int slot, Oid *database);
 
 #endif
