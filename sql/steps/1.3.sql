@@ -1,7 +1,7 @@
 
 /*
  * steps/1.3.sql
- *		Functions that take the name of a method and its settings.
+ *		Functions that take the name of a method and its settings; checkpoints of jobs that are found by name.
  */
 
 -- which now take the name of a method and its settings
@@ -33,3 +33,10 @@ DROP FUNCTION IF EXISTS advfair_train(text, text, text, text[], text[], text, te
 DROP FUNCTION IF EXISTS advfair_retrain(text, text, text, float8, text[], text, float8, float8, int, int, text,
 	boolean, text[], boolean, text, float8, float8, bigint, int, text);
 
+/*
+ * Checkpoints of jobs are found by name. What is in those of earlier versions is no use any more; that there were some is told by the job when
+ * it goes on.
+ */
+ALTER TABLE advfair_checkpoint ADD COLUMN name text, ADD COLUMN version text;
+UPDATE advfair_checkpoint SET name = 'run ' || run, version = 'before 1.3', state = '';
+ALTER TABLE advfair_checkpoint DROP COLUMN run, ADD PRIMARY KEY (job, name), ALTER COLUMN version SET NOT NULL;

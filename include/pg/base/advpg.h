@@ -19,6 +19,9 @@
 /* A loop over rows, or over anything there may be millions of: with a look at interrupts after each. */
 #define ADVPG_EACH(i, n) for (size_t i = 0; i < (size_t) (n); i++, advpg_look_at_interrupts())
 
+/* An address, moved up to the next multiple of 64 bytes, as the core wants its memory. */
+#define ADVPG_ALIGN64(p) ((void *) TYPEALIGN(64, (uintptr_t) (p)))
+
 static inline void
 advpg_look_at_interrupts(void)
 {

@@ -9,7 +9,7 @@
 
 #include "core/attack/attack.h"
 #include "core/network/model.h"
-#include "pg/data/rows.h"
+#include "pg/run/run_attack.h"
 #include "pg/task/task.h"
 
 /* Steps of a restart and alpha, as a share of eps (0: the attack's own), where the user gave none: a method of training has its own. */
@@ -28,35 +28,6 @@ typedef struct AdvpgAttackPreset
 extern void advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model,
 								 const uint8 *domain, const AdvpgAttackPreset *preset, uint64_t seed,
 								 AdvAttack *attack);
-
-/* What to run. */
-typedef struct AdvpgAttackSpec
-{
-	const AdvModel *model;  /* examples are crafted on it */
-	const AdvModel *scored; /* and scored on this one (transfer); NULL: the same */
-	AdvpgRows *rows;        /* labelled, all labels classes */
-	const AdvAttack *attack;
-	const AdvSearch *search; /* NULL: no search for the least eps */
-	bool want_x;
-	const char *phase; /* for progress */
-	int workers;
-} AdvpgAttackSpec;
-
-/* Results, element i for row i; see AdvAttackResult. */
-typedef struct AdvpgAttacked
-{
-	size_t n;
-	int32_t *prediction;
-	int32_t *adversarial;
-	uint8_t *flags;
-	float *linf;
-	float *l2;
-	float *loss;
-	double *eps;  /* NULL without a search */
-	AdvpgRows *x; /* perturbed inputs, channels last, in shared memory; NULL unless wanted */
-	uint32_t *forwards;  /* passes that the row took part in */
-	uint32_t *gradients;
-} AdvpgAttacked;
 
 /*
  * Attack all rows. Rows whose outcome is too close to call are judged again as row functions will judge the returned example. An output

@@ -10,7 +10,7 @@
 #include "core/attack/attack.h"
 #include "core/network/model.h"
 #include "core/train/train.h"
-#include "pg/run/compute.h"
+#include "pg/run/run_train.h"
 #include "pg/data/rows.h"
 #include "pg/task/task.h"
 
@@ -66,9 +66,8 @@ extern AdvpgPlan *advpg_plan_read(const AdvpgTrainTask *task, Oid schema);
 extern void advpg_plan_make(AdvpgPlan *plan);
 extern void advpg_plan_release(AdvpgPlan *plan);
 
-/* Put a plan into a run: examples, rows, twins, validation rows, initial parameters, room for epochs and the core. */
-extern void advpg_plan_estimate(AdvpgRun *run, const AdvpgPlan *plan);
-extern void advpg_plan_put(AdvpgRun *run, const AdvpgPlan *plan);
+/* What a run of a plan needs: examples, rows, twins, validation rows, initial parameters. It points into the plan. */
+extern AdvpgTraining advpg_plan_training(const AdvpgPlan *plan);
 
 /* The plan's network with its initial parameters, encoder and classes. */
 extern AdvModel advpg_plan_model(const AdvpgPlan *plan);

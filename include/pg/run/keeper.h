@@ -11,9 +11,11 @@
 
 #include "postgres.h"
 
-#include "pg/run/compute.h"
+#include <stdatomic.h>
 
-/* What the leader tells the keeper, in AdvpgShared.keeper. */
+#include "pg/run/run.h"
+
+/* What the leader tells the keeper. */
 typedef enum AdvpgKeeperOrder
 {
 	ADVPG_KEEPER_RUN = 0, /* write what is finished, go on */
@@ -23,24 +25,28 @@ typedef enum AdvpgKeeperOrder
 
 #define ADVPG_DIGEST_LENGTH 64 /* hexadecimal SHA-256 */
 
-/* What a keeper works for; under ADVPG_KEY_KEEPER. */
+#define ADVPG_KEEPER "keeper" /* name of the AdvpgKeeperRun in the run */
+
+/* What a keeper works for: a run with arrays "models", "part" (n_models) and "change" (n_models, n_eval). */
 typedef struct AdvpgKeeperRun
 {
 	Oid database;
 	Oid role;
 	Oid schema; /* the extension's */
+	uint64 n_models;
+	uint64 n_eval;    /* rows that are compared */
+	atomic_int order; /* AdvpgKeeperOrder */
 	char digest[ADVPG_DIGEST_LENGTH + 1];
 } AdvpgKeeperRun;
 
 /* The keeper of a run, or NULL. */
-struct BackgroundWorkerHandle;
-typedef struct BackgroundWorkerHandle *AdvpgKeeper;
+typedef BackgroundWorkerHandle *AdvpgKeeper;
 
 /*
  * Take over parts that are there already: fills change and marks the models found under the digest. part (n_models) tells them apart.
  * Needs a connection to SPI. Returns how many there are.
  */
-extern int advpg_keeper_load(AdvpgRun *run, size_t n_eval);
+extern int advpg_keeper_load(AdvpgRun *run);
 
 /*
  * Delete the parts of a run that is through, in the current transaction: for a job, whose result is stored in the same one. Needs a

@@ -477,6 +477,10 @@ carry_out(void)
 	advpg_jobsession_begin();
 	MemoryContextSwitchTo(context);
 	apply_settings();
+	SPI_connect();
+	advpg_checkpoint_discard();
+	SPI_finish();
+	MemoryContextSwitchTo(context);
 	result = advpg_jobkind_run(job.schema, job.task);
 	succeed(result);
 	advpg_jobsession_commit();

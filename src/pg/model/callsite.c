@@ -26,7 +26,6 @@
 #include "pg/base/advpg.h"
 #include "pg/data/charset.h"
 #include "pg/base/compat.h"
-#include "pg/run/compute.h"
 #include "pg/data/dictionary.h"
 #include "pg/data/reader.h"
 

@@ -16,7 +16,7 @@
 #include "pg/data/reader.h"
 #include "pg/model/callsite.h"
 #include "pg/data/charset.h"
-#include "pg/run/compute.h"
+#include "pg/run/run_predict.h"
 #include "pg/base/progress.h"
 #include "pg/model/registry.h"
 #include "pg/base/segment.h"
@@ -54,12 +54,6 @@ read_rows(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec, const AdvpgEntry 
 		advpg_rows_keep_held(e->rows);
 	if (spec->need_label && e->rows->labels.n > e->model.net.classes)
 		advpg_fail_no_class(&e->model, e->rows->labels.texts[e->model.net.classes]);
-}
-
-static void
-report(AdvpgRun *run, void *arg)
-{
-	advpg_progress_update(atomic_load(&run->shared->done), NAN);
 }
 
 /* ---- may an attribute be set? ---- */
@@ -130,42 +124,22 @@ check_finite(const AdvpgEvaluation *e)
 void
 advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 {
-	size_t n = e->rows->n;
-	size_t n_proba = spec->need_proba ? mul_size(n, e->model.net.classes) : 0;
-	size_t pieces = (n + ADV_EVAL_ROWS - 1) / ADV_EVAL_ROWS;
-	AdvpgRun run;
+	AdvpgPrediction p = {0};
 
-	if (n == 0)
+	if (e->rows->n == 0)
 		return;
-	advpg_run_init(&run);
-	advpg_run_estimate(&run, e->model.net.n_params, sizeof(float));
-	advpg_run_estimate(&run, n, sizeof(int32_t));
-	if (spec->need_proba)
-		advpg_run_estimate(&run, n_proba, sizeof(float));
-	advpg_run_estimate_rows(&run, e->rows);
-	advpg_run_create(&run, ADVPG_RUN_PREDICT, "the prediction");
-	run.shared->net = e->model.net;
-	advpg_run_put(&run, ADVPG_KEY_PARAMS, e->model.params, e->model.net.n_params, sizeof(float));
-	advpg_run_put(&run, ADVPG_KEY_PREDICTION, NULL, n, sizeof(int32_t));
-	if (spec->need_proba)
-		advpg_run_put(&run, ADVPG_KEY_PROBA, NULL, n_proba, sizeof(float));
-	advpg_run_put_rows(&run, ADVPG_SET_DATA, e->rows);
-
-	advpg_progress_phase("computing", n);
-	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), pieces), report, NULL);
-
-	if (e->prediction == NULL)
-		e->prediction = palloc_extended(n * sizeof(int32_t), MCXT_ALLOC_HUGE);
-	advpg_segment_fill(e->prediction, shm_toc_lookup(run.toc, ADVPG_KEY_PREDICTION, false),
-					   n * sizeof(int32_t));
-	if (spec->need_proba)
-	{
-		if (e->proba == NULL)
-			e->proba = palloc_extended(n_proba * sizeof(float), MCXT_ALLOC_HUGE);
-		advpg_segment_fill(e->proba, shm_toc_lookup(run.toc, ADVPG_KEY_PROBA, false),
-						   n_proba * sizeof(float));
-	}
-	advpg_run_release(&run);
+	p.net = &e->model.net;
+	p.params = e->model.params;
+	p.rows = e->rows;
+	p.need_proba = spec->need_proba;
+	p.workers = spec->workers;
+	advpg_run_predict(&p);
+	if (e->prediction) /* rows have changed since */
+		pfree(e->prediction);
+	if (e->proba)
+		pfree(e->proba);
+	e->prediction = p.prediction;
+	e->proba = p.proba;
 	check_finite(e);
 }
 

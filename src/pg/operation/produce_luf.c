@@ -6,7 +6,7 @@
 
 #include "pg/base/advpg.h"
 #include "pg/data/dictionary.h"
-#include "pg/operation/leaving.h"
+#include "pg/operation/leave_out.h"
 
 void
 advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output)

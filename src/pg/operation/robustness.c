@@ -114,6 +114,7 @@ attack(AdvpgVictim *victim, const AdvpgAttackTask *task, const AdvpgAttackSettin
 	spec.attack = &resolved;
 	spec.want_x = want_x;
 	spec.phase = "attacking";
+	spec.name = psprintf("attack on %s, eps %g", victim->e->name, resolved.eps);
 	spec.workers = task->workers;
 	return advpg_attack(&spec);
 }
@@ -155,6 +156,7 @@ search(AdvpgVictim *victim, const AdvpgAttackTask *task)
 	spec.attack = &resolved;
 	spec.search = &search;
 	spec.phase = "searching";
+	spec.name = psprintf("least eps of %s", victim->e->name);
 	spec.workers = task->workers;
 	return advpg_attack(&spec);
 }

@@ -26,7 +26,7 @@
 #include "pg/model/callsite.h"
 #include "pg/data/charset.h"
 #include "pg/run/checkpoint.h"
-#include "pg/run/compute.h"
+#include "pg/run/run_train.h"
 #include "pg/operation/crafting.h"
 #include "pg/task/json.h"
 #include "pg/base/progress.h"
@@ -349,176 +349,51 @@ train_spec(const AdvpgTrainTask *task)
 
 /* ---- the run ---- */
 
-typedef struct Report
+AdvpgTraining
+advpg_plan_training(const AdvpgPlan *t)
 {
-	const char *what; /* in front of each epoch's notice */
-	int noticed;      /* epochs reported with advfair.verbose */
-} Report;
+	AdvpgTraining training = {0};
 
-static void
-report(AdvpgRun *run, void *arg)
-{
-	Report *r = arg;
-	AdvTrainState *state = &run->shared->state;
-	int done = atomic_load(&state->epochs_done);
-	uint64 examples = atomic_load(&state->examples_done);
-	AdvEpoch *epochs = shm_toc_lookup(run->toc, ADVPG_KEY_EPOCHS, false);
-
-	advpg_progress_update(examples, examples ? atomic_load(&state->loss) : NAN);
-	for (; advpg_verbose && r->noticed < done; r->noticed++)
-	{
-		AdvEpoch *e = &epochs[r->noticed];
-
-		if (isnan(e->validation_loss))
-			ereport(NOTICE,
-					errmsg("advfair: %sepoch %d of %d: loss %.4f, accuracy %.4f, %.2f s", r->what,
-						   r->noticed + 1, run->shared->spec.epochs, e->loss, e->accuracy, e->seconds));
-		else
-			ereport(NOTICE, errmsg("advfair: %sepoch %d of %d: loss %.4f, accuracy %.4f, validation loss "
-								   "%.4f, accuracy %.4f, %.2f s",
-								   r->what, r->noticed + 1, run->shared->spec.epochs, e->loss, e->accuracy,
-								   e->validation_loss, e->validation_accuracy, e->seconds));
-	}
+	training.net = &t->net;
+	training.spec = &t->spec;
+	training.params = t->params;
+	training.rows = t->rows;
+	training.twins = t->twins;
+	training.validation = t->validation;
+	training.n_listed = t->n_listed;
+	training.listed = t->listed;
+	training.n_examples = t->n_examples;
+	training.example_row = t->example_row;
+	training.example_key = t->example_key;
+	training.workers = t->task.workers;
+	training.phase = "computing";
+	training.name = "training";
+	return training;
 }
 
-static size_t
-core_size(const AdvpgPlan *t)
-{
-	return adv_train_shared_size(&t->net, &t->spec, t->n_examples) + 64;
-}
-
-void
-advpg_plan_estimate(AdvpgRun *run, const AdvpgPlan *t)
-{
-	advpg_run_estimate(run, t->net.n_params, sizeof(float));
-	advpg_run_estimate(run, t->n_examples, sizeof(uint32_t));
-	advpg_run_estimate(run, t->n_examples, sizeof(uint64_t));
-	advpg_run_estimate(run, t->n_listed, sizeof(uint32_t));
-	advpg_run_estimate(run, t->spec.epochs, sizeof(AdvEpoch));
-	advpg_run_estimate(run, core_size(t), 1);
-	advpg_run_estimate(run, adv_shape_size(t->net.input), sizeof(float));
-	advpg_run_estimate_rows(run, t->rows);
-	if (t->validation)
-		advpg_run_estimate_rows(run, t->validation);
-	if (t->twins)
-		advpg_run_estimate_rows(run, t->twins);
-}
-
-void
-advpg_plan_put(AdvpgRun *run, const AdvpgPlan *t)
-{
-	AdvpgShared *shared = run->shared;
-
-	shared->net = t->net;
-	shared->spec = t->spec;
-	shared->n_examples = t->n_examples;
-	shared->n_validation = t->n_listed;
-	shared->validation_set = t->validation ? ADVPG_SET_VALIDATION : ADVPG_SET_DATA;
-	advpg_run_put(run, ADVPG_KEY_PARAMS, t->params, t->net.n_params, sizeof(float));
-	advpg_run_put(run, ADVPG_KEY_EXAMPLE_ROW, t->example_row, t->n_examples, sizeof(uint32_t));
-	advpg_run_put(run, ADVPG_KEY_EXAMPLE_KEY, t->example_key, t->n_examples, sizeof(uint64_t));
-	advpg_run_put(run, ADVPG_KEY_VALIDATION_ROW, t->listed, t->n_listed, sizeof(uint32_t));
-	advpg_run_put(run, ADVPG_KEY_EPOCHS, NULL, t->spec.epochs, sizeof(AdvEpoch));
-	advpg_run_put(run, ADVPG_KEY_TRAIN, NULL, core_size(t), 1);
-	if (t->spec.robust.ball.unit)
-		advpg_run_put(run, ADVPG_KEY_UNIT, t->spec.robust.ball.unit, adv_shape_size(t->net.input),
-					  sizeof(float));
-	advpg_run_put_rows(run, ADVPG_SET_DATA, t->rows);
-	if (t->validation)
-		advpg_run_put_rows(run, ADVPG_SET_VALIDATION, t->validation);
-	if (t->twins)
-		advpg_run_put_rows(run, ADVPG_SET_PERTURBED, t->twins);
-}
-
-/* ---- checkpoints of jobs ---- */
-
-/* Room for them; an earlier attempt's state must be a state of this training. */
-static void
-estimate_checkpoint(AdvpgRun *run, const AdvpgPlan *t, const bytea *resume)
-{
-	AdvError err;
-
-	if (!advpg_checkpointing())
-		return;
-	advpg_run_estimate(run, 1, sizeof(AdvCheckpoint) + adv_checkpoint_size(&t->net, &t->spec) + 64);
-	if (resume == NULL)
-		return;
-	if (adv_checkpoint_check(VARDATA_ANY(resume), VARSIZE_ANY_EXHDR(resume), &t->net, &t->spec, t->n_examples,
-							 &err) != ADV_OK)
-		advpg_raise(&err, NULL);
-	advpg_run_estimate(run, VARSIZE_ANY_EXHDR(resume), 1);
-}
-
-/* Have one taken, or hand over the one that was. */
-static bytea *
-take_training(AdvpgRun *run)
-{
-	AdvCheckpoint *checkpoint = advpg_run_checkpoint(run->toc);
-	int taken = atomic_load(&checkpoint->taken);
-	size_t size = adv_checkpoint_size(&run->shared->net, &run->shared->spec);
-	bytea *state;
-
-	if (taken == run->states_taken)
-	{
-		atomic_store(&checkpoint->wanted, 1);
-		return NULL;
-	}
-	run->states_taken = taken;
-	if (size > MaxAllocSize - VARHDRSZ)
-		return NULL; /* more than a value can hold: such a job starts again */
-	state = palloc(size + VARHDRSZ);
-	SET_VARSIZE(state, size + VARHDRSZ);
-	memcpy(VARDATA(state), checkpoint->state, size);
-	return state;
-}
-
-static void
-put_checkpoint(AdvpgRun *run, const AdvpgPlan *t, const bytea *resume)
-{
-	if (!advpg_checkpointing())
-		return;
-	advpg_run_put(run, ADVPG_KEY_CHECKPOINT, NULL, 1,
-				  sizeof(AdvCheckpoint) + adv_checkpoint_size(&t->net, &t->spec) + 64);
-	if (resume)
-		advpg_run_put(run, ADVPG_KEY_RESUME, VARDATA_ANY(resume), VARSIZE_ANY_EXHDR(resume), 1);
-	run->take_state = take_training;
-}
-
-/* Train the plan's network: params (n_params) and epochs (spec.epochs) receive the results; returns how many epochs there were. */
+/*
+ * Train the plan's network: params (n_params) and epochs (spec.epochs) receive the results; returns how many epochs there were. phase is NULL
+ * for what the task asks for, else what is done on the way, which is called so in checkpoints, too.
+ */
 static int
-run_plan(AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *n_workers)
+run_plan(const AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *n_workers)
 {
-	int slices = (t->spec.batch_size + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
-	Report r = {strcmp(phase, "computing") == 0 ? "" : psprintf("%s: ", phase), 0};
-	bytea *resume = advpg_checkpoint_load();
-	AdvTrainState *state;
-	AdvpgRun run;
-	int n_epochs;
+	AdvpgTraining training = advpg_plan_training(t);
+	AdvTrainState state;
 
-	advpg_run_init(&run);
-	advpg_plan_estimate(&run, t);
-	estimate_checkpoint(&run, t, resume);
-	advpg_run_create(&run, ADVPG_RUN_TRAIN, "the training");
-	advpg_plan_put(&run, t);
-	put_checkpoint(&run, t, resume);
-	advpg_progress_phase(phase, (uint64) t->spec.epochs * t->n_examples);
-	*n_workers = advpg_run_workers(&run, Min(advpg_wanted_workers(t->task.workers), slices), report, &r);
-
-	state = &run.shared->state;
-	n_epochs = atomic_load(&state->epochs_done);
-	if (state->outcome.epoch > 0)
+	if (phase)
+		training.phase = training.name = phase;
+	state = advpg_run_train(&training, params, epochs, n_workers);
+	if (state.outcome.epoch > 0)
 		ereport(WARNING,
 				errmsg("training stopped in epoch %d of %d: accuracy under attack fell from %.3f to %.3f",
-					   state->outcome.epoch, t->spec.epochs, state->outcome.probe_before, state->outcome.probe_after),
+					   state.outcome.epoch, t->spec.epochs, state.outcome.probe_before,
+					   state.outcome.probe_after),
 				errdetail(
 					"This is catastrophic overfitting to the single step of method fast. The model is as it "
 					"was before that epoch."),
 				errhint("Use a smaller eps or alpha, or method pgd."));
-	advpg_segment_fill(params, shm_toc_lookup(run.toc, ADVPG_KEY_PARAMS, false),
-					   sizeof(float) * t->net.n_params);
-	memcpy(epochs, shm_toc_lookup(run.toc, ADVPG_KEY_EPOCHS, false), sizeof(AdvEpoch) * n_epochs);
-	advpg_run_release(&run);
-	return n_epochs;
+	return atomic_load(&state.epochs_done);
 }
 
 /* ---- adversarial training ---- */
@@ -664,7 +539,7 @@ make_twins(AdvpgPlan *t)
 	spec.rows = t->rows;
 	spec.attack = &t->craft;
 	spec.want_x = true;
-	spec.phase = "crafting";
+	spec.phase = spec.name = "crafting";
 	spec.workers = t->task.workers;
 	attacked = advpg_attack(&spec);
 	t->twins = attacked->x;
@@ -792,7 +667,7 @@ advpg_training(const AdvpgTrainTask *task, Oid schema)
 	advpg_plan_make(plan);
 	result->digest = advpg_rows_digest(plan->rows);
 	result->epochs = palloc_extended(sizeof(AdvEpoch) * plan->spec.epochs, MCXT_ALLOC_HUGE);
-	result->n_epochs = run_plan(plan, "computing", plan->params, result->epochs, &result->n_workers);
+	result->n_epochs = run_plan(plan, NULL, plan->params, result->epochs, &result->n_workers);
 	result->model = model_bytes(plan);
 	result->n_rows = plan->rows->n;
 	advpg_plan_release(plan);

@@ -24,9 +24,11 @@
 #include "utils/syscache.h"
 #include "utils/wait_event.h"
 
+#include "core/train/luf.h"
 #include "pg/base/advpg.h"
 #include "pg/base/ownsql.h"
 #include "pg/base/transaction.h"
+#include "pg/run/attach.h"
 
 #define TABLE           "advfair_luf_part"
 #define LOOK_MS         200 /* how often a keeper looks for finished parts */
@@ -39,10 +41,11 @@ PGDLLEXPORT void advfair_keeper_main(Datum arg);
  * need again.
  */
 static void
-delete_parts(const AdvpgKeeperRun *run, const int64 *part, uint64 n)
+delete_parts(const AdvpgKeeperRun *run, const int64 *part)
 {
 	Oid types[] = {TEXTOID, INT8ARRAYOID};
 	Datum values[2];
+	uint64 n = run->n_models;
 	Datum *parts = palloc_extended(sizeof(Datum) * (n + 1), MCXT_ALLOC_HUGE);
 
 	for (uint64 m = 0; m < n; m++)
@@ -77,13 +80,14 @@ compare_places(const void *a, const void *b)
 }
 
 int
-advpg_keeper_load(AdvpgRun *run, size_t n_eval)
+advpg_keeper_load(AdvpgRun *run)
 {
-	AdvpgKeeperRun *keeper = shm_toc_lookup(run->toc, ADVPG_KEY_KEEPER, false);
-	int64 *part = shm_toc_lookup(run->toc, ADVPG_KEY_PARTS, false);
-	AdvLufModel *models = shm_toc_lookup(run->toc, ADVPG_KEY_MODELS, false);
-	float *change = shm_toc_lookup(run->toc, ADVPG_KEY_CHANGE, false);
-	uint64 n = run->shared->n_models;
+	const AdvpgKeeperRun *keeper = advpg_run_place(run, ADVPG_KEEPER);
+	const int64 *part = advpg_run_place(run, "part");
+	AdvLufModel *models = advpg_run_place(run, "models");
+	float *change = advpg_run_place(run, "change");
+	uint64 n = keeper->n_models;
+	size_t n_eval = keeper->n_eval;
 	Place *places = palloc_extended(sizeof(Place) * (n + 1), MCXT_ALLOC_HUGE);
 	MemoryContext context = CurrentMemoryContext;
 	Oid types[] = {TEXTOID};
@@ -125,8 +129,7 @@ advpg_keeper_forget(AdvpgRun *run)
 {
 	MemoryContext context = CurrentMemoryContext;
 
-	delete_parts(shm_toc_lookup(run->toc, ADVPG_KEY_KEEPER, false),
-				 shm_toc_lookup(run->toc, ADVPG_KEY_PARTS, false), run->shared->n_models);
+	delete_parts(advpg_run_place(run, ADVPG_KEEPER), advpg_run_place(run, "part"));
 	MemoryContextSwitchTo(context);
 }
 
@@ -135,8 +138,7 @@ advpg_keeper_start(AdvpgRun *run)
 {
 	if (XactReadOnly || RecoveryInProgress())
 		return NULL;
-	return advpg_run_register(run, "advfair keeper", "advfair_keeper_main",
-							  BGWORKER_BACKEND_DATABASE_CONNECTION);
+	return advpg_run_register(run, "advfair keeper", "advfair_keeper_main", true);
 }
 
 void
@@ -146,7 +148,7 @@ advpg_keeper_end(AdvpgRun *run, AdvpgKeeper keeper, AdvpgKeeperOrder order)
 
 	if (keeper == NULL)
 		return;
-	atomic_store(&run->shared->keeper, order);
+	atomic_store(&((AdvpgKeeperRun *) advpg_run_place(run, ADVPG_KEEPER))->order, order);
 	HOLD_INTERRUPTS();
 	(void) WaitForBackgroundWorkerStartup(keeper,
 										  &pid); /* one told to end before it began would never begin */
@@ -164,7 +166,6 @@ typedef struct Keeper
 	const int64 *part;
 	AdvLufModel *models;
 	const float *change;
-	size_t n_eval;
 	bool *kept; /* (n_models) */
 } Keeper;
 
@@ -225,9 +226,9 @@ keep_finished(Keeper *k)
 	Oid types[] = {TEXTOID, INT8OID, BYTEAOID};
 	bool begun = false;
 
-	for (uint64 m = 0; m < k->shared->n_models; m++)
+	for (uint64 m = 0; m < k->run->n_models; m++)
 	{
-		size_t size = k->n_eval * sizeof(float);
+		size_t size = k->run->n_eval * sizeof(float);
 		Datum values[3];
 		bytea *bytes;
 
@@ -238,7 +239,7 @@ keep_finished(Keeper *k)
 		begun = true;
 		bytes = palloc_extended(size + VARHDRSZ, MCXT_ALLOC_HUGE);
 		SET_VARSIZE(bytes, size + VARHDRSZ);
-		memcpy(VARDATA(bytes), k->change + m * k->n_eval, size);
+		memcpy(VARDATA(bytes), k->change + m * k->run->n_eval, size);
 		values[0] = CStringGetTextDatum(k->run->digest);
 		values[1] = Int64GetDatum(k->part[m]);
 		values[2] = PointerGetDatum(bytes);
@@ -257,8 +258,8 @@ keep_finished(Keeper *k)
 static void
 note_kept(Keeper *k)
 {
-	k->kept = palloc0(sizeof(bool) * (k->shared->n_models + 1));
-	for (uint64 m = 0; m < k->shared->n_models; m++)
+	k->kept = palloc0(sizeof(bool) * (k->run->n_models + 1));
+	for (uint64 m = 0; m < k->run->n_models; m++)
 		k->kept[m] = atomic_load(&k->models[m].stage) == ADV_LUF_GIVEN;
 }
 
@@ -281,12 +282,11 @@ advfair_keeper_main(Datum arg)
 	toc = shm_toc_attach(ADVPG_SHARED_MAGIC, dsm_segment_address(segment));
 	if (toc == NULL)
 		return;
-	k.shared = shm_toc_lookup(toc, ADVPG_KEY_SHARED, false);
-	k.run = shm_toc_lookup(toc, ADVPG_KEY_KEEPER, false);
-	k.part = shm_toc_lookup(toc, ADVPG_KEY_PARTS, false);
-	k.models = shm_toc_lookup(toc, ADVPG_KEY_MODELS, false);
-	k.change = shm_toc_lookup(toc, ADVPG_KEY_CHANGE, false);
-	k.n_eval = k.shared->sets[ADVPG_SET_EVAL].n_rows;
+	k.shared = advpg_attach(toc, ADVPG_TEAM);
+	k.run = advpg_attach(toc, ADVPG_KEEPER);
+	k.part = advpg_attach(toc, "part");
+	k.models = advpg_attach(toc, "models");
+	k.change = advpg_attach(toc, "change");
 	BackgroundWorkerInitializeConnectionByOid(k.run->database, InvalidOid, 0);
 	set_up();
 	if (!can_keep(k.run))
@@ -301,11 +301,11 @@ advfair_keeper_main(Datum arg)
 		ResetLatch(MyLatch);
 		/* asked before: an order, or what is finished, may come while parts are being written */
 		last = ShutdownRequestPending || atomic_load(&k.shared->team.abort) != 0;
-		order = atomic_load(&k.shared->keeper);
+		order = atomic_load(&k.run->order);
 		if (order == ADVPG_KEEPER_FORGET)
 		{
 			begin(&k);
-			delete_parts(k.run, k.part, k.shared->n_models);
+			delete_parts(k.run, k.part);
 			commit();
 		}
 		else

@@ -8,7 +8,7 @@
 #include "utils/memutils.h"
 
 #include "core/network/model.h"
-#include "pg/run/compute.h"
+#include "pg/run/run.h"
 #include "pg/task/json.h"
 #include "pg/base/version.h"
 
@@ -23,8 +23,8 @@ put_kernels(JsonbParseState **state)
 {
 	AdvpgRun run;
 
-	advpg_run_init(&run);
-	advpg_run_create(&run, ADVPG_RUN_PROBE, "the probe");
+	advpg_run_init(&run, &advpg_run_probe_kind);
+	advpg_run_create(&run, "the probe");
 	(void) advpg_run_workers(&run, 1, NULL, NULL);
 	advpg_json_put_string(state, "instruction_set", adv_cpu_name(run.shared->isa));
 	advpg_json_put_string(state, "blas", pstrdup(run.shared->blas)); /* the state keeps pointers */

@@ -1,49 +1,140 @@
 /*
- * compute.c
- *		The leader's side of a run: its segment of shared memory, starting workers, waiting for them.
+ * run.c
+ *		The leader's side of a run: its manifest, its segment of shared memory, starting workers, waiting for them.
  *
  * Whatever ends the wait (completion, a core error, cancellation, a dying worker), workers are told to stop and waited
  * for before the error goes on, so a cancelled operation leaves no process and no segment behind.
  */
-#include "pg/run/compute.h"
+#include "pg/run/run.h"
 
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "storage/latch.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
 #include "pg/base/advpg.h"
-#include "pg/run/checkpoint.h"
+#include "pg/base/background.h"
 #include "pg/base/jobsession.h"
 #include "pg/base/segment.h"
+#include "pg/run/attach.h"
+#include "pg/run/checkpoint.h"
 
 #define REPORT_MS 50 /* how often a waiting backend looks at progress */
+#define ALIGNMENT 64 /* of arrays with ADVPG_ALIGNED */
+
+const AdvpgRunKind advpg_run_probe_kind = {"probe", NULL};
+
+/* ---- the manifest ---- */
 
 void
-advpg_run_init(AdvpgRun *run)
+advpg_run_init(AdvpgRun *run, const AdvpgRunKind *kind)
 {
 	memset(run, 0, sizeof(*run));
-	shm_toc_initialize_estimator(&run->estimator);
-	advpg_run_estimate(run, 1, sizeof(AdvpgShared));
+	run->kind = kind;
+	advpg_run_array(run, ADVPG_TEAM, NULL, 1, sizeof(AdvpgShared), 0);
+}
+
+static AdvpgArray *
+add_array(AdvpgRun *run, const char *name, const void *source, size_t n, size_t size, int flags)
+{
+	AdvpgArray *array = palloc0(sizeof(AdvpgArray));
+
+	*array = (AdvpgArray){name, source, n, size, flags};
+	run->arrays = lappend(run->arrays, array);
+	return array;
 }
 
 void
-advpg_run_estimate(AdvpgRun *run, size_t n, size_t size)
+advpg_run_array(AdvpgRun *run, const char *name, const void *source, size_t n, size_t size, int flags)
 {
-	shm_toc_estimate_chunk(&run->estimator, mul_size(n, size));
-	shm_toc_estimate_keys(&run->estimator, 1);
+	(void) add_array(run, name, source, n, size, flags);
+}
+
+void *
+advpg_run_result(AdvpgRun *run, const char *name, size_t n, size_t size, int flags)
+{
+	AdvpgArray *array = add_array(run, name, NULL, n, size, flags);
+
+	array->result = palloc_extended(mul_size(n, size) + 1, MCXT_ALLOC_HUGE);
+	return array->result;
+}
+
+/* Handles of the segments that rows lie in. */
+static dsm_handle *
+chunk_handles(const AdvpgRows *rows)
+{
+	dsm_handle *handles = palloc(sizeof(dsm_handle) * (rows->n_chunks + 1));
+
+	for (int i = 0; i < rows->n_chunks; i++)
+		handles[i] = dsm_segment_handle(rows->segments[i]);
+	return handles;
 }
 
 void
-advpg_run_estimate_rows(AdvpgRun *run, const AdvpgRows *rows)
+advpg_run_rows(AdvpgRun *run, const char *name, const AdvpgRows *rows)
 {
-	advpg_run_estimate(run, rows->layout.n_fields, sizeof(AdvField));
-	advpg_run_estimate(run, rows->n_chunks, sizeof(dsm_handle));
+	AdvpgSharedSet *set = palloc0(sizeof(AdvpgSharedSet));
+
+	set->n_rows = rows->n;
+	set->rows_per_chunk = rows->rows_per_chunk;
+	set->row_bytes = rows->layout.row_bytes;
+	set->shape = rows->layout.shape;
+	set->n_fields = rows->layout.n_fields;
+	set->n_chunks = rows->n_chunks;
+	run->sets = lappend(run->sets, unconstify(char *, name));
+	run->rows = lappend(run->rows, unconstify(AdvpgRows *, rows));
+	advpg_run_array(run, name, set, 1, sizeof(*set), 0);
+	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_FIELDS), rows->layout.fields,
+					rows->layout.n_fields, sizeof(AdvField), 0);
+	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_CHUNKS), chunk_handles(rows), rows->n_chunks,
+					sizeof(dsm_handle), 0);
 	if (rows->label)
-		advpg_run_estimate(run, rows->n, sizeof(int32_t));
+		advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_LABEL), rows->label, rows->n, sizeof(int32_t),
+						0);
+}
+
+/* ---- the segment ---- */
+
+static size_t
+bytes_of(const AdvpgArray *array)
+{
+	return mul_size(array->n, array->size);
+}
+
+/* Bytes an array takes: one that is to be aligned may have to be moved up. */
+static size_t
+room_for(const AdvpgArray *array)
+{
+	return add_size(bytes_of(array), array->flags & ADVPG_ALIGNED ? ALIGNMENT : 0);
+}
+
+static size_t
+segment_size(const AdvpgRun *run)
+{
+	shm_toc_estimator estimator;
+	ListCell *cell;
+
+	shm_toc_initialize_estimator(&estimator);
+	foreach (cell, run->arrays)
+		shm_toc_estimate_chunk(&estimator, room_for(lfirst(cell)));
+	shm_toc_estimate_keys(&estimator, list_length(run->arrays));
+	return shm_toc_estimate(&estimator);
+}
+
+static void
+put_array(AdvpgRun *run, AdvpgArray *array)
+{
+	uint64 key = advpg_attach_key(array->name);
+
+	if (shm_toc_lookup(run->toc, key, true))
+		elog(ERROR, "run has two \"%s\"", array->name);
+	array->place = shm_toc_allocate(run->toc, room_for(array));
+	if (array->flags & ADVPG_ALIGNED)
+		array->place = (void *) TYPEALIGN(ALIGNMENT, (uintptr_t) array->place);
+	advpg_segment_fill(array->place, array->source, bytes_of(array));
+	shm_toc_insert(run->toc, key, array->place);
 }
 
 /* When the leader lets go of the segment, for whatever reason, nobody waits for the workers any more. */
@@ -54,15 +145,18 @@ abort_team(dsm_segment *segment, Datum arg)
 }
 
 void
-advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what)
+advpg_run_create(AdvpgRun *run, const char *what)
 {
-	size_t size = shm_toc_estimate(&run->estimator);
+	size_t size = segment_size(run);
 	AdvpgShared *shared;
+	ListCell *cell;
 
 	run->segment = advpg_segment_create(size, what);
 	run->toc = shm_toc_create(ADVPG_SHARED_MAGIC, dsm_segment_address(run->segment), size);
-	run->shared = shared = advpg_run_put(run, ADVPG_KEY_SHARED, NULL, 1, sizeof(AdvpgShared));
-	shared->kind = kind;
+	foreach (cell, run->arrays)
+		put_array(run, lfirst(cell));
+	run->shared = shared = advpg_run_place(run, ADVPG_TEAM);
+	strlcpy(shared->kind, run->kind->name, sizeof(shared->kind));
 	shared->most = advpg_instruction_set;
 	shared->nice = advpg_nice;
 	shared->leader = MyProc;
@@ -72,44 +166,38 @@ advpg_run_create(AdvpgRun *run, AdvpgRunKind kind, const char *what)
 }
 
 void *
-advpg_run_put(AdvpgRun *run, uint64 key, const void *source, size_t n, size_t size)
+advpg_run_place(const AdvpgRun *run, const char *name)
 {
-	void *place = shm_toc_allocate(run->toc, n * size);
-
-	advpg_segment_fill(place, source, n * size);
-	shm_toc_insert(run->toc, key, place);
-	return place;
+	return advpg_attach(run->toc, name);
 }
 
 void
-advpg_run_put_rows(AdvpgRun *run, int set, const AdvpgRows *rows)
+advpg_run_copy(const AdvpgRun *run, const char *name, void *to)
 {
-	AdvpgSharedSet *shared = &run->shared->sets[set];
-	uint64 base = (uint64) set * ADVPG_KEY_SET_STRIDE;
-	dsm_handle *handles;
+	ListCell *cell;
 
-	run->rows[set] = rows;
-	shared->n_rows = rows->n;
-	shared->rows_per_chunk = rows->rows_per_chunk;
-	shared->row_bytes = rows->layout.row_bytes;
-	shared->shape = rows->layout.shape;
-	shared->n_fields = rows->layout.n_fields;
-	shared->n_chunks = rows->n_chunks;
-	shared->labelled = rows->label != NULL;
-	advpg_run_put(run, base + ADVPG_KEY_FIELDS, rows->layout.fields, rows->layout.n_fields, sizeof(AdvField));
-	handles = advpg_run_put(run, base + ADVPG_KEY_HANDLES, NULL, rows->n_chunks, sizeof(dsm_handle));
-	for (int i = 0; i < rows->n_chunks; i++)
-		handles[i] = dsm_segment_handle(rows->segments[i]);
-	if (rows->label)
-		advpg_run_put(run, base + ADVPG_KEY_LABEL, rows->label, rows->n, sizeof(int32_t));
+	foreach (cell, run->arrays)
+	{
+		const AdvpgArray *array = lfirst(cell);
+
+		if (strcmp(array->name, name) == 0)
+			advpg_segment_fill(to, array->place, bytes_of(array));
+	}
 }
 
-AdvCheckpoint *
-advpg_run_checkpoint(shm_toc *toc)
+/* Copy what the leader wants of it out of the segment. */
+static void
+take_results(const AdvpgRun *run)
 {
-	void *memory = shm_toc_lookup(toc, ADVPG_KEY_CHECKPOINT, true);
+	ListCell *cell;
 
-	return memory ? (AdvCheckpoint *) ADVPG_ALIGN64(memory) : NULL;
+	foreach (cell, run->arrays)
+	{
+		const AdvpgArray *array = lfirst(cell);
+
+		if (array->result)
+			advpg_segment_fill(array->result, array->place, bytes_of(array));
+	}
 }
 
 void
@@ -129,21 +217,13 @@ typedef struct Workers
 } Workers;
 
 BackgroundWorkerHandle *
-advpg_run_register(AdvpgRun *run, const char *type, const char *function, int flags)
+advpg_run_register(AdvpgRun *run, const char *type, const char *function, bool connects)
 {
-	BackgroundWorker worker = {0};
-	BackgroundWorkerHandle *handle;
+	AdvpgBackground what = {.type = type, .function = function, .connects = connects, .recovers = true};
 
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | flags;
-	worker.bgw_start_time = BgWorkerStart_ConsistentState;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_notify_pid = MyProcPid;
-	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(run->segment));
-	strlcpy(worker.bgw_library_name, "$libdir/advfair", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, function, sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s for PID %d", type, MyProcPid);
-	strlcpy(worker.bgw_type, type, sizeof(worker.bgw_type));
-	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
+	what.name = psprintf("%s for PID %d", type, MyProcPid);
+	what.arg = UInt32GetDatum(dsm_segment_handle(run->segment));
+	return advpg_background_start(&what);
 }
 
 static void
@@ -151,7 +231,7 @@ register_workers(AdvpgRun *run, int wanted, Workers *workers)
 {
 	for (workers->n = 0; workers->n < wanted; workers->n++)
 		if ((workers->handles[workers->n] =
-				 advpg_run_register(run, "advfair compute worker", "advfair_worker_main", 0)) == NULL)
+				 advpg_run_register(run, "advfair compute worker", "advfair_worker_main", false)) == NULL)
 			break;
 }
 
@@ -208,10 +288,13 @@ wait_a_little(void)
 static char *
 failed_row(const AdvpgRun *run, AdvErrorRow which)
 {
-	const AdvpgRows *rows = run->rows[which == ADV_ROW_COMPARED ? ADVPG_SET_EVAL : ADVPG_SET_DATA];
+	const char *set = which == ADV_ROW_COMPARED ? ADVPG_EVAL : ADVPG_DATA;
 	unsigned long long row = run->shared->error.row[which];
 
-	return row > 0 ? advpg_rows_name(rows, row - 1) : NULL;
+	for (int i = 0; i < list_length(run->sets) && row > 0; i++)
+		if (strcmp(list_nth(run->sets, i), set) == 0)
+			return advpg_rows_name(list_nth(run->rows, i), row - 1);
+	return NULL;
 }
 
 /* Raise what a worker reports, with names for rows. */
@@ -226,6 +309,19 @@ raise_failure(const AdvpgRun *run)
 	if (left_out)
 		snprintf(err.detail, sizeof(err.detail), "Left out: %s.", left_out);
 	advpg_raise(&err, name ? psprintf("%s: ", name) : compared ? psprintf("compared %s: ", compared) : NULL);
+}
+
+static bytea *
+take_state(void *run)
+{
+	return ((AdvpgRun *) run)->take_state(run);
+}
+
+static void
+keep_state(AdvpgRun *run, bool last)
+{
+	if (run->take_state)
+		advpg_checkpoint_keep(take_state, run, last);
 }
 
 static void
@@ -251,7 +347,7 @@ wait_for_team(AdvpgRun *run, Workers *workers, void (*report)(AdvpgRun *, void *
 		wait_a_little();
 		if (report)
 			report(run, arg);
-		advpg_checkpoint_keep(run, false);
+		keep_state(run, false);
 	}
 	if (shared->error.status != ADV_OK)
 		raise_failure(run);
@@ -259,7 +355,7 @@ wait_for_team(AdvpgRun *run, Workers *workers, void (*report)(AdvpgRun *, void *
 	{
 		if (atomic_load(&shared->team.abort) == 0)
 		{
-			advpg_checkpoint_keep(run, true);
+			keep_state(run, true);
 			return;
 		}
 		ereport(ERROR, errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("a compute worker was told to stop"));
@@ -304,5 +400,6 @@ advpg_run_workers(AdvpgRun *run, int wanted, void (*report)(AdvpgRun *, void *),
 	for (int i = 0; i < workers.n; i++)
 		(void) WaitForBackgroundWorkerShutdown(workers.handles[i]);
 	advpg_jobsession_continue();
+	take_results(run);
 	return atomic_load(&run->shared->size);
 }

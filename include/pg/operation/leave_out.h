@@ -1,9 +1,9 @@
 /*
- * leaving.h
+ * leave_out.h
  *		Leave-one-out unfairness of a model of the registry: its training again and again, each time without one row.
  */
-#ifndef ADVPG_LEAVING_H
-#define ADVPG_LEAVING_H
+#ifndef ADVPG_LEAVE_OUT_H
+#define ADVPG_LEAVE_OUT_H
 
 #include "postgres.h"
 

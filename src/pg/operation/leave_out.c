@@ -1,18 +1,17 @@
 /*
- * leaving.c
+ * leave_out.c
  *		Leave-one-out unfairness of a model of the registry: its training again and again, each time without one row.
  *
  * Everything is done as the stored task says, so only the removal differs. The base model is trained along with the others, on the
  * same machine with the same kernels: a model that came from elsewhere would differ in its last bits, and training magnifies these.
  */
-#include "pg/operation/leaving.h"
+#include "pg/operation/leave_out.h"
 
 #include <math.h>
 
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
@@ -20,12 +19,11 @@
 
 #include "pg/base/advpg.h"
 #include "pg/base/compat.h"
-#include "pg/run/compute.h"
 #include "pg/data/dictionary.h"
-#include "pg/base/jobsession.h"
 #include "pg/task/json.h"
 #include "pg/run/keeper.h"
-#include "pg/base/progress.h"
+#include "pg/run/run_luf.h"
+#include "pg/base/operation.h"
 #include "pg/model/registry.h"
 #include "pg/base/segment.h"
 #include "pg/operation/training.h"
@@ -205,119 +203,33 @@ read_eval(const AdvpgPlan *plan, const AdvpgLufTask *task, Oid id_type)
 	return rows;
 }
 
+/* What a run of these models, compared on these rows, is. */
 static void
-report(AdvpgRun *run, void *arg)
+run(AdvpgLeft *left, const AdvpgPlan *plan, const Models *models, const AdvpgLufTask *task, Oid schema)
 {
-	AdvTrainState *state = &run->shared->state;
+	AdvpgTraining training = advpg_plan_training(plan);
+	AdvpgLufSpec spec = {0};
+	AdvpgLufResult result;
 
-	advpg_progress_update(atomic_load(&state->examples_done) +
-							  atomic_load(&run->shared->luf_state.examples_done),
-						  atomic_load(&state->loss));
-}
-
-static void
-create_run(AdvpgRun *run, const AdvpgPlan *plan, const AdvpgRows *eval, const Models *models, bool regenerate,
-		   AdvpgKeeperRun *keeper)
-{
-	size_t n = eval->n;
-	size_t classes = plan->net.classes;
-
-	advpg_run_init(run);
-	advpg_plan_estimate(run, plan);
-	advpg_run_estimate_rows(run, eval);
-	advpg_run_estimate(run, plan->net.n_params, sizeof(float));
-	advpg_run_estimate(run, models->n, sizeof(AdvLufModel));
-	advpg_run_estimate(run, mul_size(models->n, n), sizeof(float));
-	advpg_run_estimate(run, mul_size(n, classes), sizeof(float));
-	advpg_run_estimate(run, n, sizeof(int32_t));
-	advpg_run_estimate(run, models->n, sizeof(int64));
-	advpg_run_estimate(run, 1, sizeof(AdvpgKeeperRun));
-	if (regenerate)
+	spec.training = &training;
+	spec.eval = left->rows;
+	spec.n_models = models->n;
+	spec.models = models->model;
+	spec.part = models->part;
+	spec.init = plan->task.init;
+	spec.warm = plan->task.warm > 0;
+	if (task->regenerate > 0)
 	{
-		size_t inputs = adv_shape_size(plan->net.input);
-
-		advpg_run_estimate(run, inputs, sizeof(float));
-		advpg_run_estimate(run, inputs, sizeof(AdvGrid));
-		advpg_run_estimate(run, plan->rows->n, sizeof(uint64_t));
+		spec.craft = &plan->craft;
+		spec.source_spec = &plan->source_spec;
 	}
-
-	advpg_run_create(run, ADVPG_RUN_LUF, "the leave-one-out run");
-	advpg_plan_put(run, plan);
-	advpg_run_put_rows(run, ADVPG_SET_EVAL, eval);
-	run->shared->n_models = models->n;
-	run->shared->init = plan->task.init;
-	run->shared->warm = plan->task.warm > 0;
-	run->shared->regenerate = regenerate;
-	if (regenerate)
-	{
-		size_t inputs = adv_shape_size(plan->net.input);
-
-		run->shared->attack = plan->craft;
-		run->shared->source_spec = plan->source_spec;
-		if (plan->craft.ball.unit)
-			advpg_run_put(run, ADVPG_KEY_UNIT, plan->craft.ball.unit, inputs, sizeof(float));
-		if (plan->craft.grid)
-			advpg_run_put(run, ADVPG_KEY_GRID, plan->craft.grid, inputs, sizeof(AdvGrid));
-		advpg_run_put(run, ADVPG_KEY_ROW_KEY, plan->rows->key, plan->rows->n, sizeof(uint64_t));
-	}
-	advpg_run_put(run, ADVPG_KEY_INITIAL, plan->params, plan->net.n_params, sizeof(float));
-	advpg_run_put(run, ADVPG_KEY_MODELS, models->model, models->n, sizeof(AdvLufModel));
-	advpg_run_put(run, ADVPG_KEY_CHANGE, NULL, models->n * n, sizeof(float));
-	advpg_run_put(run, ADVPG_KEY_PROBA, NULL, n * classes, sizeof(float));
-	advpg_run_put(run, ADVPG_KEY_PREDICTION, NULL, n, sizeof(int32_t));
-	advpg_run_put(run, ADVPG_KEY_PARTS, models->part, models->n, sizeof(int64));
-	advpg_run_put(run, ADVPG_KEY_KEEPER, keeper, 1, sizeof(AdvpgKeeperRun));
-}
-
-/* Run with a keeper at hand, which must be gone before this returns or fails. */
-static void
-run_kept(AdvpgRun *run, const AdvpgPlan *plan, int wanted)
-{
-	AdvpgKeeper keeper = run->spare = advpg_keeper_start(run);
-
-	PG_TRY();
-	{
-		(void) advpg_run_workers(run, wanted, report, NULL);
-	}
-	PG_CATCH();
-	{
-		advpg_keeper_end(run, keeper, ADVPG_KEEPER_STOP);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	advpg_keeper_end(run, keeper, advpg_in_job() ? ADVPG_KEEPER_STOP : ADVPG_KEEPER_FORGET);
-	if (advpg_in_job())
-		advpg_keeper_forget(run);
-}
-
-static void
-collect(AdvpgLeft *left, AdvpgRun *run)
-{
-	const float *change = shm_toc_lookup(run->toc, ADVPG_KEY_CHANGE, false);
-	size_t n = left->rows->n;
-
-	left->prediction = palloc_extended(sizeof(int32_t) * n, MCXT_ALLOC_HUGE);
-	advpg_segment_fill(left->prediction, shm_toc_lookup(run->toc, ADVPG_KEY_PREDICTION, false),
-					   sizeof(int32_t) * n);
-	left->luf = palloc_extended(sizeof(double) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	left->changed = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int64 m = 0; m < left->n_models; m++)
-		ADVPG_EACH (i, n)
-		{
-			float c = change[m * n + i];
-
-			left->luf[i] = fmax(left->luf[i], fabs(c));
-			left->changed[i] += signbit(c) != 0;
-		}
-}
-
-/* How many examples the run will see: those of the base model, of each other one, and of the sources trained again, without twins. */
-static uint64
-count_examples(const AdvpgPlan *plan, int64 n_models, bool regenerate)
-{
-	uint64 of_one = plan->n_examples + (regenerate ? plan->n_examples / 2 : 0);
-
-	return plan->spec.epochs * (plan->n_examples + n_models * of_one);
+	spec.schema = schema;
+	spec.digest = digest_run(plan, left->rows, task);
+	advpg_run_luf(&spec, &result);
+	left->prediction = result.prediction;
+	left->luf = result.luf;
+	left->changed = result.changed;
+	left->resumed = result.resumed;
 }
 
 /* What can be said before any row is read. Crafting again takes a source that is trained again, without the row. */
@@ -339,39 +251,39 @@ check_task(const AdvpgTrainTask *train, const AdvpgLufTask *task)
 				errhint("Train it without source."));
 }
 
-static void
-leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
+/* What advpg_leave_out was called with. */
+typedef struct Call
 {
-	AdvpgEntry *entry = advpg_registry_find(schema, task->model);
-	AdvpgKeeperRun keeper = {MyDatabaseId, GetUserId(), schema};
+	AdvpgLeft *left;
+	Oid schema;
+	const AdvpgLufTask *task;
+	Oid id_type;
+} Call;
+
+static void
+leave_out(void *arg)
+{
+	const Call *call = arg;
+	const AdvpgLufTask *task = call->task;
+	AdvpgLeft *left = call->left;
+	AdvpgEntry *entry = advpg_registry_find(call->schema, task->model);
 	AdvpgTrainTask train_task;
 	AdvpgPlan *plan;
 	Models models;
-	AdvpgRun run;
 
 	advpg_registry_task(entry, &train_task);
 	train_task.workers = task->workers;
 	check_task(&train_task, task);
-	plan = advpg_plan_read(&train_task, schema);
+	plan = advpg_plan_read(&train_task, call->schema);
 	models = choose_models(plan, task);
-	left->rows = read_eval(plan, task, id_type);
+	left->rows = read_eval(plan, task, call->id_type);
 	advpg_plan_make(plan);
 	if (task->regenerate > 0)
 		advpg_check_memory(mul_size(advpg_wanted_workers(task->workers), plan->twins->bytes),
 						   "crafting again in each worker");
 	left->classes = plan->rows->labels.texts;
 	left->n_models = models.n;
-	strlcpy(keeper.digest, digest_run(plan, left->rows, task), sizeof(keeper.digest));
-
-	create_run(&run, plan, left->rows, &models, task->regenerate > 0, &keeper);
-	left->resumed = advpg_keeper_load(&run, left->rows->n);
-	if (left->resumed > 0)
-		ereport(NOTICE, errmsg("going on with a run of which %d of " INT64_FORMAT " models are trained",
-							   left->resumed, models.n));
-	advpg_progress_phase("computing", count_examples(plan, models.n - left->resumed, task->regenerate > 0));
-	run_kept(&run, plan, advpg_wanted_workers(task->workers));
-	collect(left, &run);
-	advpg_run_release(&run);
+	run(left, plan, &models, task, call->schema);
 	advpg_rows_release(left->rows);
 	advpg_plan_release(plan);
 }
@@ -379,26 +291,12 @@ leave_out(AdvpgLeft *left, Oid schema, const AdvpgLufTask *task, Oid id_type)
 AdvpgLeft *
 advpg_leave_out(Oid schema, const AdvpgLufTask *task, Oid id_type)
 {
-	AdvpgLeft *left = palloc0(sizeof(AdvpgLeft));
-	MemoryContext context = CurrentMemoryContext;
+	Call call = {palloc0(sizeof(AdvpgLeft)), schema, task, id_type};
 
 	if (task->model == NULL)
 		advpg_task_invalid("model", "is missing");
 	if (task->data == NULL)
 		advpg_task_invalid("data", "is missing");
-	SPI_connect();
-	MemoryContextSwitchTo(context);
-	advpg_progress_begin("luf", task->model);
-	PG_TRY();
-	{
-		leave_out(left, schema, task, id_type);
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	return left;
+	advpg_operation("luf", task->model, leave_out, &call);
+	return call.left;
 }
