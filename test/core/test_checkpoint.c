@@ -44,7 +44,7 @@ robust(int method)
 					   .ball = {ADV_NORM_LINF, NULL, -INFINITY, INFINITY},
 					   .eps = 0.1,
 					   .alpha = 0.04,
-					   .steps = 3,
+					   .steps = method == ADV_METHOD_FAST ? 1 : 3,
 					   .random_start = true};
 }
 

@@ -77,7 +77,8 @@ test_defences(void)
 		const AdvDefence *d = adv_defences[i];
 
 		found = found && adv_defence(d->name) == i && (i > ADV_METHOD_FAST || strcmp(d->name, known[i]) == 0);
-		complete = complete && d->words && d->loss && (!d->crafts || (d->steps >= 1 && d->alpha > 0));
+		complete = complete && d->words && (!d->craft || (d->steps >= 1 && d->alpha > 0)) &&
+				   (d->rows_per_example == 1 || (d->rows_per_example == 2 && d->craft && d->loss));
 		for (const AdvParameter *p = d->parameters; p->name; p++)
 			inside = inside && p->offset + sizeof(double) <= sizeof(AdvDefenceSettings);
 	}

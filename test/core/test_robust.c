@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/defence/craft.h"
+#include "core/defence/fast.h"
 #include "core/kernel/cpu.h"
 #include "core/kernel/gemm.h"
 #include "core/network/loss.h"
@@ -14,9 +15,6 @@
 #include "passes.h"
 #include "tap.h"
 #include "training.h"
-
-#define PROBE_ROWS 512 /* that method fast watches, at most */
-#define PROBE_FALL 0.2 /* of their accuracy, which ends it */
 
 #define TABULAR "dense 40, tanh, dense 9, relu"
 #define IMAGE   "conv 5x3, maxpool 2, relu, conv 6x3, relu, dense 11, tanh"
@@ -31,7 +29,7 @@ robust(int method, double eps)
 					   .ball = {ADV_NORM_LINF, NULL, -INFINITY, INFINITY},
 					   .eps = eps,
 					   .alpha = method == ADV_METHOD_FAST ? 1.25 * eps : 0.5 * eps,
-					   .steps = 5,
+					   .steps = method == ADV_METHOD_FAST ? 1 : 5,
 					   .random_start = true,
 					   .settings = {.beta = 6}};
 }
@@ -151,39 +149,61 @@ enum
 	CRAFT_ROWS = 20
 };
 
-/* A crafter on the first rows of a training. */
+/* A member's defence, at work on the first rows of a training. */
+typedef struct Crafter
+{
+	AdvRobust how;
+	AdvWorkspace ws;
+	AdvCraft craft;
+	AdvDefending defending;
+} Crafter;
+
 static void
-craft_open(AdvCraft *c, AdvWorkspace *ws, Training *t, AdvRobust how)
+craft_open(Crafter *c, Training *t, AdvRobust how)
 {
 	const AdvNetwork *net = &t->net;
 
-	*c = (AdvCraft){.seed = 3, .ws = ws};
-	adv_defence_craft(&how, c);
-	adv_craft_init(c, net, CRAFT_ROWS, zeros(adv_craft_size(net, CRAFT_ROWS)));
-	adv_workspace_init(ws, net, CRAFT_ROWS, ADV_PASS_BACKWARD,
-					   zeros(adv_workspace_size(net, CRAFT_ROWS, ADV_PASS_BACKWARD)));
-	adv_workspace_load(ws, t->params);
-	memcpy(ws->act[0], t->x, sizeof(float) * CRAFT_ROWS * adv_shape_size(net->input));
+	*c = (Crafter){.how = how, .craft = {.seed = 3, .ws = &c->ws}};
+	c->defending = (AdvDefending){.robust = &c->how, .ws = &c->ws, .craft = &c->craft};
+	adv_craft_init(&c->craft, net, CRAFT_ROWS, zeros(adv_craft_size(net, CRAFT_ROWS)));
+	adv_workspace_init(&c->ws, net, 2 * CRAFT_ROWS, ADV_PASS_BACKWARD,
+					   zeros(adv_workspace_size(net, 2 * CRAFT_ROWS, ADV_PASS_BACKWARD)));
+	adv_workspace_load(&c->ws, t->params);
+	memcpy(c->ws.act[0], t->x, sizeof(float) * CRAFT_ROWS * adv_shape_size(net->input));
 }
 
 static void
-craft_close(AdvCraft *c, float *input)
+craft_close(Crafter *c, float *input)
 {
-	free(c->x0);
+	free(c->craft.x0);
 	free(input);
+}
+
+/* Craft of the first rows, and have the examples in front. */
+static AdvStatus
+craft(Crafter *c, int rows, const int32_t *label, const uint64_t *key, uint64_t restart)
+{
+	const AdvDefence *defence = adv_defence_of(&c->how);
+	AdvSlice slice = {rows, label, key, restart};
+	size_t size = (size_t) rows * adv_shape_size(c->ws.net->input);
+	AdvStatus status = defence->craft(&c->defending, &slice);
+
+	if (defence->rows_per_example == 2)
+		memcpy(c->ws.act[0], c->ws.act[0] + size, sizeof(float) * size);
+	return status;
 }
 
 /* What crafting climbs, at the examples as they are: cross-entropy, or divergence from the natural rows. */
 static double
-height(const AdvCraft *c, const Training *t)
+height(Crafter *c, const Training *t)
 {
 	int classes = t->net.classes;
-	const float *logits = c->ws->act[t->net.n_layers];
+	const float *logits = c->ws.act[t->net.n_layers];
 	int64_t correct = 0;
 
-	load_and_forward(c->ws, t->params, CRAFT_ROWS);
+	load_and_forward(&c->ws, t->params, CRAFT_ROWS);
 	if (c->how.method == ADV_METHOD_TRADES)
-		return adv_kl_divergence(CRAFT_ROWS, classes, c->logits, logits, 1, NULL, NULL);
+		return adv_kl_divergence(CRAFT_ROWS, classes, c->craft.logits, logits, 1, NULL, NULL);
 	return adv_cross_entropy(CRAFT_ROWS, classes, logits, t->label, 1, NULL, NULL, &correct);
 }
 
@@ -191,8 +211,7 @@ static void
 test_crafting(int method, AdvNorm norm, double low, double high, const char *arch, AdvShape shape)
 {
 	Training t;
-	AdvWorkspace ws;
-	AdvCraft c;
+	Crafter c;
 	AdvRobust how = robust(method, 0.3);
 	size_t n = adv_shape_size(shape);
 	float *unit = zeros(sizeof(float) * n);
@@ -204,9 +223,9 @@ test_crafting(int method, AdvNorm norm, double low, double high, const char *arc
 	for (size_t i = 0; i < n; i++)
 		unit[i] = (float) (i % 3) * 0.5f;
 	how.ball = (AdvBall){norm, unit, low, high};
-	craft_open(&c, &ws, &t, how);
-	input = ws.act[0];
-	ok(adv_craft(&c, CRAFT_ROWS, t.label, t.key, 7) == ADV_OK, "examples are crafted");
+	craft_open(&c, &t, how);
+	input = c.ws.act[0];
+	ok(craft(&c, CRAFT_ROWS, t.label, t.key, 7) == ADV_OK, "examples are crafted");
 	for (size_t at = 0; at < CRAFT_ROWS * n; at += n)
 	{
 		double distance = adv_ball_distance(&how.ball, n, t.x + at, input + at);
@@ -217,24 +236,24 @@ test_crafting(int method, AdvNorm norm, double low, double high, const char *arc
 	}
 	okf(farthest <= 0.3 * (1 + 1e-6) && farthest > 0.2 && inside,
 		"%s, norm %d: farthest example at %g of 0.3", METHOD[method], norm, farthest);
-	ok(same_floats(CRAFT_ROWS * n, c.x0, t.x), "what the rows were is kept");
+	ok(same_floats(CRAFT_ROWS * n, c.craft.x0, t.x), "what the rows were is kept");
 	first = copy_floats(CRAFT_ROWS * n, input);
 	top = height(&c, &t);
 
 	memcpy(input, t.x, sizeof(float) * CRAFT_ROWS * n);
-	adv_craft(&c, CRAFT_ROWS, t.label, t.key, 7);
+	craft(&c, CRAFT_ROWS, t.label, t.key, 7);
 	ok(same_floats(CRAFT_ROWS * n, input, first), "the same keys and restart give the same examples");
 	memcpy(input, t.x, sizeof(float) * CRAFT_ROWS * n);
 	c.how.steps = 0;
-	adv_craft(&c, CRAFT_ROWS, t.label, t.key, 7);
+	craft(&c, CRAFT_ROWS, t.label, t.key, 7);
 	okf(top > 1.02 * height(&c, &t), "they lie higher (%.3g) than where they started (%.3g)", top,
 		height(&c, &t));
 	memcpy(first, input, sizeof(float) * CRAFT_ROWS * n);
 	memcpy(input, t.x, sizeof(float) * n);
-	adv_craft(&c, 1, t.label, t.key, 8);
+	craft(&c, 1, t.label, t.key, 8);
 	ok(!same_floats(n, input, first), "another restart starts elsewhere");
 	memcpy(input, t.x, sizeof(float) * n);
-	adv_craft(&c, 1, t.label, t.key, 7);
+	craft(&c, 1, t.label, t.key, 7);
 	ok(same_floats(n, input, first), "a start is the row's own");
 	free(first);
 	free(unit);
@@ -247,32 +266,31 @@ static void
 test_trades_start(void)
 {
 	Training t;
-	AdvWorkspace ws;
-	AdvCraft c;
+	Crafter c;
 	double squares = 0, largest = 0;
 	int n = CRAFT_ROWS * 50;
 
 	training_make(&t, "", (AdvShape){50, 1, 1}, 3, CRAFT_ROWS);
-	craft_open(&c, &ws, &t, robust(ADV_METHOD_TRADES, 1));
+	craft_open(&c, &t, robust(ADV_METHOD_TRADES, 1));
 	c.how.steps = 0;
-	adv_craft(&c, CRAFT_ROWS, NULL, t.key, 0);
+	craft(&c, CRAFT_ROWS, NULL, t.key, 0);
 	for (int i = 0; i < n; i++)
-		squares += pow(ws.act[0][i] - t.x[i], 2);
+		squares += pow(c.ws.act[0][i] - t.x[i], 2);
 	ok(fabs(sqrt(squares / n) / 0.001 - 1) < 0.1, "TRADES starts a thousandth of a unit away");
-	memcpy(ws.act[0], t.x, sizeof(float) * (size_t) n);
+	memcpy(c.ws.act[0], t.x, sizeof(float) * (size_t) n);
 	c.how.eps = 0.0005;
-	adv_craft(&c, CRAFT_ROWS, NULL, t.key, 0);
+	craft(&c, CRAFT_ROWS, NULL, t.key, 0);
 	for (int i = 0; i < n; i++)
-		largest = fmax(largest, fabs(ws.act[0][i] - (double) t.x[i]));
+		largest = fmax(largest, fabs(c.ws.act[0][i] - (double) t.x[i]));
 	ok(largest <= 0.0005 && largest > 0.00049, "but never outside of the ball");
-	memcpy(ws.act[0], t.x, sizeof(float) * (size_t) n);
+	memcpy(c.ws.act[0], t.x, sizeof(float) * (size_t) n);
 	c.how.eps = 1000;
 	squares = 0;
-	adv_craft(&c, CRAFT_ROWS, NULL, t.key, 0);
+	craft(&c, CRAFT_ROWS, NULL, t.key, 0);
 	for (int i = 0; i < n; i++)
-		squares += pow(ws.act[0][i] - t.x[i], 2);
+		squares += pow(c.ws.act[0][i] - t.x[i], 2);
 	ok(fabs(sqrt(squares / n) - 1) < 0.1, "or of eps, where a thousandth of a unit may be nothing");
-	craft_close(&c, ws.act[0]);
+	craft_close(&c, c.ws.act[0]);
 	training_free(&t);
 }
 
@@ -286,8 +304,7 @@ test_trades_on_large_numbers(void)
 	for (int k = 0; k < 4; k++)
 	{
 		Training t;
-		AdvWorkspace ws;
-		AdvCraft c;
+		Crafter c;
 		AdvError err;
 		AdvRobust how = robust(ADV_METHOD_TRADES, eps[k]);
 		int farthest = 0;
@@ -300,13 +317,13 @@ test_trades_on_large_numbers(void)
 			t.x[i] = 1e5f + (float) i; /* floats are 1/128 apart */
 		how.alpha = eps[k] / 4;
 		how.steps = 10;
-		craft_open(&c, &ws, &t, how);
-		adv_craft(&c, CRAFT_ROWS, NULL, t.key, 0);
+		craft_open(&c, &t, how);
+		craft(&c, CRAFT_ROWS, NULL, t.key, 0);
 		for (int i = 0; i < CRAFT_ROWS; i++)
-			farthest += fabs(ws.act[0][i] - (double) t.x[i]) > eps[k] - 0.008;
+			farthest += fabs(c.ws.act[0][i] - (double) t.x[i]) > eps[k] - 0.008;
 		okf(farthest == CRAFT_ROWS, "TRADES climbs from large numbers, at eps %g (%d of %d)", eps[k],
 			farthest, CRAFT_ROWS);
-		craft_close(&c, ws.act[0]);
+		craft_close(&c, c.ws.act[0]);
 		training_free(&t);
 	}
 }
@@ -664,7 +681,7 @@ make_fall(Training *t, AdvDataset *validation, int32_t *label)
 	memcpy(label, t->label, sizeof(int32_t) * 700);
 	for (int r = 0; r < 700; r++)
 		t->label[r] = 1 - t->label[r];
-	for (int r = PROBE_ROWS; r < 700; r++)
+	for (int r = ADV_PROBE_ROWS; r < 700; r++)
 		label[r] = t->label[r];
 	*validation = t->data;
 	validation->label = label;
@@ -681,36 +698,38 @@ test_probe(void)
 	AdvTrainState first;
 	static int32_t label[700];
 	float *initial, *ended;
+	double before = NAN, after = NAN;
 
 	make_fall(&t, &validation, label);
 	initial = copy_floats(t.net.n_params, t.params);
 	training_run(&t, 1);
 	ended = copy_floats(t.net.n_params, t.params);
 	first = t.state;
-	okf(t.status[0] == ADV_OK && first.outcome.epoch > 1 && first.outcome.epoch < 20,
-		"training ended in epoch %d", first.outcome.epoch);
-	ok(first.epochs_done == first.outcome.epoch && t.epochs[first.epochs_done - 1].loss > 0,
+	okf(t.status[0] == ADV_OK && first.ended_epoch > 1 && first.ended_epoch < 20,
+		"training ended in epoch %d", first.ended_epoch);
+	ok(first.epochs_done == first.ended_epoch && t.epochs[first.epochs_done - 1].loss > 0,
 	   "which is reported too");
-	okf(first.outcome.probe_before - first.outcome.probe_after > PROBE_FALL,
-		"accuracy of the probe fell from %.3f to %.3f", first.outcome.probe_before, first.outcome.probe_after);
+	okf(sscanf(first.ended.message, "accuracy under attack fell from %lf to %lf", &before, &after) == 2 &&
+			before - after > ADV_PROBE_FALL - 0.001,
+		"%s", first.ended.message);
 	for (int size = 2; size <= 4; size++)
 	{
 		memcpy(t.params, initial, sizeof(float) * t.net.n_params);
 		training_run(&t, size);
-		okf(t.status[size - 1] == ADV_OK && t.state.outcome.epoch == first.outcome.epoch &&
-				t.state.outcome.probe_before == first.outcome.probe_before && t.state.outcome.probe_after == first.outcome.probe_after &&
+		okf(t.status[size - 1] == ADV_OK && t.state.ended_epoch == first.ended_epoch &&
+				strcmp(t.state.ended.message, first.ended.message) == 0 &&
 				same_floats(t.net.n_params, t.params, ended),
 			"%d members see and do the same", size);
 	}
 
 	memcpy(t.params, initial, sizeof(float) * t.net.n_params);
-	t.spec.epochs = first.outcome.epoch - 1;
+	t.spec.epochs = first.ended_epoch - 1;
 	training_run(&t, 2);
-	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == t.spec.epochs, "before, all was well");
+	ok(t.state.ended_epoch == 0 && t.state.epochs_done == t.spec.epochs, "before, all was well");
 	ok(same_floats(t.net.n_params, t.params, ended), "and those are the parameters that are put back");
 	memcpy(t.label, label, sizeof(label));
-	okf(fabs(accuracy_under_attack(&t, 0, PROBE_ROWS, 0.05) - first.outcome.probe_before) < 0.01,
-		"whose accuracy under attack, over the first %d rows, is %.3f", PROBE_ROWS, first.outcome.probe_before);
+	okf(fabs(accuracy_under_attack(&t, 0, ADV_PROBE_ROWS, 0.05) - before) < 0.01,
+		"whose accuracy under attack, over the first %d rows, is %.3f", ADV_PROBE_ROWS, before);
 	free(initial);
 	free(ended);
 	training_free(&t);
@@ -726,20 +745,20 @@ test_no_probe(void)
 	make_fall(&t, &validation, label);
 	t.validation = NULL;
 	training_run(&t, 2);
-	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == 20, "without validation there is no probe");
+	ok(t.state.ended_epoch == 0 && t.state.epochs_done == 20, "without validation there is no probe");
 	training_free(&t);
 
 	make_fall(&t, &validation, label);
 	t.spec.robust.method = ADV_METHOD_PGD;
 	training_run(&t, 2);
-	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == 20, "pgd has none");
+	ok(t.state.ended_epoch == 0 && t.state.epochs_done == 20, "pgd has none");
 	training_free(&t);
 
 	make_fall(&t, &validation, label);
 	t.spec.optimizer.learning_rate = 10; /* all is lost in the first epoch */
 	t.spec.epochs = 2;
 	training_run(&t, 2);
-	ok(t.state.outcome.epoch == 0 && t.state.epochs_done == 2 && t.epochs[0].validation_accuracy < 0.5,
+	ok(t.state.ended_epoch == 0 && t.state.epochs_done == 2 && t.epochs[0].validation_accuracy < 0.5,
 	   "parameters before the first epoch are not compared with");
 	training_free(&t);
 }

@@ -49,4 +49,16 @@ typedef struct AdvParameter
 	bool said;      /* of a method's: a task has a key for it, too, and the struct tells whether it was said by that */
 } AdvParameter;
 
+/* Whether a number lies in a parameter's range; NaN lies in none. Other kinds have no range. */
+static inline bool
+adv_parameter_fits(const AdvParameter *p, const void *base)
+{
+	double value;
+
+	if (p->kind != ADV_PARAMETER_NUMBER && p->kind != ADV_PARAMETER_INTEGER)
+		return true;
+	value = *(const double *) ((const char *) base + p->offset);
+	return value >= p->min && value <= p->max && !(p->open && value == p->min);
+}
+
 #endif

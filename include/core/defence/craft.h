@@ -1,29 +1,52 @@
 /*
  * craft.h
- *		Adversarial examples of one slice of a minibatch, crafted while training: ascent within a ball, all steps taken, the last
- *		iterate kept.
+ *		Adversarial examples of one slice of a minibatch, crafted while training: ascent within a ball by a method of attack, all steps
+ *		taken, the last iterate kept.
  *
- * What is climbed is the method's to say (defence.h), how the attack's (method.h). Each row's random start is its own: results depend
- * neither on the slice a row is in nor on who crafts it, but for the rounding of matrix products.
+ * What is climbed, and where from, is the defence's to say. Each row's random start is its own: results depend neither on the slice a
+ * row is in nor on who crafts it, but for the rounding of matrix products.
  */
 #ifndef ADV_CRAFT_H
 #define ADV_CRAFT_H
 
 #include "core/defence/defence.h"
 
-#define ADV_SLICE_ROWS 32 /* most examples of a training slice */
+/* One crafter: a member's own. */
+typedef struct AdvCraft
+{
+	uint64_t seed;    /* of random starts */
+	AdvWorkspace *ws; /* for backward passes, with the parameters under attack */
+	float *x0;        /* (rows, inputs) what the rows were, kept */
+	float *low;       /* (rows, inputs) bounds of x' */
+	float *high;
+	float *memory; /* (rows, inputs times what any attack's method may ask for) */
+	float *logits; /* (rows, classes) room for those of x, for defences that look back at them */
+} AdvCraft;
 
-/* Bytes adv_craft_init needs for slices of at most max_rows rows; 64-byte aligned memory is expected. */
+/* Where in its ball a row starts, as adv_ball_random and adv_ball_nearby do it. */
+typedef void (*AdvStart)(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
+						 const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);
+
+/* Write into the workspace's d_act, from its logits, the gradient of what is climbed, up to a positive factor for each row. */
+typedef void (*AdvSlope)(const AdvCraft *c, const AdvSlice *slice);
+
+/* Bytes adv_craft_init needs for slices of at most max_rows examples; 64-byte aligned memory is expected. */
 extern size_t adv_craft_size(const AdvNetwork *net, int max_rows);
 
 /* Give a crafter its memory; everything else is the caller's to set. */
 extern void adv_craft_init(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory);
 
 /*
- * Replace the rows of ws->act[0] (rows, inputs) by adversarial examples. label (rows), not read by methods that do without; key (rows) and
- * restart give random starts. Activations and gradients of the workspace are overwritten. ADV_ABORTED when told to stop.
+ * Replace the slice's rows (rows, inputs) by adversarial examples, as how says; start NULL: from the rows themselves. Activations and
+ * gradients of the workspace are overwritten. ADV_ABORTED when told to stop.
  */
-extern AdvStatus adv_craft(AdvCraft *c, int rows, const int32_t *label, const uint64_t *key,
-						   uint64_t restart);
+extern AdvStatus adv_craft(AdvCraft *c, const AdvRobust *how, const AdvSlice *slice, AdvStart start,
+						   AdvSlope slope);
+
+/* Climb the loss of the label. */
+extern void adv_slope_of_label(const AdvCraft *c, const AdvSlice *slice);
+
+/* Have the natural rows again, and what was crafted of them behind: (2 rows, inputs). */
+extern void adv_craft_behind(const AdvCraft *c, const AdvSlice *slice);
 
 #endif

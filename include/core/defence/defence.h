@@ -1,9 +1,14 @@
 /*
  * defence.h
- *		What a method of adversarial training is: a row of a table. A new one is its file and its row (table.c).
+ *		What a method of adversarial training is: a row of a table. A new one is its file and its row (defences.c).
  *
- * The training loop brings minibatches, slices and updates; a method says what becomes of the rows of a slice, what is minimised, and what is
- * to be done after an epoch. It sees slices, which depend on the task alone, never the size of the team.
+ * The training (core/train) cuts minibatches into slices, has a team and memory, and updates parameters. A defence says what the rows of a
+ * slice become before the passes that train, what is minimized, and what is looked at after an epoch. It sees a slice at a time and may
+ * not ask who computes it, so that any team gives the same bits.
+ *
+ * What is each row's own stands in AdvSlice. A weight and an eps of each row would be two more of its arrays, read where rows are told
+ * apart already: in the losses, and in adv_craft, which makes the bounds of each row. Who sets them by class or group would do so in a
+ * hook like after_epoch, from what it has seen.
  */
 #ifndef ADV_DEFENCE_H
 #define ADV_DEFENCE_H
@@ -12,128 +17,117 @@
 #include "core/base/team.h"
 #include "core/network/network.h"
 
+#define ADV_SLICE_ROWS 32 /* most examples of a slice */
+
 /*
- * What users say of a method, beside the attack that crafts. A method's parameters describe this struct: which of the members that several
- * methods share it has, and what it keeps in own. Plain data: it crosses to workers as it is.
+ * What users say of a method. A method's parameters describe this struct: which of the members that several methods share it has, and
+ * what it keeps in own. Plain data: it crosses to workers as it is.
  */
 typedef struct AdvDefenceSettings
 {
-	double beta; /* weight of what compares rows with their examples; NaN: the method's */
+	double beta; /* weight of what is added to the loss; NaN: the method's */
 	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS];
 } AdvDefenceSettings;
 
+/* Row of a method's parameters for what methods share. */
 #define ADV_SETTING_BETA                                                                                     \
 	{"beta", ADV_PARAMETER_NUMBER, offsetof(AdvDefenceSettings, beta), 0, 1e6, .said = true}
 
-/* How examples are made adversarial while training. Zero: not at all, be it on rows that were crafted before (twins). */
+/* How examples are made adversarial while training; zero: not at all. */
 typedef struct AdvRobust
 {
 	int32_t method; /* its place in adv_defences */
 	int32_t attack; /* that crafts: its place in adv_attack_methods */
 	AdvDefenceSettings settings;
 	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* the attack's own settings */
-	AdvBall ball;                                    /* ball.unit lies in memory that all members share */
-	double eps;                                      /* in units of the ball */
+	AdvBall ball; /* ball.unit lies in memory that all members share */
+	double eps;   /* in units of the ball */
 	double alpha;
 	int32_t steps;
-	bool random_start;
+	bool random_start; /* where the defence leaves it to the attack */
 } AdvRobust;
 
-/* One crafter: a member's own (craft.h). */
-typedef struct AdvCraft
+/* Examples that go through the passes together. Their rows are the first ones of the workspace's act[0]. */
+typedef struct AdvSlice
 {
-	AdvRobust how;
-	const struct AdvDefence *defence; /* that crafts, and the attack that it crafts by: as how says, or others for a while */
-	const AdvAttackMethod *attack;
-	uint64_t seed;    /* of random starts */
-	AdvWorkspace *ws; /* for backward passes, with the parameters under attack */
-	float *x0;        /* (rows, inputs) what the rows were, kept */
-	float *low;       /* (rows, inputs) bounds of x' */
-	float *high;
-	float *memory; /* (rows, inputs times what any attack's method may ask for) */
-	float *logits; /* (rows, classes) of x, for methods that look at them */
-} AdvCraft;
-
-/* The objective of a slice. Examples are those of methods that train on both: else logits are theirs, and there are no others. */
-typedef struct AdvObjective
-{
-	const AdvDefenceSettings *settings;
 	int rows;
-	int classes;
-	const float *logits; /* (rows, classes) */
-	const float *other;  /* (rows, classes) of the examples */
-	const int32_t *label;
-	float scale;     /* 1 / rows of the minibatch */
-	float *d_logits; /* (rows, classes) receive the gradient of scale times the sum */
-	float *d_other;
-	int64_t *correct; /* rows that are right are added */
-} AdvObjective;
+	const int32_t *label; /* (rows) */
+	const uint64_t *key;  /* (rows) with restart what random starts are drawn from */
+	uint64_t restart;     /* the epoch, from 0 */
+} AdvSlice;
 
-/* What ended a training before its time. */
-typedef struct AdvOutcome
-{
-	int32_t epoch;      /* from 1, in which it happened; 0: nothing. The parameters are those from before it. */
-	double probe_before; /* accuracy under attack of the rows that are watched, before and after that epoch */
-	double probe_after;
-} AdvOutcome;
+struct AdvCraft;
 
-/* A training between two epochs, as a member sees it. */
-typedef struct AdvWatch
+/* A training under way as a member's defence sees it. */
+typedef struct AdvDefending
 {
-	const AdvRobust *how;
-	const AdvNetwork *net;
+	const AdvRobust *robust;
 	AdvTeam *team;
-	AdvCraft *craft;
-	float *params; /* shared */
-	void *state;   /* shared, of the method's state_size; part of checkpoints */
-	int epoch;     /* from 0, that has just ended */
-	size_t n_rows; /* for validation */
-	int32_t (*load)(const void *arg, size_t i, float *x); /* the i-th of them into x (inputs); its label */
-	const void *arg;
-	AdvOutcome *outcome; /* shared; rank 0 writes it when the training ends here */
-} AdvWatch;
+	AdvWorkspace *ws;       /* of ADV_SLICE_ROWS times rows_per_example rows */
+	struct AdvCraft *craft; /* works in ws */
+	float *params;          /* shared, (n_params) */
+	void *state;            /* shared, state_size bytes, zero to begin with; part of checkpoints */
+	size_t n_validation;
+	/* Expand validation row number i into x; returns its label. */
+	int32_t (*validation_row)(const void *arg, size_t i, float *x);
+	const void *validation_arg;
+} AdvDefending;
 
 typedef struct AdvDefence
 {
 	const char *name;
 	const char *words;              /* what it is, for people: with whose it is */
 	const AdvParameter *parameters; /* of AdvDefenceSettings */
-	bool crafts;         /* rows of a slice are made adversarial before its passes */
-	bool both;           /* it trains on rows and examples, which lie behind them: a slice has twice as many rows */
-	bool one_step;       /* crafting is one step from a random point of the ball, whatever is said */
-	bool watches;        /* after_epoch looks at validation rows */
-	bool compares;       /* crafting begins with the logits of the rows as they are */
-	int32_t steps;       /* of the attack that crafts, where none are said */
-	double alpha;        /* likewise, a share of eps */
-	void (*set)(AdvDefenceSettings *);                       /* before anything is said; NULL: nothing */
-	AdvStatus (*check)(const AdvRobust *how, AdvError *err); /* NULL: nothing to check */
-	void (*start)(const AdvCraft *c, int row, uint64_t key, uint64_t restart); /* x' of a row; NULL: as the attack starts */
-	void (*climb)(const AdvCraft *c, int rows, const int32_t *label); /* gradients of what is climbed; NULL: of the log-odds */
-	double (*loss)(const AdvObjective *o); /* sum over the rows of a slice; its gradients */
-	size_t (*state_size)(const AdvNetwork *net);     /* bytes; NULL: none */
-	void (*begin)(void *state);                      /* a training, with a zeroed state */
-	AdvStatus (*after_epoch)(AdvWatch *w, bool *end); /* end: the training is over; all members say so; NULL: nothing to do */
+	int32_t steps;                  /* of the attack that crafts, where none are said */
+	int32_t most_steps;             /* 0: as many as one likes */
+	double alpha;                   /* where none is said, a share of eps */
+	double validation;              /* where no rows are held out: the share of them that it wants to look at */
+	int rows_per_example;           /* 1: adversarial ones are in the place of natural ones; 2: behind them */
+
+	/* settings before anything is said; NULL: none has a default */
+	void (*set)(AdvDefenceSettings *settings);
+
+	/* bytes of state; NULL: none */
+	size_t (*state_size)(const AdvNetwork *net);
+
+	/* the state of a training that begins; by one member */
+	void (*start)(AdvDefending *d);
+
+	/* make the rows of a slice adversarial; ADV_ABORTED when told to stop. NULL: they stay as they are. */
+	AdvStatus (*craft)(AdvDefending *d, const AdvSlice *slice);
+
+	/*
+	 * The objective's sum over a slice after its forward pass. ws->d_act receives the gradient of scale times it with respect to the
+	 * logits; correct counts examples that are classified correctly. NULL: the cross-entropy of the rows.
+	 */
+	double (*loss)(AdvDefending *d, const AdvSlice *slice, float scale, int64_t *correct);
+
+	/*
+	 * After each epoch, by all members together. ends: training is to end here, whatever is left of it; why then says so, and is read of
+	 * one member.
+	 */
+	AdvStatus (*after_epoch)(AdvDefending *d, bool *ends, AdvError *why);
 } AdvDefence;
 
-/* All methods; the first is standard training. The list ends with NULL. A method is known by its place in it, in one version. */
+/*
+ * All methods; the first is that of standard training, and no word of users. The list ends with NULL. A method is known by its place in it,
+ * in one version, and otherwise by its name.
+ */
 extern const AdvDefence *const adv_defences[];
 
 /* Place of the method of a name, -1 when there is none. */
 extern int adv_defence(const char *name);
 
 /* The method of a training; standard training's for one that there is none of. */
-extern const AdvDefence *adv_defence_of(const AdvRobust *how);
-
-/* Have a crafter craft as how says, but for what the method does not leave to that. */
-extern void adv_defence_craft(const AdvRobust *how, AdvCraft *c);
+extern const AdvDefence *adv_defence_of(const AdvRobust *robust);
 
 /* Settings of a method before anything is said. */
 extern AdvDefenceSettings adv_defence_unset(const AdvDefence *defence);
 
-/* Whether a training can be like this (ADV_INVALID). */
-extern AdvStatus adv_defence_check(const AdvRobust *how, AdvError *err);
-
 /* Bytes of a method's state. */
-extern size_t adv_defence_state_size(const AdvRobust *how, const AdvNetwork *net);
+extern size_t adv_defence_state_size(const AdvRobust *robust, const AdvNetwork *net);
+
+/* Whether a training can be like this (ADV_INVALID). */
+extern AdvStatus adv_defence_check(const AdvRobust *robust, AdvError *err);
 
 #endif

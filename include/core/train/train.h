@@ -18,7 +18,7 @@
 #ifndef ADV_TRAIN_H
 #define ADV_TRAIN_H
 
-#include "core/defence/craft.h"
+#include "core/defence/defence.h"
 #include "core/network/dataset.h"
 #include "core/train/optimizer.h"
 #include "core/base/team.h"
@@ -50,7 +50,8 @@ typedef struct AdvTrainState
 	_Atomic double loss;         /* of the last minibatch */
 	int32_t failed_epoch;        /* with ADV_DIVERGED: where, counted from 1 */
 	int32_t failed_batch;
-	AdvOutcome outcome; /* what ended the training before its time; epochs_done counts that epoch */
+	int32_t ended_epoch; /* the epoch, from 1, after which the defence ended the training; 0: it did not. epochs_done counts it. */
+	AdvError ended;      /* why: message, detail and hint */
 } AdvTrainState;
 
 /*

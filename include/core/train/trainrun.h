@@ -41,6 +41,7 @@ typedef struct AdvTrainRun
 	AdvWorkspace ws; /* of one slice */
 	const AdvDefence *defence;
 	AdvCraft craft;  /* of one slice; it has no memory unless the method crafts */
+	AdvDefending defending;
 	float *gradient; /* of one piece */
 	size_t n_conv;
 	int epoch;    /* from 0 */
@@ -48,7 +49,7 @@ typedef struct AdvTrainRun
 	int rows;     /* of the minibatch */
 	int n_slices; /* of the minibatch */
 	int64_t step; /* minibatches so far, this one included */
-	bool ended; /* the method has ended the training before its time */
+	bool ended;   /* the method has ended the training before its time */
 	double loss; /* of this epoch, sums over the rows that were trained on so far */
 	int64_t correct;
 	double start; /* of this epoch, by the host's clock */
@@ -56,22 +57,14 @@ typedef struct AdvTrainRun
 
 /* ---- trainrun.c ---- */
 
-/* Lay out what a team shares; without memory, only measure. */
-extern AdvTrainShared adv_trainrun_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
-										  void *memory);
+/* A run at its beginning; it points into itself. */
+extern void adv_trainrun_open(AdvTrainRun *run, const AdvTrain *t, AdvTeam *team);
 
 /* Give a member its workspace; to be called again when a pass shall not write where slices have been placed. */
 extern void adv_trainrun_workspace(AdvTrainRun *run);
 
-/* Rows that an example becomes: its natural one, or an adversarial one in its place, or both. */
-static inline size_t
-adv_rows_per_example(const AdvTrainSpec *spec)
-{
-	return adv_defence_of(&spec->robust)->both ? 2 : 1;
-}
-
-/* Parameters before the first dense layer: convolutions never follow one. */
-extern size_t adv_conv_params(const AdvNetwork *net);
+/* Expand the i-th validation row of a training (const AdvTrain *) into x (inputs); returns its label. */
+extern int32_t adv_validation_row(const void *training, size_t i, float *x);
 
 /* ---- shuffle.c ---- */
 
@@ -90,9 +83,6 @@ extern AdvPart adv_largest_piece(const AdvLayer *l);
 extern AdvStatus adv_run_pieces(AdvTrainRun *run);
 
 /* ---- validate.c ---- */
-
-/* Expand the i-th validation row into x (inputs); returns its label. */
-extern int32_t adv_load_validation(const AdvTrain *t, size_t i, float *x);
 
 /* Loss and accuracy of the validation rows. ADV_DIVERGED when the loss is not finite. */
 extern AdvStatus adv_validate(AdvTrainRun *run, AdvEpoch *result, AdvError *err);

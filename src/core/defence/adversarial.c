@@ -1,32 +1,25 @@
 /*
  * adversarial.c
- *		Training on the cross-entropy of rows: as they are (standard training), or with adversarial examples in their place, crafted
- *		against the current weights (Madry et al. 2018).
+ *		Method pgd (Madry et al. 2018): each minibatch is replaced by its adversarial examples against the current weights. What is
+ *		minimized is their cross-entropy.
  */
-#include "core/defence/defence.h"
-#include "core/network/loss.h"
+#include "core/defence/craft.h"
 
-static double
-loss(const AdvObjective *o)
+static AdvStatus
+craft(AdvDefending *d, const AdvSlice *slice)
 {
-	return adv_cross_entropy(o->rows, o->classes, o->logits, o->label, o->scale, NULL, o->d_logits, o->correct);
+	return adv_craft(d->craft, d->robust, slice, d->robust->random_start ? adv_ball_random : NULL,
+					 adv_slope_of_label);
 }
 
-static const AdvParameter no_parameters[] = {{NULL}};
-
-const AdvDefence adv_defence_none = {
-	.name = "none",
-	.words = "standard training",
-	.parameters = no_parameters,
-	.loss = loss,
-};
+static const AdvParameter parameters[] = {{NULL}};
 
 const AdvDefence adv_defence_pgd = {
 	.name = "pgd",
 	.words = "each minibatch replaced by its adversarial examples (Madry et al. 2018)",
-	.parameters = no_parameters,
-	.crafts = true,
+	.parameters = parameters,
 	.steps = 10,
 	.alpha = 0.25,
-	.loss = loss,
+	.rows_per_example = 1,
+	.craft = craft,
 };

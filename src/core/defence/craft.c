@@ -41,106 +41,95 @@ adv_craft_init(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory)
 
 /* What the attack's method sees of row r of a slice. */
 static AdvClimb
-climb_of(const AdvCraft *c, int r)
+climb_of(const AdvCraft *c, const AdvRobust *how, int r)
 {
 	size_t n = adv_shape_size(c->ws->net->input);
 	size_t at = (size_t) r * n;
 
-	return (AdvClimb){.ball = &c->how.ball,
+	return (AdvClimb){.ball = &how->ball,
 					  .n = n,
 					  .x0 = c->x0 + at,
 					  .low = c->low + at,
 					  .high = c->high + at,
-					  .eps = c->how.eps,
-					  .alpha = c->how.alpha,
-					  .own = c->how.own,
+					  .eps = how->eps,
+					  .alpha = how->alpha,
+					  .own = how->own,
 					  .memory = c->memory + at * adv_attack_memory()};
-}
-
-static void
-begin_row(const AdvCraft *c, int r)
-{
-	AdvClimb row = climb_of(c, r);
-
-	if (c->attack->begin)
-		c->attack->begin(&row);
 }
 
 /* Keep the rows, compute their bounds, and put each at its start. */
 static void
-start(AdvCraft *c, int rows, const uint64_t *key, uint64_t restart)
+begin(AdvCraft *c, const AdvRobust *how, const AdvSlice *slice, AdvStart start)
 {
-	const AdvDefence *defence = c->defence;
-	const AdvBall *ball = &c->how.ball;
+	const AdvAttackMethod *attack = adv_attack_methods[how->attack];
 	size_t n = adv_shape_size(c->ws->net->input);
 	float *x = c->ws->act[0];
 
-	memcpy(c->x0, x, sizeof(float) * (size_t) rows * n);
-	for (int r = 0; r < rows; r++)
+	memcpy(c->x0, x, sizeof(float) * (size_t) slice->rows * n);
+	for (int r = 0; r < slice->rows; r++)
 	{
 		size_t at = (size_t) r * n;
+		AdvClimb row = climb_of(c, how, r);
 
-		adv_ball_bounds(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at);
-		if (defence->start)
-			defence->start(c, r, key[r], restart);
-		else if (c->how.random_start)
-			adv_ball_random(ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at, c->seed, key[r],
-							restart, x + at);
-		begin_row(c, r);
+		adv_ball_bounds(&how->ball, n, c->x0 + at, how->eps, c->low + at, c->high + at);
+		if (start)
+			start(&how->ball, n, c->x0 + at, how->eps, c->low + at, c->high + at, c->seed, slice->key[r],
+				  slice->restart, x + at);
+		if (attack->begin)
+			attack->begin(&row);
 	}
 }
 
-/* Gradients with respect to the logits of x' of what is climbed, up to a positive factor for each row. */
-static void
-climb(const AdvCraft *c, int rows, const int32_t *label)
-{
-	const AdvDefence *defence = c->defence;
-	size_t classes = (size_t) c->ws->net->classes;
-	const float *logits = c->ws->act[c->ws->net->n_layers];
-	float *d_logits = c->ws->d_act[c->ws->net->n_layers];
-
-	if (defence->climb)
-		defence->climb(c, rows, label);
-	else
-		for (int r = 0; r < rows; r++)
-			adv_log_odds((int) classes, logits + (size_t) r * classes, label[r],
-						 d_logits + (size_t) r * classes);
-}
-
 static AdvStatus
-step(AdvCraft *c, int rows, const int32_t *label)
+step(AdvCraft *c, const AdvRobust *how, const AdvSlice *slice, AdvSlope slope)
 {
 	AdvWorkspace *ws = c->ws;
 	size_t n = adv_shape_size(ws->net->input);
 
-	if (adv_forward(ws, rows) != ADV_OK)
+	if (adv_forward(ws, slice->rows) != ADV_OK)
 		return ADV_ABORTED;
-	climb(c, rows, label);
-	if (adv_backward(ws, rows, NULL, true, true) != ADV_OK)
+	slope(c, slice);
+	if (adv_backward(ws, slice->rows, NULL, true, true) != ADV_OK)
 		return ADV_ABORTED;
-	for (int r = 0; r < rows; r++)
+	for (int r = 0; r < slice->rows; r++)
 	{
-		AdvClimb row = climb_of(c, r);
+		AdvClimb row = climb_of(c, how, r);
 
-		c->attack->move(&row, ws->d_act[0] + (size_t) r * n, ws->act[0] + (size_t) r * n);
+		adv_attack_methods[how->attack]->move(&row, ws->d_act[0] + (size_t) r * n,
+											  ws->act[0] + (size_t) r * n);
 	}
 	return ADV_OK;
 }
 
 AdvStatus
-adv_craft(AdvCraft *c, int rows, const int32_t *label, const uint64_t *key, uint64_t restart)
+adv_craft(AdvCraft *c, const AdvRobust *how, const AdvSlice *slice, AdvStart start, AdvSlope slope)
 {
-	const AdvNetwork *net = c->ws->net;
-
-	if (c->defence->compares)
-	{
-		if (adv_forward(c->ws, rows) != ADV_OK)
-			return ADV_ABORTED;
-		memcpy(c->logits, c->ws->act[net->n_layers], sizeof(float) * (size_t) rows * (size_t) net->classes);
-	}
-	start(c, rows, key, restart);
-	for (int i = 0; i < c->how.steps; i++)
-		if (step(c, rows, label) != ADV_OK)
+	begin(c, how, slice, start);
+	for (int i = 0; i < how->steps; i++)
+		if (step(c, how, slice, slope) != ADV_OK)
 			return ADV_ABORTED;
 	return ADV_OK;
+}
+
+/* By the log-odds, whose direction is that of the cross-entropy and does not vanish when the network is very sure. */
+void
+adv_slope_of_label(const AdvCraft *c, const AdvSlice *slice)
+{
+	const AdvNetwork *net = c->ws->net;
+	const float *logits = c->ws->act[net->n_layers];
+	float *d_logits = c->ws->d_act[net->n_layers];
+
+	for (int r = 0; r < slice->rows; r++)
+		adv_log_odds(net->classes, logits + (size_t) r * net->classes, slice->label[r],
+					 d_logits + (size_t) r * net->classes);
+}
+
+void
+adv_craft_behind(const AdvCraft *c, const AdvSlice *slice)
+{
+	size_t size = (size_t) slice->rows * adv_shape_size(c->ws->net->input);
+	float *x = c->ws->act[0];
+
+	memcpy(x + size, x, sizeof(float) * size);
+	memcpy(x, c->x0, sizeof(float) * size);
 }

@@ -1,19 +1,28 @@
 /*
  * defences.c
- *		The methods of adversarial training there are, and what they have in common. See defence.h.
+ *		The methods of adversarial training there are. See defence.h.
  */
-#include "core/defence/defence.h"
-
 #include <math.h>
 #include <string.h>
 
-extern const AdvDefence adv_defence_none;
+#include "core/defence/defence.h"
+
 extern const AdvDefence adv_defence_pgd;
 extern const AdvDefence adv_defence_trades;
 extern const AdvDefence adv_defence_fast;
 
+static const AdvParameter no_parameters[] = {{NULL}};
+
+/* The cross-entropy of the rows as they are, be it of rows that were crafted before (twins). */
+static const AdvDefence none = {
+	.name = "none",
+	.words = "standard training",
+	.parameters = no_parameters,
+	.rows_per_example = 1,
+};
+
 const AdvDefence *const adv_defences[] = {
-	&adv_defence_none,
+	&none,
 	&adv_defence_pgd,
 	&adv_defence_trades,
 	&adv_defence_fast,
@@ -29,16 +38,6 @@ adv_defence(const char *name)
 	return -1;
 }
 
-AdvDefenceSettings
-adv_defence_unset(const AdvDefence *defence)
-{
-	AdvDefenceSettings settings = {.beta = NAN};
-
-	if (defence->set)
-		defence->set(&settings);
-	return settings;
-}
-
 static bool
 is_defence(int32_t method)
 {
@@ -50,45 +49,55 @@ is_defence(int32_t method)
 }
 
 const AdvDefence *
-adv_defence_of(const AdvRobust *how)
+adv_defence_of(const AdvRobust *robust)
 {
-	return adv_defences[is_defence(how->method) ? how->method : 0];
+	return adv_defences[is_defence(robust->method) ? robust->method : 0];
 }
 
-void
-adv_defence_craft(const AdvRobust *how, AdvCraft *c)
+AdvDefenceSettings
+adv_defence_unset(const AdvDefence *defence)
 {
-	c->how = *how;
-	c->defence = adv_defence_of(how);
-	c->attack = adv_attack_methods[how->attack];
-	if (c->defence->one_step)
-	{
-		c->how.steps = 1;
-		c->how.random_start = true;
-	}
-}
+	AdvDefenceSettings settings = {.beta = NAN};
 
-AdvStatus
-adv_defence_check(const AdvRobust *how, AdvError *err)
-{
-	const AdvDefence *defence = adv_defence_of(how);
-
-	if (!is_defence(how->method))
-		return adv_fail(err, ADV_INVALID, "unknown method of adversarial training");
-	if (!defence->crafts)
-		return ADV_OK;
-	if (!(how->eps >= 0) || !(how->alpha >= 0) || isinf(how->eps) || isinf(how->alpha))
-		return adv_fail(err, ADV_INVALID,
-						"eps and alpha of adversarial training must be finite and not negative");
-	if (!defence->one_step && how->steps < 1)
-		return adv_fail(err, ADV_INVALID, "steps of adversarial training must be at least 1");
-	return defence->check ? defence->check(how, err) : ADV_OK;
+	if (defence->set)
+		defence->set(&settings);
+	return settings;
 }
 
 size_t
-adv_defence_state_size(const AdvRobust *how, const AdvNetwork *net)
+adv_defence_state_size(const AdvRobust *robust, const AdvNetwork *net)
 {
-	const AdvDefence *defence = adv_defence_of(how);
+	const AdvDefence *defence = adv_defence_of(robust);
 
 	return defence->state_size ? defence->state_size(net) : 0;
+}
+
+static AdvStatus
+check_settings(const AdvDefence *defence, const AdvDefenceSettings *settings, AdvError *err)
+{
+	for (const AdvParameter *p = defence->parameters; p->name; p++)
+		if (!adv_parameter_fits(p, settings))
+			return adv_fail(err, ADV_INVALID, "%s of method %s must be between %g and %g", p->name, defence->name,
+							p->min, p->max);
+	return ADV_OK;
+}
+
+AdvStatus
+adv_defence_check(const AdvRobust *robust, AdvError *err)
+{
+	const AdvDefence *defence = adv_defence_of(robust);
+
+	if (!is_defence(robust->method))
+		return adv_fail(err, ADV_INVALID, "unknown method of adversarial training");
+	if (!defence->craft)
+		return ADV_OK;
+	if (!(robust->eps >= 0) || !(robust->alpha >= 0) || isinf(robust->eps) || isinf(robust->alpha))
+		return adv_fail(err, ADV_INVALID,
+						"eps and alpha of adversarial training must be finite and not negative");
+	if (robust->steps < 1)
+		return adv_fail(err, ADV_INVALID, "steps of adversarial training must be at least 1");
+	if (defence->most_steps > 0 && robust->steps > defence->most_steps)
+		return adv_fail(err, ADV_INVALID, "steps of method %s must be at most %d", defence->name,
+						defence->most_steps);
+	return check_settings(defence, &robust->settings, err);
 }

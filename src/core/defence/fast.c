@@ -1,33 +1,27 @@
 /*
  * fast.c
- *		One step from a random point of the ball (Wong et al. 2020), watched: such trainings may break down within an epoch, and withstand
- *		nothing but their own single step from then on (catastrophic overfitting).
+ *		Method fast (Wong et al. 2020): one step from a random start, in the place of each row.
  *
- * After each epoch the first validation rows are attacked with more steps. Where their accuracy under that attack has collapsed, the training
- * ends with the parameters from before the epoch. Nothing is compared with untrained parameters: a network that gives one class to all has
- * that class's share of the rows right under any attack.
+ * A network may overfit to that one step from one epoch to the next, and then withstands nothing else (catastrophic overfitting). So a
+ * probe of validation rows is attacked after each epoch by several steps; when its accuracy collapses, the training ends with the parameters
+ * from before that epoch.
  */
 #include <math.h>
 #include <string.h>
 
 #include "core/defence/craft.h"
+#include "core/defence/fast.h"
 #include "core/network/loss.h"
 
-#define PROBE_ROWS   512 /* at most, the first validation rows */
-#define PROBE_FALL   0.2 /* of accuracy within an epoch, from the second one on, that ends the training */
 #define PROBE_STEPS  5
 #define PROBE_ALPHA  (2.5 / PROBE_STEPS) /* in eps */
-#define PROBE_PIECES (PROBE_ROWS / ADV_SLICE_ROWS)
+#define PROBE_PIECES (ADV_PROBE_ROWS / ADV_SLICE_ROWS)
 
-extern const AdvDefence adv_defence_pgd;
-extern const AdvAttackMethod adv_attack_pgd;
-
-/* Shared by the team. */
 typedef struct State
 {
-	double probe; /* accuracy under attack after the last epoch; NaN before the first has ended */
-	int64_t correct[PROBE_PIECES];
-	float before[]; /* (n_params) parameters after the last epoch whose probe was well */
+	double accuracy;               /* of the probe after the last epoch; NaN before the first has ended */
+	int64_t correct[PROBE_PIECES]; /* of each piece, while they are counted */
+	float before[];                /* (n_params) parameters after the last epoch whose probe was well */
 } State;
 
 static size_t
@@ -37,110 +31,123 @@ state_size(const AdvNetwork *net)
 }
 
 static void
-begin(void *state)
+start(AdvDefending *d)
 {
-	((State *) state)->probe = NAN;
+	((State *) d->state)->accuracy = NAN;
 }
 
-static double
-loss(const AdvObjective *o)
+static AdvStatus
+craft(AdvDefending *d, const AdvSlice *slice)
 {
-	return adv_cross_entropy(o->rows, o->classes, o->logits, o->label, o->scale, NULL, o->d_logits, o->correct);
+	return adv_craft(d->craft, d->robust, slice, adv_ball_random, adv_slope_of_label);
 }
 
 /* ---- the probe ---- */
 
-/* The crafter for a while. */
-static void
-use_probe(const AdvRobust *how, AdvCraft *c)
+static AdvRobust
+probe_attack(const AdvRobust *robust)
 {
-	c->defence = &adv_defence_pgd;
-	c->attack = &adv_attack_pgd;
-	c->how.steps = PROBE_STEPS;
-	c->how.alpha = PROBE_ALPHA * how->eps;
-	c->how.random_start = true;
+	AdvRobust how = *robust;
+
+	how.attack = adv_attack_method("pgd");
+	how.steps = PROBE_STEPS;
+	how.alpha = PROBE_ALPHA * how.eps;
+	return how;
 }
 
 static size_t
-probe_rows(const AdvWatch *w)
+probe_rows(const AdvDefending *d)
 {
-	return w->n_rows < PROBE_ROWS ? w->n_rows : PROBE_ROWS;
+	return d->n_validation < ADV_PROBE_ROWS ? d->n_validation : ADV_PROBE_ROWS;
 }
 
-/* Count the rows of piece number piece that withstand the attack. */
+/* Count the rows of probe piece number piece that withstand the attack. Random starts are the same each time. */
 static AdvStatus
-probe_piece(AdvWatch *w, size_t piece)
+probe_piece(AdvDefending *d, const AdvRobust *how, size_t piece)
 {
-	AdvWorkspace *ws = w->craft->ws;
-	State *state = w->state;
+	const AdvNetwork *net = d->ws->net;
+	State *state = d->state;
 	size_t first = piece * ADV_SLICE_ROWS;
-	size_t left = probe_rows(w) - first;
+	size_t left = probe_rows(d) - first;
 	int rows = (int) (left < ADV_SLICE_ROWS ? left : ADV_SLICE_ROWS);
 	int32_t label[ADV_SLICE_ROWS];
 	uint64_t key[ADV_SLICE_ROWS];
+	AdvSlice slice = {rows, label, key, 0};
 
 	for (int r = 0; r < rows; r++)
 	{
 		key[r] = first + (size_t) r;
-		label[r] = w->load(w->arg, key[r], ws->act[0] + (size_t) r * adv_shape_size(w->net->input));
+		label[r] = d->validation_row(d->validation_arg, key[r],
+									 d->ws->act[0] + (size_t) r * adv_shape_size(net->input));
 	}
-	if (adv_craft(w->craft, rows, label, key, 0) != ADV_OK || adv_forward(ws, rows) != ADV_OK)
+	if (adv_craft(d->craft, how, &slice, adv_ball_random, adv_slope_of_label) != ADV_OK ||
+		adv_forward(d->ws, rows) != ADV_OK)
 		return ADV_ABORTED;
 	state->correct[piece] = 0;
-	adv_cross_entropy(rows, w->net->classes, ws->act[w->net->n_layers], label, 1, NULL, NULL,
+	adv_cross_entropy(rows, net->classes, d->ws->act[net->n_layers], label, 1, NULL, NULL,
 					  &state->correct[piece]);
 	return ADV_OK;
 }
 
-/* Accuracy of the probe under attack. Its random starts are the same each time, so that only parameters make a difference. */
+/* Accuracy of the probe under attack. As its random starts are the same each time, only parameters make a difference. */
 static AdvStatus
-measure_probe(AdvWatch *w, double *accuracy)
+measure_probe(AdvDefending *d, double *accuracy)
 {
-	const State *state = w->state;
-	AdvCraft crafter = *w->craft;
-	size_t n_pieces = (probe_rows(w) + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
+	const State *state = d->state;
+	AdvRobust how = probe_attack(d->robust);
+	size_t n_pieces = (probe_rows(d) + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	int64_t correct = 0;
 
-	use_probe(w->how, w->craft);
-	for (size_t piece = (size_t) w->team->rank; piece < n_pieces; piece += (size_t) w->team->size)
-		if (probe_piece(w, piece) != ADV_OK)
+	for (size_t piece = (size_t) d->team->rank; piece < n_pieces; piece += (size_t) d->team->size)
+		if (probe_piece(d, &how, piece) != ADV_OK)
 			return ADV_ABORTED;
-	*w->craft = crafter;
-	if (adv_team_barrier(w->team) != ADV_OK)
+	if (adv_team_barrier(d->team) != ADV_OK)
 		return ADV_ABORTED;
 	for (size_t piece = 0; piece < n_pieces; piece++)
 		correct += state->correct[piece];
-	*accuracy = (double) correct / (double) probe_rows(w);
+	*accuracy = (double) correct / (double) probe_rows(d);
 	return ADV_OK;
 }
 
-/* Keep the epoch's parameters, or put back those from before it and end the training. */
-static AdvStatus
-after_epoch(AdvWatch *w, bool *end)
+static void
+explain(AdvError *why, double last, double now)
 {
-	State *state = w->state;
-	size_t bytes = sizeof(float) * w->net->n_params;
-	double last = state->probe, probe;
+	adv_fail(why, ADV_OK, "accuracy under attack fell from %.3f to %.3f", last, now);
+	adv_detail(why, "This is catastrophic overfitting to the single step of method fast. The model is as it was before "
+					"that epoch.");
+	adv_hint(why, "Use a smaller eps or alpha, or method pgd.");
+}
 
-	if (w->n_rows == 0)
+/*
+ * Keep the epoch's parameters, or put back those from before it and end the training. Nothing is compared with untrained parameters: a
+ * network that gives one class to all has that class's share of the rows right under any attack.
+ */
+static AdvStatus
+after_epoch(AdvDefending *d, bool *ends, AdvError *why)
+{
+	State *state = d->state;
+	size_t n_params = d->ws->net->n_params;
+	double last = state->accuracy;
+	double now;
+
+	if (probe_rows(d) == 0)
 		return ADV_OK;
-	if (measure_probe(w, &probe) != ADV_OK)
+	if (measure_probe(d, &now) != ADV_OK)
 		return ADV_ABORTED;
-	*end = last - probe > PROBE_FALL && adv_all_finite(w->net->n_params, w->params);
-	if (adv_team_barrier(w->team) != ADV_OK)
+	*ends = last - now > ADV_PROBE_FALL && adv_all_finite(n_params, d->params);
+	if (adv_team_barrier(d->team) != ADV_OK)
 		return ADV_ABORTED;
-	if (w->team->rank == 0)
+	if (*ends)
+		explain(why, last, now);
+	if (d->team->rank == 0)
 	{
-		if (*end)
-		{
-			memcpy(w->params, state->before, bytes);
-			*w->outcome = (AdvOutcome){w->epoch + 1, last, probe};
-		}
+		state->accuracy = now;
+		if (*ends)
+			memcpy(d->params, state->before, sizeof(float) * n_params);
 		else
-			memcpy(state->before, w->params, bytes);
-		state->probe = probe;
+			memcpy(state->before, d->params, sizeof(float) * n_params);
 	}
-	return adv_team_barrier(w->team);
+	return adv_team_barrier(d->team);
 }
 
 static const AdvParameter parameters[] = {{NULL}};
@@ -149,13 +156,13 @@ const AdvDefence adv_defence_fast = {
 	.name = "fast",
 	.words = "examples of one step from a random start, watched for overfitting (Wong et al. 2020)",
 	.parameters = parameters,
-	.crafts = true,
-	.one_step = true,
-	.watches = true,
 	.steps = 1,
+	.most_steps = 1,
 	.alpha = 1.25,
-	.loss = loss,
+	.validation = 0.02,
+	.rows_per_example = 1,
 	.state_size = state_size,
-	.begin = begin,
+	.start = start,
+	.craft = craft,
 	.after_epoch = after_epoch,
 };

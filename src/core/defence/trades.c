@@ -1,55 +1,54 @@
 /*
  * trades.c
- *		TRADES (Zhang et al. 2019): cross-entropy(F(x), y) + beta KL(F(x) || F(x')), where x' climbs the divergence, without looking at labels.
+ *		Method trades (Zhang et al. 2019): what is minimized is cross-entropy(F(x), y) + beta KL(F(x) || F(x')), and x' is found by climbing
+ *		that divergence, without looking at labels and with F(x) held fixed, from a place near x.
  */
-#include <math.h>
+#include <string.h>
 
-#include "core/defence/defence.h"
+#include "core/defence/craft.h"
 #include "core/network/loss.h"
-
-#define BETA 6
 
 static void
 set(AdvDefenceSettings *settings)
 {
-	settings->beta = BETA;
+	settings->beta = 6;
 }
 
-static AdvStatus
-check(const AdvRobust *how, AdvError *err)
-{
-	if (!(how->settings.beta >= 0) || isinf(how->settings.beta))
-		return adv_fail(err, ADV_INVALID, "beta must be finite and not negative");
-	return ADV_OK;
-}
-
-/* Near x: at x itself the divergence has no slope. */
+/* Of KL(F(x) || F(x')) with respect to the logits of x'. */
 static void
-start(const AdvCraft *c, int row, uint64_t key, uint64_t restart)
-{
-	size_t n = adv_shape_size(c->ws->net->input);
-	size_t at = (size_t) row * n;
-
-	adv_ball_nearby(&c->how.ball, n, c->x0 + at, c->how.eps, c->low + at, c->high + at, c->seed, key, restart,
-					c->ws->act[0] + at);
-}
-
-/* F(x) is held fixed. */
-static void
-climb(const AdvCraft *c, int rows, const int32_t *label)
+slope_of_divergence(const AdvCraft *c, const AdvSlice *slice)
 {
 	const AdvNetwork *net = c->ws->net;
 
-	(void) label;
-	adv_kl_divergence(rows, net->classes, c->logits, c->ws->act[net->n_layers], 1, NULL,
+	adv_kl_divergence(slice->rows, net->classes, c->logits, c->ws->act[net->n_layers], 1, NULL,
 					  c->ws->d_act[net->n_layers]);
 }
 
-static double
-loss(const AdvObjective *o)
+static AdvStatus
+craft(AdvDefending *d, const AdvSlice *slice)
 {
-	return adv_trades_loss(o->rows, o->classes, o->logits, o->other, o->label, o->settings->beta, o->scale,
-						   o->d_logits, o->d_other, o->correct);
+	const AdvNetwork *net = d->ws->net;
+
+	if (adv_forward(d->ws, slice->rows) != ADV_OK)
+		return ADV_ABORTED;
+	memcpy(d->craft->logits, d->ws->act[net->n_layers],
+		   sizeof(float) * (size_t) slice->rows * (size_t) net->classes);
+	if (adv_craft(d->craft, d->robust, slice, adv_ball_nearby, slope_of_divergence) != ADV_OK)
+		return ADV_ABORTED;
+	adv_craft_behind(d->craft, slice);
+	return ADV_OK;
+}
+
+static double
+loss(AdvDefending *d, const AdvSlice *slice, float scale, int64_t *correct)
+{
+	const AdvNetwork *net = d->ws->net;
+	const float *logits = d->ws->act[net->n_layers];
+	float *d_logits = d->ws->d_act[net->n_layers];
+	size_t behind = (size_t) slice->rows * (size_t) net->classes;
+
+	return adv_trades_loss(slice->rows, net->classes, logits, logits + behind, slice->label,
+						   d->robust->settings.beta, scale, d_logits, d_logits + behind, correct);
 }
 
 static const AdvParameter parameters[] = {ADV_SETTING_BETA, {NULL}};
@@ -58,14 +57,10 @@ const AdvDefence adv_defence_trades = {
 	.name = "trades",
 	.words = "cross-entropy, and beta times the divergence of predictions of a row and its example (Zhang et al. 2019)",
 	.parameters = parameters,
-	.crafts = true,
-	.both = true,
-	.compares = true,
 	.steps = 10,
 	.alpha = 0.25,
+	.rows_per_example = 2,
 	.set = set,
-	.check = check,
-	.start = start,
-	.climb = climb,
+	.craft = craft,
 	.loss = loss,
 };

@@ -54,7 +54,7 @@ run_dense_piece(AdvTrainRun *run, int i, AdvPart part)
 	float *d_bias = part.input == 0 ? run->gradient + size : NULL;
 
 	memset(run->gradient, 0, sizeof(float) * (size + (size_t) part.outputs));
-	adv_dense_part(&run->ws, i, run->rows * (int) adv_rows_per_example(run->t->spec), part,
+	adv_dense_part(&run->ws, i, run->rows * run->defence->rows_per_example, part,
 				   run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
 	update_part(run, l, part);
 	if (d_bias)

@@ -5,8 +5,8 @@
  * What a member computes is decided by slice and piece numbers alone, and every sum that crosses a slice, a piece or
  * a part is formed by one member in the order of those numbers: the team's size decides who, never what.
  *
- * Adversarial methods replace the rows of a slice before its passes (craft.c), or lay the crafted rows behind the natural ones, so that a
- * slice of r examples has 2r rows from there on.
+ * The defence may replace the rows of a slice by adversarial ones before its passes, or lay those behind: a slice of r examples has 2r rows
+ * from there on.
  */
 #include <math.h>
 #include <string.h>
@@ -61,43 +61,17 @@ load_example(const AdvTrain *t, uint32_t example, float *x)
 	return t->data->label[row];
 }
 
-/* Put adversarial examples in the place of the slice's rows, or behind them. */
-static AdvStatus
-make_adversarial(AdvTrainRun *run, int rows, const int32_t *label, const uint64_t *key)
-{
-	size_t size = (size_t) rows * adv_shape_size(run->net->input);
-	float *x = run->ws.act[0];
-
-	if (adv_craft(&run->craft, rows, label, key, (uint64_t) run->epoch) != ADV_OK)
-		return ADV_ABORTED;
-	if (run->defence->both)
-	{
-		memcpy(x + size, x, sizeof(float) * size);
-		memcpy(x, run->craft.x0, sizeof(float) * size);
-	}
-	return ADV_OK;
-}
-
-/* The objective's sum over a slice of rows examples, its gradient, and how many are classified correctly. */
+/* The objective's sum over a slice, its gradient, and how many are classified correctly. */
 static double
-slice_loss(AdvTrainRun *run, int rows, const int32_t *label, int64_t *correct)
+slice_loss(AdvTrainRun *run, const AdvSlice *slice, int64_t *correct)
 {
 	const AdvNetwork *net = run->net;
-	const float *logits = run->ws.act[net->n_layers];
-	float *d_logits = run->ws.d_act[net->n_layers];
-	size_t behind = (size_t) rows * (size_t) net->classes;
-	AdvObjective o = {.settings = &run->t->spec->robust.settings,
-					  .rows = rows,
-					  .classes = net->classes,
-					  .logits = logits,
-					  .other = logits + behind,
-					  .label = label,
-					  .scale = 1.0f / (float) run->rows,
-					  .d_logits = d_logits,
-					  .d_other = d_logits + behind,
-					  .correct = correct};
+	float scale = 1.0f / (float) run->rows;
 
-	return run->defence->loss(&o);
+	if (run->defence->loss)
+		return run->defence->loss(&run->defending, slice, scale, correct);
+	return adv_cross_entropy(slice->rows, net->classes, run->ws.act[net->n_layers], slice->label, scale, NULL,
+							 run->ws.d_act[net->n_layers], correct);
 }
 
 /* Where in the minibatch a slice begins: slices are as even as can be. */
@@ -113,14 +87,15 @@ run_slice(AdvTrainRun *run, int slice)
 {
 	const AdvTrain *t = run->t;
 	const AdvNetwork *net = run->net;
-	size_t per_example = adv_rows_per_example(t->spec);
+	int per_example = run->defence->rows_per_example;
 	int first = slice_start(run, slice);
 	int rows = slice_start(run, slice + 1) - first;
 	float *d_params = run->shared.slice_gradient + (size_t) slice * run->n_conv;
 	int32_t label[ADV_SLICE_ROWS];
 	uint64_t key[ADV_SLICE_ROWS];
+	AdvSlice examples = {rows, label, key, (uint64_t) run->epoch};
 
-	place_slice(run, (size_t) first * per_example);
+	place_slice(run, (size_t) first * (size_t) per_example);
 	for (int r = 0; r < rows; r++)
 	{
 		uint32_t example = run->shared.order[run->begin + first + r];
@@ -128,15 +103,15 @@ run_slice(AdvTrainRun *run, int slice)
 		label[r] = load_example(t, example, run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
 		key[r] = t->example_key[example];
 	}
-	if (run->defence->crafts && make_adversarial(run, rows, label, key) != ADV_OK)
+	if (run->defence->craft && run->defence->craft(&run->defending, &examples) != ADV_OK)
 		return ADV_ABORTED;
-	if (adv_forward(&run->ws, rows * (int) per_example) != ADV_OK)
+	if (adv_forward(&run->ws, rows * per_example) != ADV_OK)
 		return ADV_ABORTED;
 
 	run->shared.slice_correct[slice] = 0;
-	run->shared.slice_loss[slice] = slice_loss(run, rows, label, &run->shared.slice_correct[slice]);
+	run->shared.slice_loss[slice] = slice_loss(run, &examples, &run->shared.slice_correct[slice]);
 	memset(d_params, 0, sizeof(float) * run->n_conv);
-	return adv_backward(&run->ws, rows * (int) per_example, d_params, true, false);
+	return adv_backward(&run->ws, rows * per_example, d_params, true, false);
 }
 
 /* ---- minibatches and epochs ---- */
@@ -214,31 +189,22 @@ run_batches(AdvTrainRun *run, AdvError *err)
 	return ADV_OK;
 }
 
-static int32_t
-load_watched(const void *t, size_t i, float *x)
-{
-	return adv_load_validation(t, i, x);
-}
-
-/* What the method does between two epochs. */
+/* Let the defence look at what the epoch has made of the network, and perhaps end the training. */
 static AdvStatus
-after_epoch(AdvTrainRun *run)
+look_back(AdvTrainRun *run)
 {
-	const AdvTrain *t = run->t;
-	AdvWatch watch = {.how = &t->spec->robust,
-					  .net = run->net,
-					  .team = run->team,
-					  .craft = &run->craft,
-					  .params = t->params,
-					  .state = run->shared.defence,
-					  .epoch = run->epoch,
-					  .n_rows = t->validation ? t->n_validation : 0,
-					  .load = load_watched,
-					  .arg = t,
-					  .outcome = &t->state->outcome};
+	AdvTrainState *state = run->t->state;
+	AdvError why;
 
 	adv_trainrun_workspace(run);
-	return run->defence->after_epoch(&watch, &run->ended);
+	if (run->defence->after_epoch(&run->defending, &run->ended, &why) != ADV_OK)
+		return ADV_ABORTED;
+	if (run->ended && run->team->rank == 0)
+	{
+		state->ended_epoch = run->epoch + 1;
+		state->ended = why;
+	}
+	return ADV_OK;
 }
 
 /* An epoch, or what is left of it. */
@@ -263,7 +229,7 @@ run_epoch(AdvTrainRun *run, AdvError *err)
 
 	if (t->validation && t->n_validation > 0 && (status = adv_validate(run, &result, err)) != ADV_OK)
 		return status;
-	if (run->defence->after_epoch && after_epoch(run) != ADV_OK)
+	if (run->defence->after_epoch && look_back(run) != ADV_OK)
 		return ADV_ABORTED;
 	if (run->team->rank == 0)
 	{
@@ -307,18 +273,14 @@ run_epochs(AdvTrainRun *run, AdvError *err)
 AdvStatus
 adv_train(AdvTrain *t, AdvTeam *team, AdvError *err)
 {
-	AdvTrainRun run = {.t = t, .net = t->net, .team = team};
+	AdvTrainRun run;
 	AdvStatus status = check_spec(t, err);
 
 	if (status != ADV_OK)
 		return status;
-	run.defence = adv_defence_of(&t->spec->robust);
-	run.n_conv = adv_conv_params(t->net);
-	run.shared = adv_trainrun_shared(t->net, t->spec, t->n_examples, t->shared);
-	run.craft = (AdvCraft){.seed = t->spec->seed, .ws = &run.ws};
-	adv_defence_craft(&t->spec->robust, &run.craft);
-	if (team->rank == 0 && run.defence->begin)
-		run.defence->begin(run.shared.defence);
+	adv_trainrun_open(&run, t, team);
+	if (team->rank == 0 && run.defence->start)
+		run.defence->start(&run.defending);
 	if (t->resume)
 		adv_checkpoint_resume(&run);
 	if (team->rank == 0)

@@ -14,8 +14,16 @@ largest_batch(const AdvTrainSpec *spec, size_t n_examples)
 	return (size_t) spec->batch_size < n_examples ? (size_t) spec->batch_size : n_examples;
 }
 
-size_t
-adv_conv_params(const AdvNetwork *net)
+/* Rows that an example becomes: its natural one, or an adversarial one in its place, or both. */
+static size_t
+rows_per_example(const AdvTrainSpec *spec)
+{
+	return (size_t) adv_defence_of(&spec->robust)->rows_per_example;
+}
+
+/* Parameters before the first dense layer: convolutions never follow one. */
+static size_t
+conv_params(const AdvNetwork *net)
 {
 	int i = 0;
 
@@ -24,12 +32,13 @@ adv_conv_params(const AdvNetwork *net)
 	return net->layers[i].weight;
 }
 
-AdvTrainShared
-adv_trainrun_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples, void *memory)
+/* What a team shares; without memory, only measured. */
+static AdvTrainShared
+carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples, void *memory)
 {
 	AdvCarver carver = {memory, 0};
 	size_t batch = largest_batch(spec, n_examples);
-	size_t rows = batch * adv_rows_per_example(spec);
+	size_t rows = batch * rows_per_example(spec);
 	size_t n_slices = (batch + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	AdvTrainShared s;
 
@@ -39,7 +48,7 @@ adv_trainrun_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_ex
 	s.bucket = adv_carve(&carver, ((size_t) 1 << adv_shuffle_bits(n_examples)) + 1, sizeof(uint32_t));
 	s.slice_loss = adv_carve(&carver, n_slices, sizeof(double));
 	s.slice_correct = adv_carve(&carver, n_slices, sizeof(int64_t));
-	s.slice_gradient = adv_carve_floats(&carver, n_slices * adv_conv_params(net));
+	s.slice_gradient = adv_carve_floats(&carver, n_slices * conv_params(net));
 	for (int i = 0; i < net->n_layers; i++)
 		if (net->layers[i].kind == ADV_LAYER_DENSE)
 		{
@@ -59,7 +68,7 @@ adv_trainrun_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_ex
 size_t
 adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples)
 {
-	return adv_trainrun_shared(net, spec, n_examples, NULL).bytes;
+	return carve_shared(net, spec, n_examples, NULL).bytes;
 }
 
 /* Floats of a piece's gradient, weight then bias. */
@@ -87,7 +96,7 @@ gradient_size(const AdvNetwork *net)
 static int
 slice_rows(const AdvTrainSpec *spec)
 {
-	return ADV_SLICE_ROWS * (int) adv_rows_per_example(spec);
+	return ADV_SLICE_ROWS * (int) rows_per_example(spec);
 }
 
 /* A member's memory, all but the workspace, which begins where the carver ends. */
@@ -95,7 +104,7 @@ static void
 carve_private(const AdvNetwork *net, const AdvTrainSpec *spec, AdvCarver *carver, AdvTrainRun *run)
 {
 	run->gradient = adv_carve_floats(carver, gradient_size(net));
-	if (adv_defence_of(&spec->robust)->crafts)
+	if (adv_defence_of(&spec->robust)->craft)
 	{
 		void *memory = adv_carve(carver, adv_craft_size(net, ADV_SLICE_ROWS), 1);
 
@@ -125,4 +134,35 @@ adv_trainrun_workspace(AdvTrainRun *run)
 	run->ws.should_stop = adv_team_should_stop;
 	run->ws.stop_arg = run->team;
 	adv_workspace_attach(&run->ws, run->t->params, run->shared.packed);
+}
+
+int32_t
+adv_validation_row(const void *training, size_t i, float *x)
+{
+	const AdvTrain *t = training;
+	size_t row = t->validation_row ? t->validation_row[i] : i;
+
+	adv_layout_expand(&t->validation->layout, adv_dataset_row(t->validation, row), x);
+	return t->validation->label[row];
+}
+
+void
+adv_trainrun_open(AdvTrainRun *run, const AdvTrain *t, AdvTeam *team)
+{
+	*run = (AdvTrainRun){.t = t,
+						 .net = t->net,
+						 .team = team,
+						 .defence = adv_defence_of(&t->spec->robust),
+						 .shared = carve_shared(t->net, t->spec, t->n_examples, t->shared),
+						 .craft = {.seed = t->spec->seed, .ws = &run->ws},
+						 .n_conv = conv_params(t->net)};
+	run->defending = (AdvDefending){.robust = &t->spec->robust,
+									.team = team,
+									.ws = &run->ws,
+									.craft = &run->craft,
+									.params = t->params,
+									.state = run->shared.defence,
+									.n_validation = t->validation ? t->n_validation : 0,
+									.validation_row = adv_validation_row,
+									.validation_arg = t};
 }

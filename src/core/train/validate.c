@@ -8,15 +8,6 @@
 
 #include "core/network/loss.h"
 
-int32_t
-adv_load_validation(const AdvTrain *t, size_t i, float *x)
-{
-	size_t row = t->validation_row ? t->validation_row[i] : i;
-
-	adv_layout_expand(&t->validation->layout, adv_dataset_row(t->validation, row), x);
-	return t->validation->label[row];
-}
-
 /* Loss and correct rows of validation piece number piece are added to its part. */
 static AdvStatus
 validate_piece(AdvTrainRun *run, size_t piece)
@@ -28,7 +19,7 @@ validate_piece(AdvTrainRun *run, size_t piece)
 	int32_t label[ADV_SLICE_ROWS];
 
 	for (int r = 0; r < rows; r++)
-		label[r] = adv_load_validation(t, first + r, run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
+		label[r] = adv_validation_row(t, first + r, run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
 	if (adv_forward(&run->ws, rows) != ADV_OK)
 		return ADV_ABORTED;
 	run->shared.part_loss[piece % ADV_VALIDATION_PARTS] +=

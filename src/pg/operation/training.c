@@ -34,8 +34,7 @@
 #include "pg/base/segment.h"
 #include "pg/data/source.h"
 
-#define PARAMS_AT_ONCE  1000000 /* drawn between two looks at interrupts */
-#define WATCHED         "0.02"  /* of the rows are held out where a method watches some that it does not train on */
+#define PARAMS_AT_ONCE 1000000 /* drawn between two looks at interrupts */
 
 static uint64_t
 seed_of(const AdvpgTrainTask *task)
@@ -384,15 +383,11 @@ run_plan(const AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs,
 	if (phase)
 		training.phase = training.name = phase;
 	state = advpg_run_train(&training, params, epochs, n_workers);
-	if (state.outcome.epoch > 0)
+	if (state.ended_epoch > 0)
 		ereport(WARNING,
-				errmsg("training stopped in epoch %d of %d: accuracy under attack fell from %.3f to %.3f",
-					   state.outcome.epoch, t->spec.epochs, state.outcome.probe_before,
-					   state.outcome.probe_after),
-				errdetail(
-					"This is catastrophic overfitting to the single step of method fast. The model is as it "
-					"was before that epoch."),
-				errhint("Use a smaller eps or alpha, or method pgd."));
+				errmsg("training stopped in epoch %d of %d: %s", state.ended_epoch, t->spec.epochs,
+					   state.ended.message),
+				errdetail_internal("%s", state.ended.detail), errhint("%s", state.ended.hint));
 	return atomic_load(&state.epochs_done);
 }
 
@@ -463,8 +458,7 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 		settings->eps->val.numeric = advpg_numeric(8.0 / 255);
 	}
 	advpg_attack_resolve(settings, model, t->rows->domain,
-						 defence->crafts ? &preset : NULL, seed_of(&t->task),
-						 attack);
+						 defence->craft ? &preset : NULL, seed_of(&t->task), attack);
 	settings->how.steps = attack->steps;
 	if (attack->alpha > 0)
 		settings->how.alpha = attack->alpha;
@@ -608,8 +602,8 @@ advpg_plan_read(const AdvpgTrainTask *task, Oid schema)
 
 	t->task = *task;
 	t->twin_success = NAN;
-	if (advpg_defence(task)->watches && task->validation == NULL)
-		t->task.validation = WATCHED;
+	if (advpg_defence(task)->validation > 0 && task->validation == NULL)
+		t->task.validation = psprintf("%g", advpg_defence(task)->validation);
 	open_source(t, schema);
 	if (t->task.encoding == 0)
 		t->task.encoding = ADV_ENCODING_STANDARD;

@@ -356,7 +356,7 @@ lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
 	AdvpgTrainTask *written = unconstify(AdvpgTrainTask *, task);
 	int n = 0;
 
-	if (advpg_defence(task)->crafts)
+	if (advpg_defence(task)->craft)
 		lists[n++] = (AdvpgSettingsOf){advpg_defence(task)->parameters, &written->defence};
 	if (task->adversarial)
 		lists[n++] = (AdvpgSettingsOf){settings_of(advpg_attack_method(&task->attack), OF_TRAINING),
@@ -469,7 +469,7 @@ check_method(const AdvpgTrainTask *task)
 		advpg_task_invalid("feasible", "is for method merged alone");
 	if (task->attack.how.restarts > 1 && !merged)
 		advpg_task_invalid("restarts", "is for method merged alone");
-	if (advpg_defence(task)->one_step && task->attack.how.steps > 1)
+	if (advpg_defence(task)->most_steps == 1 && task->attack.how.steps > 1)
 		advpg_task_invalid("steps", "is %g, but method %s takes one step", task->attack.how.steps,
 						   advpg_defence(task)->name);
 }
