@@ -4,7 +4,7 @@
  *		second of adv_attack (PGD, all steps taken).
  *
  * Usage: core [seconds per measurement, default 3] [most members, default 2] [widest instruction set: amx, avx512, avx2, generic] [name, e.g. cnn-train]
- * Build: make, then gcc -O2 -Iinclude -o build/bench-core bench/core.c src/core/*/*.o -ldl -lm -lpthread
+ * Build: make, then gcc -O2 -Iinclude -o build/bench-core bench/core.c $(find src/core -name '*.o') -ldl -lm -lpthread
  */
 #include <pthread.h>
 #include <stdbool.h>

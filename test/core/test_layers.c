@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #include "core/network/dataset.h"
-#include "core/layer/layers.h"
+#include "core/layer/activation.h"
+#include "core/layer/pool.h"
 #include "core/network/loss.h"
 #include "tap.h"
 
@@ -72,7 +73,7 @@ test_relu(void)
 static void
 test_maxpool(void)
 {
-	AdvLayer l = {.kind = ADV_LAYER_MAXPOOL, .size = 2, .in = {2, 3, 2}, .out = {2, 1, 1}};
+	AdvLayer l = {.size = 2, .in = {2, 3, 2}, .out = {2, 1, 1}};
 	float src[] = {1, 5, 3, 5, 3, 2, 0, 5, 9, 9, 9, 9}, dst[2], d_dst[] = {7, 8}, d_src[12];
 	uint8_t argmax[2];
 	bool same = true;

@@ -9,7 +9,7 @@
  * s390x is big-endian. Its files, called after their format, were made with Debian's gcc-s390x-linux-gnu, libc6-dev-s390x-cross and
  * qemu-user; aarch64's of format 1 had the same bytes:
  *
- *   s390x-linux-gnu-gcc -std=gnu11 -O2 -static -Iinclude -o machines test/core/{test_machines,golden,training}.c src/core/*/*.c.c -lm -lpthread
+ *   s390x-linux-gnu-gcc -std=gnu11 -O2 -static -Iinclude -o machines test/core/{test_machines,golden,training}.c $(find src/core -name '*.c') -lm -lpthread
  *   qemu-s390x machines make >test/core/models/s390x-2.txt
  */
 #include <glob.h>

@@ -275,7 +275,7 @@ test_options(void)
 
 	memset(c.d_params, 0, sizeof(float) * c.net.n_params);
 	adv_backward(&c.ws, 3, c.d_params, true, false);
-	for (at = 0; c.net.layers[at].kind != ADV_LAYER_DENSE; at++)
+	for (at = 0; adv_layer_type(&c.net.layers[at])->pieces != ADV_PIECES_PRODUCT; at++)
 		;
 	at = c.net.layers[at].weight;
 	ok(memcmp(c.d_params, d_full, sizeof(float) * at) == 0, "dense gradients can be skipped");
@@ -304,8 +304,7 @@ test_stop(void)
 	int questions = 3;
 
 	make_case(&c, "dense 3, relu, dense 3, relu", (AdvShape){4, 1, 1}, 2, false, 2, ADV_PASS_BACKWARD);
-	c.ws.should_stop = stop_after;
-	c.ws.stop_arg = &questions;
+	c.ws.stop = (AdvStop){stop_after, &questions};
 	load_input(&c);
 	ok(load_and_forward(&c.ws, c.params, 2) == ADV_ABORTED, "a forward pass stops between layers");
 	questions = 2;
@@ -314,8 +313,7 @@ test_stop(void)
 
 	/* one row of one layer: 600 million multiply-adds */
 	make_case(&c, "conv 16x31", (AdvShape){2, 140, 140}, 2, false, 1, ADV_PASS_BACKWARD);
-	c.ws.should_stop = stop_after;
-	c.ws.stop_arg = &questions;
+	c.ws.stop = (AdvStop){stop_after, &questions};
 	load_input(&c);
 	questions = 10;
 	ok(load_and_forward(&c.ws, c.params, 1) == ADV_ABORTED,

@@ -26,7 +26,7 @@ consistent(const AdvNetwork *net, AdvShape input, int classes)
 		at = l->bias + l->n_bias;
 		shape = l->out;
 	}
-	return net->layers[net->n_layers - 1].kind == ADV_LAYER_DENSE && shape.c == classes && shape.h == 1 &&
+	return strcmp(adv_layer_type(&net->layers[net->n_layers - 1])->word, "dense") == 0 && shape.c == classes && shape.h == 1 &&
 		   shape.w == 1 && at == net->n_params && net->first_trained <= at;
 }
 

@@ -14,7 +14,9 @@
 #ifndef ADV_KERNEL_H
 #define ADV_KERNEL_H
 
-#include "core/network/network.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define ADV_VECTOR 16 /* floats of a vector, and columns of a tile */
 

@@ -15,54 +15,18 @@
 #ifndef ADV_NETWORK_H
 #define ADV_NETWORK_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "core/base/status.h"
+#include "core/layer/layer.h"
+#include "core/layer/order.h"
 
 #define ADV_MAX_LAYERS  64
 #define ADV_MAX_ARCH    2048 /* bytes of an arch string, with its terminator */
 #define ADV_MAX_CLASSES 65536
-#define ADV_MAX_INPUTS  (1 << 24)          /* values in one input, and in any activation of one row */
 #define ADV_MAX_PARAMS  ((size_t) 1 << 28) /* parameters of a network */
-#define ADV_MAX_KERNEL  31
 
 /* The paper's two classifiers. */
 #define ADV_ARCH_IMAGE                                                                                       \
 	"conv 32x3, maxpool 2, relu, conv 64x3, maxpool 2, relu, dense 256, relu, dense 128, relu"
 #define ADV_ARCH_TABULAR "dense 64, tanh, dense 64, tanh, dense 64, tanh, dense 64, tanh"
-
-typedef enum AdvLayerKind
-{
-	ADV_LAYER_SCALE = 1, /* y = (x - shift_c) * factor_c; fixed, never trained */
-	ADV_LAYER_CONV,      /* stride 1, "same" zero padding, odd kernel */
-	ADV_LAYER_MAXPOOL,   /* size x size, stride size, remainders dropped */
-	ADV_LAYER_FLATTEN,   /* (h, w, c) to (c, h, w) order */
-	ADV_LAYER_DENSE,
-	ADV_LAYER_RELU,
-	ADV_LAYER_TANH
-} AdvLayerKind;
-
-/* A flat vector of n values is {n, 1, 1}. */
-typedef struct AdvShape
-{
-	int32_t c;
-	int32_t h;
-	int32_t w;
-} AdvShape;
-
-typedef struct AdvLayer
-{
-	int32_t kind; /* AdvLayerKind */
-	int32_t size; /* conv: kernel; maxpool: window */
-	AdvShape in;  /* of one row */
-	AdvShape out;
-	size_t weight;   /* offsets into the parameter vector */
-	size_t n_weight; /* 0: no parameters */
-	size_t bias;
-	size_t n_bias;
-} AdvLayer;
 
 typedef struct AdvNetwork
 {
@@ -81,12 +45,6 @@ typedef enum AdvInit
 	ADV_INIT_HE          /* U(+-sqrt(6 / fan_in)) */
 } AdvInit;
 
-static inline size_t
-adv_shape_size(AdvShape s)
-{
-	return (size_t) s.c * s.h * s.w;
-}
-
 /*
  * Parse an arch string for rows of shape input and the given number of classes. ADV_INVALID names the word that is
  * wrong and lists the allowed ones; ADV_LIMIT when a size passes a limit above. An empty arch is allowed: the
@@ -98,9 +56,6 @@ extern AdvStatus adv_network_parse(AdvNetwork *net, const char *arch, AdvShape i
 /* The canonical arch string (without scale, flatten and output layer); buf holds ADV_MAX_ARCH bytes. */
 extern void adv_network_arch(const AdvNetwork *net, char *buf);
 
-/* Word for a layer kind: "scale", "conv", "maxpool", "flatten", "dense", "relu", "tanh". */
-extern const char *adv_layer_name(int kind);
-
 /*
  * Initial parameters (n_params floats) drawn from seed: weights Glorot or He uniform (fan = in or out channels times
  * kernel area), biases 0; a scaling layer starts as the identity (shift 0, factor 1).
@@ -110,33 +65,6 @@ extern void adv_network_init(const AdvNetwork *net, float *params, uint64_t seed
 /* The same for parameters first .. first + count only: there may be so many that a host wants to look around meanwhile. */
 extern void adv_network_init_some(const AdvNetwork *net, float *params, uint64_t seed, AdvInit init,
 								  size_t first, size_t count);
-
-/* (h, w, c) <-> (c, h, w) order of one row. */
-extern void adv_to_channels_last(AdvShape shape, const float *src, float *dst);
-extern void adv_to_channels_first(AdvShape shape, const float *src, float *dst);
-
-typedef enum AdvPass
-{
-	ADV_PASS_FORWARD,  /* logits only: least memory */
-	ADV_PASS_BACKWARD, /* forward and backward */
-	ADV_PASS_TRAINING  /* the same, with packed parameters of the host's */
-} AdvPass;
-
-/* A rectangle of a layer's weights: some of its outputs (filters) by some of its inputs (channels). */
-typedef struct AdvPart
-{
-	int output;
-	int outputs;
-	int input;
-	int inputs;
-} AdvPart;
-
-/* All of a conv or dense layer. */
-static inline AdvPart
-adv_whole_layer(const AdvLayer *l)
-{
-	return (AdvPart){0, l->out.c, 0, l->kind == ADV_LAYER_DENSE ? (int) adv_shape_size(l->in) : l->in.c};
-}
 
 /*
  * Parameters in the order in which the kernels of this processor read them. Memory of adv_packed_size bytes, 64-byte
@@ -164,14 +92,13 @@ typedef struct AdvWorkspace
 	int max_rows;
 	const float *params;
 	void *packed;
-	const void *forward[ADV_MAX_LAYERS]; /* packed weights of each layer, for the way forward */
-	const void *back[ADV_MAX_LAYERS];
+	int n_steps;
+	AdvStep steps[ADV_MAX_LAYERS]; /* of a pass forward; the way back takes them in the opposite order */
 	float *act[ADV_MAX_LAYERS + 1]; /* (rows, h, w, c) */
 	float *d_act[ADV_MAX_LAYERS + 1];
-	uint8_t *argmax[ADV_MAX_LAYERS]; /* maxpool: which of the window won, or NULL */
+	AdvNoise noise;                  /* to be set by who trains before a forward pass, and taken away after the way back */
 	void *scratch;                   /* of one layer at a time */
-	int (*should_stop)(void *arg);   /* asked between layers; may be NULL */
-	void *stop_arg;
+	AdvStop stop;                    /* asked between layers; ask NULL: nobody */
 } AdvWorkspace;
 
 /* Bytes adv_workspace_init needs; 64-byte aligned memory is expected. */
@@ -190,19 +117,19 @@ extern AdvStatus adv_forward(AdvWorkspace *ws, int rows);
 
 /*
  * Backward pass after adv_forward: reads ws->d_act[n_layers] (rows, classes). d_params, when not NULL, is a vector of
- * n_params to which conv gradients are ADDED, and dense gradients too unless skip_dense (the caller then computes them
- * from act and d_act, by adv_dense_part). With input_gradient, ws->d_act[0] receives the gradient with respect to the input;
+ * n_params to which gradients are ADDED, those of kinds whose pieces are products unless skip_products (the caller then computes them
+ * from act and d_act, by adv_part_gradient). With input_gradient, ws->d_act[0] receives the gradient with respect to the input;
  * without, it and everything before the first trained layer is skipped.
  */
-extern AdvStatus adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_dense,
+extern AdvStatus adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products,
 							  bool input_gradient);
 
 /*
- * The gradient of a part of dense layer i over any number of rows is added to d_weight (part.outputs, part.inputs) and, unless
- * NULL, d_bias (part.outputs). src (rows, in) and d_dst (rows, out) are the layer's input and output gradient, readable for 64
+ * The gradient of a part of layer i, whose pieces are products, over any number of rows is added to d_weight (part.outputs, part.inputs) and,
+ * unless NULL, d_bias (part.outputs). src (rows, in) and d_dst (rows, out) are the layer's input and output gradient, readable for 64
  * bytes past their end.
  */
-extern void adv_dense_part(AdvWorkspace *ws, int i, int rows, AdvPart part, const float *src,
-						   const float *d_dst, float *d_weight, float *d_bias);
+extern void adv_part_gradient(AdvWorkspace *ws, int i, int rows, AdvPart part, const float *src,
+							  const float *d_dst, float *d_weight, float *d_bias);
 
 #endif

@@ -678,8 +678,7 @@ adv_attack(const AdvAttackRun *run, AdvTeam *team)
 	Engine e = {.run = run, .attack = run->attack, .method = adv_attack_methods[run->attack->method]};
 
 	carve_engine(&e, run->net, run->private);
-	e.ws.should_stop = adv_team_should_stop;
-	e.ws.stop_arg = team;
+	e.ws.stop = (AdvStop){adv_team_should_stop, team};
 	adv_workspace_load(&e.ws, run->params);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
 		if (run_piece(&e, piece) != ADV_OK)

@@ -107,8 +107,7 @@ adv_attack_score(const AdvAttackRun *run, AdvTeam *team)
 	Scorer s = {.run = run, .inputs = adv_shape_size(run->net->input)};
 
 	adv_workspace_init(&s.ws, run->net, ADV_EVAL_ROWS, ADV_PASS_FORWARD, run->private);
-	s.ws.should_stop = adv_team_should_stop;
-	s.ws.stop_arg = team;
+	s.ws.stop = (AdvStop){adv_team_should_stop, team};
 	adv_workspace_load(&s.ws, run->params);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
 	{

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/kernel/dispatch.h"
-#include "core/layer/layers.h"
+#include "core/layer/activation.h"
 
 /* NaN stays NaN: a network that has diverged must not look healthy. */
 ADV_LOOP void
@@ -81,3 +81,62 @@ adv_tanh_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_
 }
 ADV_DISPATCH(extern, adv_tanh_backward, (size_t n, const float *dst, const float *d_dst, float *d_src),
 			 (n, dst, d_dst, d_src))
+
+/* ---- as layers: both know their derivative by their result ---- */
+
+static size_t
+values(const AdvStep *s, int rows)
+{
+	return (size_t) rows * adv_shape_size(s->layer->in);
+}
+
+static AdvStatus
+relu_forward(const AdvStep *s, int rows, const float *src, float *dst)
+{
+	adv_relu_forward(values(s, rows), src, dst);
+	return ADV_OK;
+}
+
+static AdvStatus
+relu_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
+			  float *d_weight, float *d_bias)
+{
+	if (d_src)
+		adv_relu_backward(values(s, rows), dst, d_dst, d_src);
+	return ADV_OK;
+}
+
+const AdvLayerType adv_relu_layer = {
+	.word = "relu",
+	.form_words = "relu without a number",
+	.listed = "relu",
+	.element_wise = true,
+	.fusion = ADV_FUSION_RELU,
+	.forward = relu_forward,
+	.backward = relu_backward,
+};
+
+static AdvStatus
+tanh_forward(const AdvStep *s, int rows, const float *src, float *dst)
+{
+	adv_tanh_forward(values(s, rows), src, dst);
+	return ADV_OK;
+}
+
+static AdvStatus
+tanh_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
+			  float *d_weight, float *d_bias)
+{
+	if (d_src)
+		adv_tanh_backward(values(s, rows), dst, d_dst, d_src);
+	return ADV_OK;
+}
+
+const AdvLayerType adv_tanh_layer = {
+	.word = "tanh",
+	.form_words = "tanh without a number",
+	.listed = "tanh",
+	.element_wise = true,
+	.forward = tanh_forward,
+	.backward = tanh_backward,
+};

@@ -10,31 +10,18 @@
 
 #include "core/base/carve.h"
 #include "core/kernel/dispatch.h"
-#include "core/network/packed.h"
+#include "core/layer/layer.h"
 
 #define RAW_FLOATS                                                                                           \
 	((size_t) 20 << 10) /* of the lines computed at a time, unless fewer lines fill no window */
 
-AdvConvBlock
-adv_conv_block(const AdvNetwork *net, int i)
-{
-	const AdvLayer *l = &net->layers[i];
-	AdvConvBlock b = {.shape = {l->in.h, l->in.w, l->in.c, l->out.c, l->size}, .pool = 1, .out = l->out};
+/* Work of a convolution, in multiply-adds, after which the host is asked again whether to stop. */
+#define STOP_WORK ((uint64_t) 1 << 28)
 
-	for (b.end = i + 1; b.end < net->n_layers; b.end++)
-	{
-		l = &net->layers[b.end];
-		if (l->kind == ADV_LAYER_RELU)
-			b.relu = true;
-		else if (l->kind == ADV_LAYER_MAXPOOL && b.pool == 1)
-		{
-			b.pool = l->size;
-			b.out = l->out;
-		}
-		else
-			break;
-	}
-	return b;
+static AdvConvShape
+product(const AdvLayer *l)
+{
+	return (AdvConvShape){l->in.h, l->in.w, l->in.c, l->out.c, l->size};
 }
 
 /* The convolution that gives the gradient with respect to the input. */
@@ -42,6 +29,13 @@ static AdvConvShape
 turned(const AdvConvShape *s)
 {
 	return (AdvConvShape){s->h, s->w, s->f, s->c, s->size};
+}
+
+/* Weights (filters, channels, h, w) as a kernel reads them. */
+static AdvWeightView
+weights_view(const AdvConvShape *s)
+{
+	return (AdvWeightView){s->size, 1, s->size * s->size, (ptrdiff_t) s->size * s->size * s->c};
 }
 
 /* Lines computed at a time: whole windows, in runs of about the same length. */
@@ -92,15 +86,6 @@ carve_scratch(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass, void *mem
 	s.raw = adv_carve_floats(&carver, raw);
 	*size = carver.used;
 	return s;
-}
-
-size_t
-adv_conv_scratch_size(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass)
-{
-	size_t size;
-
-	(void) carve_scratch(k, b, pass, NULL, &size);
-	return size;
 }
 
 /* ---- forward ---- */
@@ -173,13 +158,14 @@ finish(const AdvConvBlock *b, int y, int count, const float *raw, const float *b
 	}
 }
 
-void
-adv_conv_forward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void *packed, const float *bias,
-				 const float *src, float *dst, uint8_t *argmax, AdvPass pass, void *memory,
-				 const AdvStop *stop)
+/* Some images. Told to stop within one it leaves what it likes. */
+static void
+forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_t *argmax, const AdvStop *stop)
 {
+	const AdvKernel *k = step->kernel;
+	const AdvConvBlock *b = &step->block;
 	size_t size;
-	Scratch s = carve_scratch(k, b, pass, memory, &size);
+	Scratch s = carve_scratch(k, b, step->pass, step->scratch, &size);
 	size_t in = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.c;
 	size_t out = adv_shape_size(b->out);
 	int strip = strip_lines(&b->shape, b->pool);
@@ -192,8 +178,8 @@ adv_conv_forward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void
 		{
 			int count = b->shape.h - y < strip ? b->shape.h - y : strip;
 
-			k->lines(&b->shape, image, packed, y, count, s.raw);
-			finish(b, y, count, s.raw, bias, dst + (size_t) r * out,
+			k->lines(&b->shape, image, step->forward, y, count, s.raw);
+			finish(b, y, count, s.raw, step->bias, dst + (size_t) r * out,
 				   argmax ? argmax + (size_t) r * out : NULL);
 		}
 	}
@@ -285,28 +271,169 @@ input_gradient(const AdvKernel *k, const AdvConvShape *back, const void *packed,
 	}
 }
 
-void
-adv_conv_backward(const AdvKernel *k, const AdvConvBlock *b, int rows, const void *packed, const float *src,
-				  const float *dst, const float *d_dst, const uint8_t *argmax, float *d_src, float *d_weight,
-				  float *d_bias, void *memory, const AdvStop *stop)
+/* What some images bring and want back. d_src may be NULL, d_weight and d_bias together too; they are added to. */
+typedef struct Images
 {
+	int rows;
+	const float *src;
+	const float *dst;
+	const float *d_dst;
+	const uint8_t *argmax;
+	float *d_src;
+	float *d_weight;
+	float *d_bias;
+} Images;
+
+static void
+backward_rows(const AdvStep *step, const Images *x, const AdvStop *stop)
+{
+	const AdvKernel *k = step->kernel;
+	const AdvConvBlock *b = &step->block;
 	size_t size;
-	Scratch s = carve_scratch(k, b, ADV_PASS_BACKWARD, memory, &size);
+	Scratch s = carve_scratch(k, b, ADV_PASS_BACKWARD, step->scratch, &size);
 	AdvConvShape back = turned(&b->shape);
 	size_t in = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.c;
 	size_t out = adv_shape_size(b->out);
 
-	if (d_weight)
+	if (x->d_weight)
 		memset(s.sum, 0, k->sum_size(&b->shape));
-	for (int r = 0; r < rows; r++)
+	for (int r = 0; r < x->rows; r++)
 	{
-		spread(b, dst + (size_t) r * out, d_dst + (size_t) r * out, argmax ? argmax + (size_t) r * out : NULL,
-			   s.d, d_bias ? d_bias : s.bias);
-		if (d_weight)
-			k->add_image(&b->shape, src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum, stop);
-		if (d_src)
-			input_gradient(k, &back, packed, &s, s.d, d_src + (size_t) r * in, stop);
+		spread(b, x->dst + (size_t) r * out, x->d_dst + (size_t) r * out,
+			   x->argmax ? x->argmax + (size_t) r * out : NULL, s.d, x->d_bias ? x->d_bias : s.bias);
+		if (x->d_weight)
+			k->add_image(&b->shape, x->src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum, stop);
+		if (x->d_src)
+			input_gradient(k, &back, step->back, &s, s.d, x->d_src + (size_t) r * in, stop);
 	}
-	if (d_weight)
-		k->add_sum(&b->shape, s.sum, adv_conv_weights(&b->shape), d_weight);
+	if (x->d_weight)
+		k->add_sum(&b->shape, s.sum, weights_view(&b->shape), x->d_weight);
 }
+
+/* ---- as a layer ---- */
+
+/* Images between two questions whether to stop: all of them, unless they are large. */
+static int
+rows_at_once(const AdvLayer *l, int rows)
+{
+	uint64_t work = (uint64_t) l->n_weight * (uint64_t) l->in.h * (uint64_t) l->in.w;
+	uint64_t most = STOP_WORK / work + 1;
+
+	return most < (uint64_t) rows ? (int) most : rows;
+}
+
+/* Whom to ask within an image: nobody, unless it is that much work. */
+static const AdvStop *
+stop_within(const AdvStep *s)
+{
+	return s->stop->ask && rows_at_once(s->layer, 2) == 1 ? s->stop : NULL;
+}
+
+static AdvStatus
+forward(const AdvStep *s, int rows, const float *src, float *dst)
+{
+	size_t in = adv_shape_size(s->layer->in), out = adv_shape_size(s->block.out);
+	int step = rows_at_once(s->layer, rows);
+	const AdvStop *within = stop_within(s);
+
+	for (int first = 0; first < rows; first += step)
+	{
+		if (adv_step_stops(s))
+			return ADV_ABORTED;
+		forward_rows(s, rows - first < step ? rows - first : step, src + (size_t) first * in,
+					 dst + (size_t) first * out, s->memory ? s->memory + (size_t) first * out : NULL, within);
+	}
+	return adv_stops(within) ? ADV_ABORTED : ADV_OK;
+}
+
+static AdvStatus
+backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
+		 float *d_weight, float *d_bias)
+{
+	size_t in = adv_shape_size(s->layer->in), out = adv_shape_size(s->block.out);
+	int step = rows_at_once(s->layer, rows);
+	const AdvStop *within = stop_within(s);
+
+	for (int first = 0; first < rows; first += step)
+	{
+		size_t i = (size_t) first * in, o = (size_t) first * out;
+		Images x = {rows - first < step ? rows - first : step,
+					src + i,
+					dst + o,
+					d_dst + o,
+					s->memory ? s->memory + o : NULL,
+					d_src ? d_src + i : NULL,
+					d_weight,
+					d_bias};
+
+		if (adv_step_stops(s))
+			return ADV_ABORTED;
+		backward_rows(s, &x, within);
+	}
+	return adv_stops(within) ? ADV_ABORTED : ADV_OK;
+}
+
+static AdvStatus
+check_kernel(const AdvBuilder *b, int32_t size)
+{
+	if (size % 2 == 1)
+		return ADV_OK;
+	adv_fail(b->err, ADV_INVALID, "kernel size %d of conv in arch string is even", (int) size);
+	adv_hint(b->err, "A kernel has a middle: its size must be odd.");
+	return ADV_INVALID;
+}
+
+/* Stride 1, "same" zero padding. */
+static AdvStatus
+build(AdvBuilder *b, const AdvLayerWord *word)
+{
+	int32_t filters = word->width, size = word->size;
+	AdvStatus status;
+
+	if ((status = adv_check_image(b, "conv")) != ADV_OK ||
+		(status = adv_check_positive(b, "conv", "number of filters", filters)) != ADV_OK ||
+		(status = adv_check_positive(b, "conv", "kernel size", size)) != ADV_OK ||
+		(status = adv_check_at_most(b, "conv", "number of filters", filters, ADV_MAX_INPUTS)) != ADV_OK ||
+		(status = adv_check_at_most(b, "conv", "kernel size", size, ADV_MAX_KERNEL)) != ADV_OK ||
+		(status = check_kernel(b, size)) != ADV_OK)
+		return status;
+	return b->add(b, word, (AdvShape){filters, b->shape.h, b->shape.w},
+				  (uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size), (uint64_t) filters);
+}
+
+static int
+weight_sizes(const AdvLayer *l, int *sizes)
+{
+	sizes[0] = l->out.c;
+	sizes[1] = l->in.c;
+	sizes[2] = sizes[3] = l->size;
+	return 4;
+}
+
+static size_t
+scratch_size(const AdvStep *s)
+{
+	size_t size;
+
+	(void) carve_scratch(s->kernel, &s->block, s->pass, NULL, &size);
+	return size;
+}
+
+const AdvLayerType adv_conv_layer = {
+	.word = "conv",
+	.form_words = "conv NxS for N filters of S x S, for example conv 32x3",
+	.listed = "conv NxS",
+	.form = ADV_FORM_FILTERS,
+	.needs_input = true,
+	.pieces = ADV_PIECES_FILTERS,
+	.drawn = true,
+	.weight_name = "weight",
+	.bias_name = "bias",
+	.build = build,
+	.weight_sizes = weight_sizes,
+	.takes_along = true,
+	.scratch = scratch_size,
+	.product = product,
+	.forward = forward,
+	.backward = backward,
+};

@@ -1,6 +1,6 @@
 /*
  * dense.c
- *		Fully connected layers: three matrix products, on a kernel or by adv_gemm.
+ *		Fully connected layers: three matrix products, on a kernel or, where that is none, by adv_gemm.
  *
  *		dst = src W^T + b,	d_src = d_dst W,	d_W = d_dst^T src,	d_b = sum of d_dst over rows
  */
@@ -9,7 +9,7 @@
 #include "core/base/carve.h"
 #include "core/kernel/gemm.h"
 #include "core/kernel/dispatch.h"
-#include "core/network/packed.h"
+#include "core/layer/layer.h"
 
 /* The gradient of the weights is formed in blocks that stay in the second-level cache. */
 #define BLOCK_OUTPUTS 256
@@ -69,16 +69,6 @@ carve_scratch(const AdvKernel *k, const AdvLayer *l, int rows, AdvPass pass, voi
 	return s;
 }
 
-size_t
-adv_dense_scratch_size(const AdvKernel *k, const AdvLayer *l, int rows, AdvPass pass)
-{
-	size_t size = 0;
-
-	if (k)
-		(void) carve_scratch(k, l, rows, pass, NULL, &size);
-	return size;
-}
-
 /* Whether a raw result of n columns can be written to where it shall be in the end. */
 static bool
 in_place(const AdvKernel *k, int n)
@@ -100,48 +90,50 @@ take_rows_loop(int rows, int n, const float *raw, const float *bias, float *dst)
 ADV_DISPATCH(static, take_rows, (int rows, int n, const float *raw, const float *bias, float *dst),
 			 (rows, n, raw, bias, dst))
 
-void
-adv_dense_forward(const AdvKernel *k, const AdvLayer *l, int rows, const float *weight, const void *packed,
-				  const float *bias, const float *src, float *dst, AdvPass pass, void *memory)
+static AdvStatus
+forward(const AdvStep *s, int rows, const float *src, float *dst)
 {
-	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	const AdvKernel *k = s->kernel;
+	int in = (int) adv_shape_size(s->layer->in), out = (int) adv_shape_size(s->layer->out);
 	AdvConvShape shape = product_shape(rows, in, out);
 	size_t size;
-	Scratch s;
+	Scratch scratch;
 	float *raw;
 
 	if (!k)
 	{
 		for (int r = 0; r < rows; r++)
-			memcpy(dst + (size_t) r * out, bias, sizeof(float) * (size_t) out);
-		adv_gemm(false, true, rows, out, in, src, in, weight, in, 1, dst, out);
-		return;
+			memcpy(dst + (size_t) r * out, s->bias, sizeof(float) * (size_t) out);
+		adv_gemm(false, true, rows, out, in, src, in, s->weight, in, 1, dst, out);
+		return ADV_OK;
 	}
-	s = carve_scratch(k, l, rows, pass, memory, &size);
-	raw = in_place(k, out) ? dst : s.raw;
-	k->lines(&shape, k->put(&shape, src, s.image), packed, 0, 1, raw);
-	take_rows(rows, out, raw, bias, dst);
+	scratch = carve_scratch(k, s->layer, rows, s->pass, s->scratch, &size);
+	raw = in_place(k, out) ? dst : scratch.raw;
+	k->lines(&shape, k->put(&shape, src, scratch.image), s->forward, 0, 1, raw);
+	take_rows(rows, out, raw, s->bias, dst);
+	return ADV_OK;
 }
 
-void
-adv_dense_backward(const AdvKernel *k, const AdvLayer *l, int rows, const float *weight, const void *packed,
-				   const float *d_dst, float *d_src, void *memory)
+/* d_src = d_dst W. */
+static void
+input_gradient(const AdvStep *s, int rows, const float *d_dst, float *d_src)
 {
-	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	const AdvKernel *k = s->kernel;
+	int in = (int) adv_shape_size(s->layer->in), out = (int) adv_shape_size(s->layer->out);
 	size_t step = adv_round_up((size_t) in, ADV_VECTOR);
 	AdvConvShape shape = product_shape(rows, out, in);
 	size_t size;
-	Scratch s;
+	Scratch scratch;
 	float *raw;
 
 	if (!k)
 	{
-		adv_gemm(false, false, rows, in, out, d_dst, out, weight, in, 0, d_src, in);
+		adv_gemm(false, false, rows, in, out, d_dst, out, s->weight, in, 0, d_src, in);
 		return;
 	}
-	s = carve_scratch(k, l, rows, ADV_PASS_BACKWARD, memory, &size);
-	raw = in_place(k, in) ? d_src : s.raw;
-	k->lines(&shape, k->put(&shape, d_dst, s.image), packed, 0, 1, raw);
+	scratch = carve_scratch(k, s->layer, rows, ADV_PASS_BACKWARD, s->scratch, &size);
+	raw = in_place(k, in) ? d_src : scratch.raw;
+	k->lines(&shape, k->put(&shape, d_dst, scratch.image), s->back, 0, 1, raw);
 	for (int r = 0; r < rows && raw != d_src; r++)
 		memcpy(d_src + (size_t) r * (size_t) in, raw + (size_t) r * step, sizeof(float) * (size_t) in);
 }
@@ -176,28 +168,104 @@ add_block(const AdvKernel *k, const Scratch *s, const AdvLayer *l, int rows, Adv
 	k->add_sum(&shape, s->sum, (AdvWeightView){.c = (ptrdiff_t) step, .f = 1}, d_weight);
 }
 
-void
-adv_dense_gradient(const AdvKernel *k, const AdvLayer *l, int rows, AdvPart part, const float *src,
-				   const float *d_dst, float *d_weight, float *d_bias, void *memory)
+static void
+part_gradient(const AdvStep *s, int rows, AdvPart part, const float *src, const float *d_dst, float *d_weight,
+			  float *d_bias)
 {
-	int in = (int) adv_shape_size(l->in), out = (int) adv_shape_size(l->out);
+	const AdvKernel *k = s->kernel;
+	int in = (int) adv_shape_size(s->layer->in), out = (int) adv_shape_size(s->layer->out);
 	size_t size;
-	Scratch s;
+	Scratch scratch;
 
 	if (!k)
 		adv_gemm(true, false, part.outputs, part.inputs, rows, d_dst + part.output, out, src + part.input, in,
 				 1, d_weight, part.inputs);
 	else
-		s = carve_scratch(k, l, 0, ADV_PASS_BACKWARD, memory, &size);
+		scratch = carve_scratch(k, s->layer, 0, ADV_PASS_BACKWARD, s->scratch, &size);
 	for (int o = 0; k && o < part.outputs; o += BLOCK_OUTPUTS)
 		for (int i = 0; i < part.inputs; i += BLOCK_INPUTS)
 		{
 			AdvPart block = {part.output + o, least(BLOCK_OUTPUTS, part.outputs - o), part.input + i,
 							 least(BLOCK_INPUTS, part.inputs - i)};
 
-			add_block(k, &s, l, rows, block, src, d_dst, (size_t) part.inputs,
+			add_block(k, &scratch, s->layer, rows, block, src, d_dst, (size_t) part.inputs,
 					  d_weight + (size_t) o * (size_t) part.inputs + i);
 		}
 	if (d_bias)
 		add_rows(rows, part.outputs, (size_t) out, d_dst + part.output, d_bias);
 }
+
+static AdvStatus
+backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
+		 float *d_weight, float *d_bias)
+{
+	AdvPart whole = {0, (int) adv_shape_size(s->layer->out), 0, (int) adv_shape_size(s->layer->in)};
+
+	if (d_src)
+		input_gradient(s, rows, d_dst, d_src);
+	if (d_weight)
+		part_gradient(s, rows, whole, src, d_dst, d_weight, d_bias);
+	return ADV_OK;
+}
+
+/* ---- as a layer ---- */
+
+/* Behind an image a flatten layer comes first. */
+static AdvStatus
+build(AdvBuilder *b, const AdvLayerWord *word)
+{
+	AdvShape flat = {(int32_t) adv_shape_size(b->shape), 1, 1};
+	AdvStatus status;
+
+	if ((status = adv_check_positive(b, "dense", "number of outputs", word->width)) != ADV_OK ||
+		(status = adv_check_at_most(b, "dense", "number of outputs", word->width, ADV_MAX_INPUTS)) != ADV_OK)
+		return status;
+	if (!b->flat && (status = b->add(b, &(AdvLayerWord){&adv_flatten_layer}, flat, 0, 0)) != ADV_OK)
+		return status;
+	b->flat = true;
+	return b->add(b, word, (AdvShape){word->width, 1, 1}, (uint64_t) word->width * (uint64_t) b->shape.c,
+				  (uint64_t) word->width);
+}
+
+static int
+weight_sizes(const AdvLayer *l, int *sizes)
+{
+	sizes[0] = l->out.c;
+	sizes[1] = (int) adv_shape_size(l->in);
+	return 2;
+}
+
+static AdvConvShape
+product(const AdvLayer *l)
+{
+	return product_shape(0, (int) adv_shape_size(l->in), (int) adv_shape_size(l->out));
+}
+
+static size_t
+scratch_size(const AdvStep *s)
+{
+	size_t size = 0;
+
+	if (s->kernel)
+		(void) carve_scratch(s->kernel, s->layer, s->max_rows, s->pass, NULL, &size);
+	return size;
+}
+
+const AdvLayerType adv_dense_layer = {
+	.word = "dense",
+	.form_words = "dense N for N outputs, for example dense 128",
+	.listed = "dense N",
+	.form = ADV_FORM_WIDTH,
+	.needs_input = true,
+	.pieces = ADV_PIECES_PRODUCT,
+	.drawn = true,
+	.weight_name = "weight",
+	.bias_name = "bias",
+	.build = build,
+	.weight_sizes = weight_sizes,
+	.scratch = scratch_size,
+	.product = product,
+	.forward = forward,
+	.backward = backward,
+	.part = part_gradient,
+};

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "core/layer/layers.h"
+#include "core/layer/pool.h"
 #include "core/kernel/dispatch.h"
 
 /* First value of place number place of the window whose first value is at window; line is an image line's length. */
@@ -83,3 +83,50 @@ adv_maxpool_backward_loop(const AdvLayer *l, int rows, const uint8_t *argmax, co
 ADV_DISPATCH(extern, adv_maxpool_backward,
 			 (const AdvLayer *l, int rows, const uint8_t *argmax, const float *d_dst, float *d_src),
 			 (l, rows, argmax, d_dst, d_src))
+
+/* ---- as a layer ---- */
+
+static AdvStatus
+build(AdvBuilder *b, const AdvLayerWord *word)
+{
+	AdvStatus status = adv_check_window(b, word);
+
+	if (status != ADV_OK)
+		return status;
+	return b->add(b, word, (AdvShape){b->shape.c, b->shape.h / word->size, b->shape.w / word->size}, 0, 0);
+}
+
+/* Which place of each window won. */
+static size_t
+memory(const AdvLayer *l)
+{
+	return adv_shape_size(l->out);
+}
+
+static AdvStatus
+forward(const AdvStep *s, int rows, const float *src, float *dst)
+{
+	adv_maxpool_forward(s->layer, rows, src, dst, s->memory);
+	return ADV_OK;
+}
+
+static AdvStatus
+backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
+		 float *d_weight, float *d_bias)
+{
+	if (d_src)
+		adv_maxpool_backward(s->layer, rows, s->memory, d_dst, d_src);
+	return ADV_OK;
+}
+
+const AdvLayerType adv_maxpool_layer = {
+	.word = "maxpool",
+	.form_words = "maxpool P for windows of P x P, for example maxpool 2",
+	.listed = "maxpool P",
+	.form = ADV_FORM_SIZE,
+	.fusion = ADV_FUSION_MAXPOOL,
+	.build = build,
+	.memory = memory,
+	.forward = forward,
+	.backward = backward,
+};

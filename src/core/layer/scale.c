@@ -1,29 +1,52 @@
 /*
  * scale.c
  *		A fixed affine map per channel in front of a network, so that attacks act on raw units while training is
- *		well conditioned: y = (x - shift_c) * factor_c.
+ *		well conditioned: y = (x - shift_c) * factor_c. The system adds it; it is fitted, never trained.
  */
-#include "core/layer/layers.h"
+#include "core/layer/layer.h"
 
-void
-adv_scale_forward(const AdvLayer *l, int rows, const float *shift, const float *factor, const float *src,
-				  float *dst)
+static int
+weight_sizes(const AdvLayer *l, int *sizes)
 {
-	size_t positions = (size_t) rows * l->in.h * l->in.w;
-	size_t channels = (size_t) l->in.c;
+	sizes[0] = l->in.c;
+	return 1;
+}
+
+static AdvStatus
+forward(const AdvStep *s, int rows, const float *src, float *dst)
+{
+	size_t positions = (size_t) rows * s->layer->in.h * s->layer->in.w;
+	size_t channels = (size_t) s->layer->in.c;
+	const float *shift = s->weight, *factor = s->bias;
 
 	for (size_t p = 0; p < positions; p++)
 		for (size_t c = 0; c < channels; c++)
 			dst[p * channels + c] = (src[p * channels + c] - shift[c]) * factor[c];
+	return ADV_OK;
 }
 
-void
-adv_scale_backward(const AdvLayer *l, int rows, const float *factor, const float *d_dst, float *d_src)
+static AdvStatus
+backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
+		 float *d_weight, float *d_bias)
 {
-	size_t positions = (size_t) rows * l->in.h * l->in.w;
-	size_t channels = (size_t) l->in.c;
+	size_t positions = (size_t) rows * s->layer->in.h * s->layer->in.w;
+	size_t channels = (size_t) s->layer->in.c;
+	const float *factor = s->bias;
 
-	for (size_t p = 0; p < positions; p++)
+	for (size_t p = 0; d_src && p < positions; p++)
 		for (size_t c = 0; c < channels; c++)
 			d_src[p * channels + c] = d_dst[p * channels + c] * factor[c];
+	return ADV_OK;
 }
+
+const AdvLayerType adv_scale_layer = {
+	.word = "scale",
+	.element_wise = true,
+	.initial_weight = 0,
+	.initial_bias = 1,
+	.weight_name = "shift",
+	.bias_name = "factor",
+	.weight_sizes = weight_sizes,
+	.forward = forward,
+	.backward = backward,
+};

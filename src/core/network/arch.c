@@ -3,9 +3,9 @@
  *		Arch strings: from "conv 32x3, maxpool 2, relu" to layers with shapes and parameter offsets, and back.
  *
  *		arch = [ layer { "," layer } ]
- *		layer = "conv" N "x" S | "dense" N | "maxpool" P | "relu" | "tanh"
+ *		layer = word [ number | N "x" S ]
  *
- * Case does not matter, blanks are free. Each rule about layers has one check function with one wording.
+ * Case does not matter, blanks are free. Words, numbers and rules are those of the kinds of layers (layer.h).
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,38 +13,8 @@
 
 #include "core/network/network.h"
 
-#define MAX_WINDOW 16             /* of maxpool: the winner's place fits a byte */
 #define MAX_NUMBER ADV_MAX_INPUTS /* larger numbers in an arch string are read as this plus one */
 #define WORD_SHOWN 64             /* bytes of a wrong word that a message repeats */
-
-static const char *const layer_names[] = {
-	[ADV_LAYER_SCALE] = "scale",     [ADV_LAYER_CONV] = "conv",   [ADV_LAYER_MAXPOOL] = "maxpool",
-	[ADV_LAYER_FLATTEN] = "flatten", [ADV_LAYER_DENSE] = "dense", [ADV_LAYER_RELU] = "relu",
-	[ADV_LAYER_TANH] = "tanh",
-};
-
-const char *
-adv_layer_name(int kind)
-{
-	return kind >= ADV_LAYER_SCALE && kind <= ADV_LAYER_TANH ? layer_names[kind] : "unknown";
-}
-
-/* A layer as written: width is N, size is S or P. */
-typedef struct Word
-{
-	int kind;
-	int32_t width;
-	int32_t size;
-} Word;
-
-/* The network so far, and what the next layer will see. */
-typedef struct Builder
-{
-	AdvNetwork *net;
-	AdvShape shape;
-	bool flat; /* shape is a vector, not an image */
-	AdvError *err;
-} Builder;
 
 /* ---- reading ---- */
 
@@ -79,6 +49,26 @@ shown_length(const char *s)
 	return len < WORD_SHOWN ? len : WORD_SHOWN;
 }
 
+/* The layers that can be written, for a hint. */
+static void
+hint_layers(AdvError *err)
+{
+	char list[400] = "";
+	int n = 0, listed = 0;
+	size_t used = 0;
+
+	for (int i = 0; adv_layer_types[i]; i++)
+		n += adv_layer_types[i]->listed != NULL;
+	for (int i = 0; adv_layer_types[i]; i++)
+		if (adv_layer_types[i]->listed && used < sizeof(list))
+		{
+			used += (size_t) snprintf(list + used, sizeof(list) - used, "%s%s",
+									  listed == 0 ? "" : listed == n - 1 ? " and " : ", ", adv_layer_types[i]->listed);
+			listed++;
+		}
+	adv_hint(err, "Layers are %s, separated by commas.", list);
+}
+
 static AdvStatus
 fail_layer(const char *word, AdvError *err)
 {
@@ -91,7 +81,7 @@ fail_layer(const char *word, AdvError *err)
 		adv_fail(err, ADV_INVALID, "empty layer in arch string");
 	else
 		adv_fail(err, ADV_INVALID, "unknown layer \"%.*s\" in arch string", len, word);
-	adv_hint(err, "Layers are conv NxS, dense N, maxpool P, relu and tanh, separated by commas.");
+	hint_layers(err);
 	return ADV_INVALID;
 }
 
@@ -120,117 +110,87 @@ read_number(const char **s, int32_t *number)
 	return true;
 }
 
+/* Read a decimal number, of digits with a point among them, at *s and step over it; false when there is none. */
+static bool
+read_factor(const char **s, float *factor)
+{
+	double value = 0, place = 1;
+	bool any = false;
+
+	*s = skip_blanks(*s);
+	for (; is_digit(**s); ++*s, any = true)
+		value = value * 10 + (**s - '0');
+	if (**s == '.')
+		for (++*s; is_digit(**s); ++*s, any = true)
+			value += (place /= 10) * (**s - '0');
+	*factor = (float) value;
+	return any;
+}
+
+/* The kind whose word is at s, of len letters; NULL when there is none that can be written. */
+static const AdvLayerType *
+find_type(const char *s, size_t len)
+{
+	for (int i = 0; adv_layer_types[i]; i++)
+	{
+		const AdvLayerType *type = adv_layer_types[i];
+
+		if (type->form_words && strlen(type->word) == len && strncasecmp(s, type->word, len) == 0)
+			return type;
+	}
+	return NULL;
+}
+
+/* What is written behind a kind's word. */
+static bool
+read_numbers(const char **s, AdvLayerWord *word)
+{
+	switch (word->type->form)
+	{
+		case ADV_FORM_WORD:
+			return true;
+		case ADV_FORM_WIDTH:
+			return read_number(s, &word->width);
+		case ADV_FORM_SIZE:
+			return read_number(s, &word->size);
+		case ADV_FORM_FACTOR:
+			return read_factor(s, &word->factor);
+		case ADV_FORM_FILTERS:
+			if (!read_number(s, &word->width))
+				return false;
+			*s = skip_blanks(*s);
+			if (**s != 'x' && **s != 'X')
+				return false;
+			++*s;
+			return read_number(s, &word->size);
+	}
+	return false;
+}
+
 /* Read the layer at *s and step over it, up to the comma or the end. */
 static AdvStatus
-read_word(const char **s, Word *word, AdvError *err)
+read_word(const char **s, AdvLayerWord *word, AdvError *err)
 {
-	static const struct
-	{
-		int kind;
-		const char *form;
-	} known[] = {
-		{ADV_LAYER_CONV, "conv NxS for N filters of S x S, for example conv 32x3"},
-		{ADV_LAYER_MAXPOOL, "maxpool P for windows of P x P, for example maxpool 2"},
-		{ADV_LAYER_DENSE, "dense N for N outputs, for example dense 128"},
-		{ADV_LAYER_RELU, "relu without a number"},
-		{ADV_LAYER_TANH, "tanh without a number"},
-	};
 	const char *start = skip_blanks(*s);
 	size_t len = 0;
-	const char *form = NULL;
-	bool complete = true;
+	bool complete;
 
-	while (is_letter(start[len]))
+	while (is_letter(start[len]) || (len > 0 && start[len] == '_'))
 		len++;
 	memset(word, 0, sizeof(*word));
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-	{
-		const char *name = adv_layer_name(known[i].kind);
-
-		if (strlen(name) == len && strncasecmp(start, name, len) == 0)
-		{
-			word->kind = known[i].kind;
-			form = known[i].form;
-		}
-	}
-	if (!form)
+	word->type = find_type(start, len);
+	if (!word->type)
 		return fail_layer(start, err);
 
 	*s = start + len;
-	if (word->kind == ADV_LAYER_CONV)
-	{
-		complete = read_number(s, &word->width);
-		*s = skip_blanks(*s);
-		complete = complete && (**s == 'x' || **s == 'X');
-		*s += complete;
-		complete = complete && read_number(s, &word->size);
-	}
-	else if (word->kind == ADV_LAYER_DENSE)
-		complete = read_number(s, &word->width);
-	else if (word->kind == ADV_LAYER_MAXPOOL)
-		complete = read_number(s, &word->size);
-
+	complete = read_numbers(s, word);
 	*s = skip_blanks(*s);
 	if (!complete || (**s != ',' && **s != '\0'))
-		return fail_form(start, form, err);
+		return fail_form(start, word->type->form_words, err);
 	return ADV_OK;
 }
 
-/* ---- rules ---- */
-
-static AdvStatus
-check_image(const Builder *b, const char *name)
-{
-	if (!b->flat)
-		return ADV_OK;
-	if (b->net->input.h > 1 || b->net->input.w > 1)
-	{
-		adv_fail(b->err, ADV_INVALID, "%s cannot follow dense in arch string", name);
-		adv_hint(b->err, "Layers that work on images come before the first dense layer.");
-	}
-	else
-	{
-		adv_fail(b->err, ADV_INVALID, "%s needs an image as input", name);
-		adv_detail(b->err, "The input is a vector of %d values.", (int) b->shape.c);
-	}
-	return ADV_INVALID;
-}
-
-static AdvStatus
-check_positive(const Builder *b, const char *name, const char *what, int32_t number)
-{
-	if (number > 0)
-		return ADV_OK;
-	return adv_fail(b->err, ADV_INVALID, "%s of %s in arch string must be at least 1", what, name);
-}
-
-static AdvStatus
-check_at_most(const Builder *b, const char *name, const char *what, int32_t number, int32_t limit)
-{
-	if (number <= limit)
-		return ADV_OK;
-	return adv_fail(b->err, ADV_LIMIT, "%s of %s in arch string must be at most %d", what, name, (int) limit);
-}
-
-static AdvStatus
-check_kernel(const Builder *b, int32_t size)
-{
-	if (size % 2 == 1)
-		return ADV_OK;
-	adv_fail(b->err, ADV_INVALID, "kernel size %d of conv in arch string is even", (int) size);
-	adv_hint(b->err, "A kernel has a middle: its size must be odd.");
-	return ADV_INVALID;
-}
-
-static AdvStatus
-check_window(const Builder *b, int32_t size)
-{
-	if (size <= b->shape.h && size <= b->shape.w)
-		return ADV_OK;
-	adv_fail(b->err, ADV_INVALID, "window of maxpool %d in arch string is larger than its input", (int) size);
-	adv_detail(b->err, "The input of this layer is %d x %d.", (int) b->shape.h, (int) b->shape.w);
-	return ADV_INVALID;
-}
+/* ---- building ---- */
 
 static AdvStatus
 check_values(AdvShape s, const char *what, AdvError *err)
@@ -245,13 +205,21 @@ check_values(AdvShape s, const char *what, AdvError *err)
 	return ADV_LIMIT;
 }
 
-/* ---- building ---- */
-
-/* Append a layer that turns the current shape into out, with the given numbers of weights and biases. */
-static AdvStatus
-add_layer(Builder *b, int kind, int32_t size, AdvShape out, uint64_t n_weight, uint64_t n_bias)
+static int
+kind_of(const AdvLayerType *type)
 {
-	AdvNetwork *net = b->net;
+	int kind = 0;
+
+	while (adv_layer_types[kind] != type)
+		kind++;
+	return kind;
+}
+
+/* AdvBuilder.add */
+static AdvStatus
+add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weight, uint64_t n_bias)
+{
+	AdvNetwork *net = b->network;
 	AdvLayer *l;
 	AdvStatus status = check_values(out, "output of a layer in arch string", b->err);
 
@@ -267,14 +235,15 @@ add_layer(Builder *b, int kind, int32_t size, AdvShape out, uint64_t n_weight, u
 	{
 		adv_fail(b->err, ADV_LIMIT, "network has too many parameters");
 		adv_detail(b->err, "Up to layer %d (%s) it has %llu; the limit is %llu.", net->n_layers + 1,
-				   adv_layer_name(kind), (unsigned long long) (net->n_params + n_weight + n_bias),
+				   word->type->word, (unsigned long long) (net->n_params + n_weight + n_bias),
 				   (unsigned long long) ADV_MAX_PARAMS);
 		return ADV_LIMIT;
 	}
 
 	l = &net->layers[net->n_layers++];
-	l->kind = kind;
-	l->size = size;
+	l->kind = kind_of(word->type);
+	l->size = word->size;
+	l->factor = word->factor;
 	l->in = b->shape;
 	l->out = out;
 	l->weight = net->n_params;
@@ -287,70 +256,9 @@ add_layer(Builder *b, int kind, int32_t size, AdvShape out, uint64_t n_weight, u
 }
 
 static AdvStatus
-add_conv(Builder *b, int32_t filters, int32_t size)
+add_word(AdvBuilder *b, const AdvLayerWord *word)
 {
-	AdvStatus status;
-
-	if ((status = check_image(b, "conv")) != ADV_OK ||
-		(status = check_positive(b, "conv", "number of filters", filters)) != ADV_OK ||
-		(status = check_positive(b, "conv", "kernel size", size)) != ADV_OK ||
-		(status = check_at_most(b, "conv", "number of filters", filters, ADV_MAX_INPUTS)) != ADV_OK ||
-		(status = check_at_most(b, "conv", "kernel size", size, ADV_MAX_KERNEL)) != ADV_OK ||
-		(status = check_kernel(b, size)) != ADV_OK)
-		return status;
-	return add_layer(b, ADV_LAYER_CONV, size, (AdvShape){filters, b->shape.h, b->shape.w},
-					 (uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size),
-					 (uint64_t) filters);
-}
-
-static AdvStatus
-add_maxpool(Builder *b, int32_t size)
-{
-	AdvStatus status;
-
-	if ((status = check_image(b, "maxpool")) != ADV_OK ||
-		(status = check_positive(b, "maxpool", "window size", size)) != ADV_OK ||
-		(status = check_at_most(b, "maxpool", "window size", size, MAX_WINDOW)) != ADV_OK ||
-		(status = check_window(b, size)) != ADV_OK)
-		return status;
-	return add_layer(b, ADV_LAYER_MAXPOOL, size, (AdvShape){b->shape.c, b->shape.h / size, b->shape.w / size},
-					 0, 0);
-}
-
-static AdvStatus
-add_dense(Builder *b, int32_t outputs)
-{
-	AdvStatus status;
-
-	if ((status = check_positive(b, "dense", "number of outputs", outputs)) != ADV_OK ||
-		(status = check_at_most(b, "dense", "number of outputs", outputs, ADV_MAX_INPUTS)) != ADV_OK)
-		return status;
-	if (!b->flat)
-	{
-		AdvShape flat = {(int32_t) adv_shape_size(b->shape), 1, 1};
-
-		if ((status = add_layer(b, ADV_LAYER_FLATTEN, 0, flat, 0, 0)) != ADV_OK)
-			return status;
-		b->flat = true;
-	}
-	return add_layer(b, ADV_LAYER_DENSE, 0, (AdvShape){outputs, 1, 1},
-					 (uint64_t) outputs * (uint64_t) b->shape.c, (uint64_t) outputs);
-}
-
-static AdvStatus
-add_word(Builder *b, const Word *word)
-{
-	switch (word->kind)
-	{
-		case ADV_LAYER_CONV:
-			return add_conv(b, word->width, word->size);
-		case ADV_LAYER_MAXPOOL:
-			return add_maxpool(b, word->size);
-		case ADV_LAYER_DENSE:
-			return add_dense(b, word->width);
-		default:
-			return add_layer(b, word->kind, 0, b->shape, 0, 0);
-	}
+	return word->type->build ? word->type->build(b, word) : b->add(b, word, b->shape, 0, 0);
 }
 
 static AdvStatus
@@ -371,7 +279,7 @@ check_ends(const char *arch, AdvShape input, int classes, AdvError *err)
 AdvStatus
 adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes, bool scale, AdvError *err)
 {
-	Builder b = {net, input, input.h == 1 && input.w == 1, err};
+	AdvBuilder b = {input, input, input.h == 1 && input.w == 1, err, add_layer, net};
 	AdvStatus status = check_ends(arch, input, classes, err);
 
 	if (status != ADV_OK)
@@ -381,13 +289,13 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 	net->scale = scale;
 	net->input = input;
 	if (scale)
-		status = add_layer(&b, ADV_LAYER_SCALE, 0, input, (uint64_t) input.c, (uint64_t) input.c);
+		status = add_layer(&b, &(AdvLayerWord){&adv_scale_layer}, input, (uint64_t) input.c, (uint64_t) input.c);
 	net->first_trained = net->n_params;
 
 	arch = skip_blanks(arch);
 	while (status == ADV_OK && *arch != '\0')
 	{
-		Word word;
+		AdvLayerWord word;
 
 		status = read_word(&arch, &word, err);
 		if (status == ADV_OK)
@@ -395,10 +303,49 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 		if (status == ADV_OK && *arch == ',' && *(arch = skip_blanks(arch + 1)) == '\0')
 			status = fail_layer(arch, err);
 	}
-	return status == ADV_OK ? add_dense(&b, classes) : status;
+	return status == ADV_OK ? add_word(&b, &(AdvLayerWord){&adv_dense_layer, .width = classes}) : status;
 }
 
 /* ---- writing ---- */
+
+/* The fewest digits that are read as the same number. */
+static void
+write_factor(float factor, char *buf, size_t size)
+{
+	float read = -1;
+
+	for (int digits = 1; digits <= 9 && read != factor; digits++)
+	{
+		const char *s = buf;
+
+		snprintf(buf, size, "%.*f", digits, factor);
+		(void) read_factor(&s, &read);
+	}
+}
+
+static void
+write_numbers(const AdvLayer *l, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	switch (adv_layer_type(l)->form)
+	{
+		case ADV_FORM_WORD:
+			break;
+		case ADV_FORM_WIDTH:
+			snprintf(buf, size, " %d", (int) l->out.c);
+			break;
+		case ADV_FORM_SIZE:
+			snprintf(buf, size, " %d", (int) l->size);
+			break;
+		case ADV_FORM_FILTERS:
+			snprintf(buf, size, " %dx%d", (int) l->out.c, (int) l->size);
+			break;
+		case ADV_FORM_FACTOR:
+			buf[0] = ' ';
+			write_factor(l->factor, buf + 1, size - 1);
+			break;
+	}
+}
 
 void
 adv_network_arch(const AdvNetwork *net, char *buf)
@@ -409,17 +356,12 @@ adv_network_arch(const AdvNetwork *net, char *buf)
 	for (int i = 0; i < net->n_layers - 1; i++)
 	{
 		const AdvLayer *l = &net->layers[i];
-		char number[32] = "";
+		char numbers[32];
 
-		if (l->kind == ADV_LAYER_SCALE || l->kind == ADV_LAYER_FLATTEN)
+		if (!adv_layer_type(l)->form_words)
 			continue;
-		if (l->kind == ADV_LAYER_CONV)
-			snprintf(number, sizeof(number), " %dx%d", (int) l->out.c, (int) l->size);
-		else if (l->kind == ADV_LAYER_MAXPOOL)
-			snprintf(number, sizeof(number), " %d", (int) l->size);
-		else if (l->kind == ADV_LAYER_DENSE)
-			snprintf(number, sizeof(number), " %d", (int) l->out.c);
+		write_numbers(l, numbers, sizeof(numbers));
 		used += (size_t) snprintf(buf + used, ADV_MAX_ARCH - used, "%s%s%s", used > 0 ? ", " : "",
-								  adv_layer_name(l->kind), number);
+								  adv_layer_type(l)->word, numbers);
 	}
 }

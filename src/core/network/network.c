@@ -6,12 +6,8 @@
 #include <string.h>
 
 #include "core/base/carve.h"
-#include "core/layer/layers.h"
 #include "core/base/rng.h"
 #include "core/network/packed.h"
-
-/* Work of a convolution, in multiply-adds, after which the host is asked again whether to stop. */
-#define STOP_WORK ((uint64_t) 1 << 28)
 
 /* ---- parameters ---- */
 
@@ -20,18 +16,19 @@ static void
 init_layer(const AdvLayer *l, int number, float *params, uint64_t seed, AdvInit init, size_t first,
 		   size_t end)
 {
-	size_t area = l->kind == ADV_LAYER_CONV ? (size_t) l->size * l->size : 1;
-	double fan_in = (double) (l->in.c * area);
-	double fan_out = (double) (l->out.c * area);
+	const AdvLayerType *type = adv_layer_type(l);
+	double area = (double) l->n_weight / ((double) l->in.c * l->out.c); /* of a kernel */
+	double fan_in = l->in.c * area;
+	double fan_out = l->out.c * area;
 	double limit = sqrt(6 / (init == ADV_INIT_HE ? fan_in : fan_in + fan_out));
-	bool scale = l->kind == ADV_LAYER_SCALE;
 
 	for (size_t i = first; i < end; i++)
 		if (i >= l->n_weight)
-			params[l->weight + i] = scale ? 1 : 0;
+			params[l->weight + i] = type->initial_bias;
 		else
 			params[l->weight + i] =
-				scale ? 0 : (float) (limit * (2 * adv_uniform(seed, ADV_FOR_INIT, (uint64_t) number, i) - 1));
+				type->drawn ? (float) (limit * (2 * adv_uniform(seed, ADV_FOR_INIT, (uint64_t) number, i) - 1))
+							: type->initial_weight;
 }
 
 void
@@ -56,61 +53,84 @@ adv_network_init(const AdvNetwork *net, float *params, uint64_t seed, AdvInit in
 	adv_network_init_some(net, params, seed, init, 0, net->n_params);
 }
 
-/* ---- layouts ---- */
-
-void
-adv_to_channels_last(AdvShape shape, const float *src, float *dst)
-{
-	size_t area = (size_t) shape.h * shape.w;
-	size_t channels = (size_t) shape.c;
-
-	for (size_t p = 0; p < area; p++)
-		for (size_t c = 0; c < channels; c++)
-			dst[p * channels + c] = src[c * area + p];
-}
-
-void
-adv_to_channels_first(AdvShape shape, const float *src, float *dst)
-{
-	size_t area = (size_t) shape.h * shape.w;
-	size_t channels = (size_t) shape.c;
-
-	for (size_t c = 0; c < channels; c++)
-		for (size_t p = 0; p < area; p++)
-			dst[c * area + p] = src[p * channels + c];
-}
-
 /* ---- working memory ---- */
 
-static bool
-element_wise(int kind)
+static const AdvLayerType *
+type_of(const AdvNetwork *net, int i)
 {
-	return kind == ADV_LAYER_SCALE || kind == ADV_LAYER_RELU || kind == ADV_LAYER_TANH;
+	return adv_layer_type(&net->layers[i]);
 }
 
-/* Whether layer i works in place. Not after another element-wise layer, whose backward pass needs its result. */
+/*
+ * Whether layer i works in place. Not after another element-wise layer, whose backward pass needs its result; nor where its own needs
+ * what it was given.
+ */
 static bool
 in_place(const AdvNetwork *net, int i)
 {
-	return i > 0 && element_wise(net->layers[i].kind) && !element_wise(net->layers[i - 1].kind);
+	return i > 0 && type_of(net, i)->element_wise && !type_of(net, i)->needs_input &&
+		   !type_of(net, i - 1)->element_wise;
 }
 
-/* The layer behind those that are computed together with layer i. */
-static int
-next_layer(const AdvNetwork *net, int i)
+/* The convolution of a step, and the layers behind it that are computed along with it. */
+static AdvConvBlock
+block_of(const AdvNetwork *net, int i)
 {
-	return net->layers[i].kind == ADV_LAYER_CONV ? adv_conv_block(net, i).end : i + 1;
+	const AdvLayer *l = &net->layers[i];
+	AdvConvBlock b = {.shape = adv_layer_type(l)->product(l), .pool = 1, .out = l->out};
+
+	for (b.end = i + 1; b.end < net->n_layers; b.end++)
+	{
+		l = &net->layers[b.end];
+		if (adv_layer_type(l)->fusion == ADV_FUSION_RELU)
+			b.relu = true;
+		else if (adv_layer_type(l)->fusion == ADV_FUSION_MAXPOOL && b.pool == 1)
+		{
+			b.pool = l->size;
+			b.out = l->out;
+		}
+		else
+			break;
+	}
+	return b;
 }
 
-/* Where the maximum of the pooling that is computed together with convolution i came from. */
-static uint8_t **
-block_argmax(AdvWorkspace *ws, int i)
+/* What a network does, step by step: layers that are computed together are one. Filled in as far as the network alone tells. */
+static void
+compile(AdvWorkspace *ws)
 {
-	int j = i;
+	const AdvNetwork *net = ws->net;
 
-	while (j < next_layer(ws->net, i) - 1 && ws->net->layers[j].kind != ADV_LAYER_MAXPOOL)
-		j++;
-	return &ws->argmax[j];
+	ws->n_steps = 0;
+	for (int i = 0; i < net->n_layers; i = ws->steps[ws->n_steps - 1].end)
+	{
+		AdvStep *s = &ws->steps[ws->n_steps++];
+
+		s->type = type_of(net, i);
+		s->layer = &net->layers[i];
+		s->first = i;
+		if (s->type->takes_along)
+			s->block = block_of(net, i);
+		s->end = s->type->takes_along ? s->block.end : i + 1;
+		s->pass = ws->pass;
+		s->max_rows = ws->max_rows;
+		s->kernel = adv_layer_kernel(net, i);
+	}
+}
+
+/* Bytes of memory that a step's layers ask for, for each row. */
+static size_t
+step_memory(const AdvNetwork *net, const AdvStep *s)
+{
+	size_t most = 0;
+
+	for (int i = s->first; i < s->end; i++)
+	{
+		size_t size = type_of(net, i)->memory ? type_of(net, i)->memory(&net->layers[i]) : 0;
+
+		most = size > most ? size : most;
+	}
+	return most;
 }
 
 /* Forward only: activations take turns in two buffers; the input has its own, so that it survives. */
@@ -122,23 +142,21 @@ carve_forward(AdvWorkspace *ws, AdvCarver *carver)
 	float *buffer[2];
 	int turn = 0;
 
-	for (int i = 0, next; i < net->n_layers; i = next)
+	for (int k = 0; k < ws->n_steps; k++)
 	{
-		size_t size;
+		size_t size = adv_shape_size(net->layers[ws->steps[k].end - 1].out);
 
-		next = next_layer(net, i);
-		size = adv_shape_size(net->layers[next - 1].out);
 		largest = size > largest ? size : largest;
 	}
 	ws->act[0] = adv_carve_floats(carver, (size_t) ws->max_rows * adv_shape_size(net->input));
 	for (int i = 0; i < 2; i++)
 		buffer[i] = adv_carve_floats(carver, (size_t) ws->max_rows * largest);
-	for (int i = 0, next; i < net->n_layers; i = next)
+	for (int k = 0; k < ws->n_steps; k++)
 	{
-		float *to = in_place(net, i) ? ws->act[i] : buffer[turn++ % 2];
+		const AdvStep *s = &ws->steps[k];
+		float *to = in_place(net, s->first) ? ws->act[s->first] : buffer[turn++ % 2];
 
-		next = next_layer(net, i);
-		for (int j = i + 1; j <= next; j++)
+		for (int j = s->first + 1; j <= s->end; j++)
 			ws->act[j] = to;
 	}
 }
@@ -151,23 +169,22 @@ carve_backward(AdvWorkspace *ws, AdvCarver *carver)
 
 	ws->act[0] = adv_carve_floats(carver, rows * adv_shape_size(net->input));
 	ws->d_act[0] = adv_carve_floats(carver, rows * adv_shape_size(net->input));
-	for (int i = 0, next; i < net->n_layers; i = next)
+	for (int k = 0; k < ws->n_steps; k++)
 	{
-		bool shared = in_place(net, i);
-		size_t size;
-		float *to, *d_to;
+		AdvStep *s = &ws->steps[k];
+		bool shared = in_place(net, s->first);
+		size_t size = rows * adv_shape_size(net->layers[s->end - 1].out);
+		size_t memory = step_memory(net, s);
+		float *to = shared ? ws->act[s->first] : adv_carve_floats(carver, size);
+		float *d_to = shared ? ws->d_act[s->first] : adv_carve_floats(carver, size);
 
-		next = next_layer(net, i);
-		size = rows * adv_shape_size(net->layers[next - 1].out);
-		to = shared ? ws->act[i] : adv_carve_floats(carver, size);
-		d_to = shared ? ws->d_act[i] : adv_carve_floats(carver, size);
-		for (int j = i; j < next; j++)
+		for (int j = s->first + 1; j <= s->end; j++)
 		{
-			ws->act[j + 1] = to;
-			ws->d_act[j + 1] = d_to;
-			if (net->layers[j].kind == ADV_LAYER_MAXPOOL)
-				ws->argmax[j] = adv_carve(carver, size, sizeof(uint8_t));
+			ws->act[j] = to;
+			ws->d_act[j] = d_to;
 		}
+		if (memory > 0)
+			s->memory = adv_carve(carver, rows * memory, sizeof(uint8_t));
 	}
 }
 
@@ -175,23 +192,13 @@ carve_backward(AdvWorkspace *ws, AdvCarver *carver)
 static size_t
 scratch_size(const AdvWorkspace *ws)
 {
-	const AdvNetwork *net = ws->net;
 	size_t largest = 0;
 
-	for (int i = 0; i < net->n_layers; i++)
+	for (int k = 0; k < ws->n_steps; k++)
 	{
-		const AdvLayer *l = &net->layers[i];
-		const AdvKernel *k = adv_layer_kernel(net, i);
-		size_t size = 0;
+		const AdvStep *s = &ws->steps[k];
+		size_t size = s->type->scratch ? s->type->scratch(s) : 0;
 
-		if (l->kind == ADV_LAYER_CONV)
-		{
-			AdvConvBlock block = adv_conv_block(net, i);
-
-			size = adv_conv_scratch_size(k, &block, ws->pass);
-		}
-		else if (l->kind == ADV_LAYER_DENSE)
-			size = adv_dense_scratch_size(k, l, ws->max_rows, ws->pass);
 		largest = size > largest ? size : largest;
 	}
 	return largest;
@@ -206,6 +213,7 @@ carve_workspace(AdvWorkspace *ws, const AdvNetwork *net, int max_rows, AdvPass p
 	ws->net = net;
 	ws->max_rows = max_rows;
 	ws->pass = pass;
+	compile(ws);
 	if (pass == ADV_PASS_FORWARD)
 		carve_forward(ws, &carver);
 	else
@@ -244,10 +252,17 @@ adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed)
 {
 	ws->params = params;
 	ws->packed = packed;
-	for (int i = 0; i < ws->net->n_layers; i++)
+	for (int k = 0; k < ws->n_steps; k++)
 	{
-		ws->forward[i] = adv_packed_forward(ws->net, i, packed);
-		ws->back[i] = ws->pass == ADV_PASS_FORWARD ? NULL : adv_packed_back(ws->net, i, packed);
+		AdvStep *s = &ws->steps[k];
+
+		s->weight = params + s->layer->weight;
+		s->bias = params + s->layer->bias;
+		s->forward = adv_packed_forward(ws->net, s->first, packed);
+		s->back = ws->pass == ADV_PASS_FORWARD ? NULL : adv_packed_back(ws->net, s->first, packed);
+		s->scratch = ws->scratch;
+		s->noise = &ws->noise;
+		s->stop = &ws->stop;
 	}
 }
 
@@ -256,216 +271,77 @@ adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed)
 static bool
 should_stop(const AdvWorkspace *ws)
 {
-	return ws->should_stop && ws->should_stop(ws->stop_arg);
-}
-
-/* Rows of a convolution between two questions whether to stop: all of them, unless images are large. */
-static int
-rows_at_once(const AdvLayer *l, int rows)
-{
-	uint64_t work = (uint64_t) l->n_weight * (uint64_t) l->in.h * (uint64_t) l->in.w;
-	uint64_t most = STOP_WORK / work + 1;
-
-	return most < (uint64_t) rows ? (int) most : rows;
-}
-
-/* Whom to ask within a row: nobody, unless it is that much work. */
-static const AdvStop *
-stop_within(const AdvWorkspace *ws, const AdvLayer *l, AdvStop *stop)
-{
-	*stop = (AdvStop){ws->should_stop, ws->stop_arg};
-	return ws->should_stop && rows_at_once(l, 2) == 1 ? stop : NULL;
-}
-
-static AdvStatus
-conv_forward(AdvWorkspace *ws, int i, int rows)
-{
-	const AdvLayer *l = &ws->net->layers[i];
-	AdvConvBlock b = adv_conv_block(ws->net, i);
-	uint8_t *argmax = *block_argmax(ws, i);
-	int step = rows_at_once(l, rows);
-	AdvStop stop;
-	const AdvStop *within = stop_within(ws, l, &stop);
-
-	for (int first = 0; first < rows; first += step)
-	{
-		size_t out = (size_t) first * adv_shape_size(b.out);
-
-		if (should_stop(ws))
-			return ADV_ABORTED;
-		adv_conv_forward(adv_layer_kernel(ws->net, i), &b, rows - first < step ? rows - first : step,
-						 ws->forward[i], ws->params + l->bias,
-						 ws->act[i] + (size_t) first * adv_shape_size(l->in), ws->act[b.end] + out,
-						 argmax ? argmax + out : NULL, ws->pass, ws->scratch, within);
-	}
-	return adv_stops(within) ? ADV_ABORTED : ADV_OK;
-}
-
-static AdvStatus
-conv_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input)
-{
-	const AdvLayer *l = &ws->net->layers[i];
-	AdvConvBlock b = adv_conv_block(ws->net, i);
-	uint8_t *argmax = *block_argmax(ws, i);
-	int step = rows_at_once(l, rows);
-	AdvStop stop;
-	const AdvStop *within = stop_within(ws, l, &stop);
-
-	for (int first = 0; first < rows; first += step)
-	{
-		size_t in = (size_t) first * adv_shape_size(l->in);
-		size_t out = (size_t) first * adv_shape_size(b.out);
-
-		if (should_stop(ws))
-			return ADV_ABORTED;
-		adv_conv_backward(adv_layer_kernel(ws->net, i), &b, rows - first < step ? rows - first : step,
-						  ws->back[i], ws->act[i] + in, ws->act[b.end] + out, ws->d_act[b.end] + out,
-						  argmax ? argmax + out : NULL, to_input ? ws->d_act[i] + in : NULL,
-						  d_params ? d_params + l->weight : NULL, d_params ? d_params + l->bias : NULL,
-						  ws->scratch, within);
-	}
-	return adv_stops(within) ? ADV_ABORTED : ADV_OK;
-}
-
-static void
-dense_forward(AdvWorkspace *ws, int i, int rows)
-{
-	const AdvLayer *l = &ws->net->layers[i];
-
-	adv_dense_forward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight, ws->forward[i],
-					  ws->params + l->bias, ws->act[i], ws->act[i + 1], ws->pass, ws->scratch);
-}
-
-void
-adv_dense_part(AdvWorkspace *ws, int i, int rows, AdvPart part, const float *src, const float *d_dst,
-			   float *d_weight, float *d_bias)
-{
-	adv_dense_gradient(adv_layer_kernel(ws->net, i), &ws->net->layers[i], rows, part, src, d_dst, d_weight,
-					   d_bias, ws->scratch);
-}
-
-static void
-dense_backward(AdvWorkspace *ws, int i, int rows, float *d_params, bool to_input)
-{
-	const AdvLayer *l = &ws->net->layers[i];
-
-	if (to_input)
-		adv_dense_backward(adv_layer_kernel(ws->net, i), l, rows, ws->params + l->weight, ws->back[i],
-						   ws->d_act[i + 1], ws->d_act[i], ws->scratch);
-	if (d_params)
-		adv_dense_part(ws, i, rows, adv_whole_layer(l), ws->act[i], ws->d_act[i + 1], d_params + l->weight,
-					   d_params + l->bias);
+	return ws->stop.ask && ws->stop.ask(ws->stop.arg);
 }
 
 AdvStatus
 adv_forward(AdvWorkspace *ws, int rows)
 {
-	const AdvNetwork *net = ws->net;
-
-	for (int i = 0; i < net->n_layers; i = next_layer(net, i))
+	for (int k = 0; k < ws->n_steps; k++)
 	{
-		const AdvLayer *l = &net->layers[i];
-		const float *src = ws->act[i];
-		float *dst = ws->act[i + 1];
-		size_t size = adv_shape_size(l->out);
+		const AdvStep *s = &ws->steps[k];
 
-		if (should_stop(ws))
+		if (should_stop(ws) || s->type->forward(s, rows, ws->act[s->first], ws->act[s->end]) != ADV_OK)
 			return ADV_ABORTED;
-		switch ((AdvLayerKind) l->kind)
-		{
-			case ADV_LAYER_SCALE:
-				adv_scale_forward(l, rows, ws->params + l->weight, ws->params + l->bias, src, dst);
-				break;
-			case ADV_LAYER_CONV:
-				if (conv_forward(ws, i, rows) != ADV_OK)
-					return ADV_ABORTED;
-				break;
-			case ADV_LAYER_MAXPOOL:
-				adv_maxpool_forward(l, rows, src, dst, ws->argmax[i]);
-				break;
-			case ADV_LAYER_FLATTEN:
-				for (int r = 0; r < rows; r++)
-					adv_to_channels_first(l->in, src + r * size, dst + r * size);
-				break;
-			case ADV_LAYER_DENSE:
-				dense_forward(ws, i, rows);
-				break;
-			case ADV_LAYER_RELU:
-				adv_relu_forward(rows * size, src, dst);
-				break;
-			case ADV_LAYER_TANH:
-				adv_tanh_forward(rows * size, src, dst);
-				break;
-		}
 	}
 	return ADV_OK;
 }
 
-/* The first layer whose parameters are trained. There always is one: the output layer. */
-static int
-first_trained_layer(const AdvNetwork *net)
+/* Whether a layer's parameters are trained. */
+static bool
+is_trained(const AdvLayer *l)
 {
-	int i = 0;
-
-	while (net->layers[i].n_weight == 0 || net->layers[i].kind == ADV_LAYER_SCALE)
-		i++;
-	return i;
+	return adv_layer_type(l)->pieces != ADV_PIECES_NONE;
 }
 
-/* The layer that is computed together with layer i and others before it: itself, or the convolution of its block. */
+/* The first step whose parameters are trained. There always is one: the output layer. */
 static int
-leading_layer(const AdvNetwork *net, int i)
+first_trained_step(const AdvWorkspace *ws)
 {
-	int first = i;
+	int k = 0;
 
-	while (first >= 0 && net->layers[first].kind != ADV_LAYER_CONV)
-		first--;
-	return first >= 0 && next_layer(net, first) > i ? first : i;
+	while (!is_trained(ws->steps[k].layer))
+		k++;
+	return k;
 }
 
 AdvStatus
-adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_dense, bool input_gradient)
+adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products, bool input_gradient)
 {
-	const AdvNetwork *net = ws->net;
-	int last = input_gradient ? 0 : first_trained_layer(net);
+	int last = input_gradient ? 0 : first_trained_step(ws);
 
-	for (int i = leading_layer(net, net->n_layers - 1); i >= last; i = leading_layer(net, i - 1))
+	for (int k = ws->n_steps - 1; k >= last; k--)
 	{
-		const AdvLayer *l = &net->layers[i];
-		const float *dst = ws->act[i + 1];
-		const float *d_dst = ws->d_act[i + 1];
-		float *d_src = ws->d_act[i];
-		bool to_input = input_gradient || i > last;
-		size_t size = adv_shape_size(l->in);
+		const AdvStep *s = &ws->steps[k];
+		const AdvLayer *l = s->layer;
+		bool to_input = input_gradient || k > last;
+		bool to_params = d_params && is_trained(l) && !(skip_products && s->type->pieces == ADV_PIECES_PRODUCT);
 
-		if (should_stop(ws))
+		if (should_stop(ws) ||
+			s->type->backward(s, rows, ws->act[s->first], ws->act[s->end], ws->d_act[s->end],
+							  to_input ? ws->d_act[s->first] : NULL, to_params ? d_params + l->weight : NULL,
+							  to_params ? d_params + l->bias : NULL) != ADV_OK)
 			return ADV_ABORTED;
-		switch ((AdvLayerKind) l->kind)
-		{
-			case ADV_LAYER_SCALE:
-				adv_scale_backward(l, rows, ws->params + l->bias, d_dst, d_src);
-				break;
-			case ADV_LAYER_CONV:
-				if (conv_backward(ws, i, rows, d_params, to_input) != ADV_OK)
-					return ADV_ABORTED;
-				break;
-			case ADV_LAYER_MAXPOOL:
-				adv_maxpool_backward(l, rows, ws->argmax[i], d_dst, d_src);
-				break;
-			case ADV_LAYER_FLATTEN:
-				for (int r = 0; r < rows; r++)
-					adv_to_channels_last(l->in, d_dst + r * size, d_src + r * size);
-				break;
-			case ADV_LAYER_DENSE:
-				dense_backward(ws, i, rows, skip_dense ? NULL : d_params, to_input);
-				break;
-			case ADV_LAYER_RELU:
-				adv_relu_backward(rows * size, dst, d_dst, d_src);
-				break;
-			case ADV_LAYER_TANH:
-				adv_tanh_backward(rows * size, dst, d_dst, d_src);
-				break;
-		}
 	}
 	return ADV_OK;
+}
+
+/* The step of layer i, which is the first of it. */
+static const AdvStep *
+step_of(const AdvWorkspace *ws, int i)
+{
+	int k = 0;
+
+	while (ws->steps[k].first != i)
+		k++;
+	return &ws->steps[k];
+}
+
+void
+adv_part_gradient(AdvWorkspace *ws, int i, int rows, AdvPart part, const float *src, const float *d_dst,
+				  float *d_weight, float *d_bias)
+{
+	const AdvStep *s = step_of(ws, i);
+
+	s->type->part(s, rows, part, src, d_dst, d_weight, d_bias);
 }

@@ -21,7 +21,7 @@
 static bool
 fit_for_tiles(const AdvNetwork *net, int i)
 {
-	return net->layers[i].kind == ADV_LAYER_CONV ||
+	return adv_layer_type(&net->layers[i])->pieces == ADV_PIECES_FILTERS ||
 		   (net->layers[i].n_weight > SMALL_WEIGHTS && net->layers[i].weight > net->first_trained);
 }
 
@@ -30,11 +30,11 @@ kernel(const AdvNetwork *net, int i, AdvIsa isa)
 {
 	const AdvLayer *l = &net->layers[i];
 
-	if (l->kind != ADV_LAYER_CONV && l->kind != ADV_LAYER_DENSE)
+	if (!adv_layer_type(l)->product)
 		return NULL;
 	if (isa == ADV_ISA_AMX && fit_for_tiles(net, i))
 		return &adv_tile_kernel;
-	return l->kind == ADV_LAYER_CONV || l->n_weight <= SMALL_WEIGHTS ? &adv_vector_kernel : NULL;
+	return adv_layer_type(l)->pieces == ADV_PIECES_FILTERS || l->n_weight <= SMALL_WEIGHTS ? &adv_vector_kernel : NULL;
 }
 
 const AdvKernel *
@@ -49,11 +49,9 @@ adv_layer_kernel(const AdvNetwork *net, int i)
 static AdvConvShape
 shape_of(const AdvLayer *l, bool back)
 {
-	AdvConvShape s = {1, 0, (int) adv_shape_size(l->in), (int) adv_shape_size(l->out), 1};
+	AdvConvShape s = adv_layer_type(l)->product(l);
 	AdvConvShape turned;
 
-	if (l->kind == ADV_LAYER_CONV)
-		s = (AdvConvShape){l->in.h, l->in.w, l->in.c, l->out.c, l->size};
 	turned = (AdvConvShape){s.h, s.w, s.f, s.c, s.size};
 	return back ? turned : s;
 }
@@ -68,9 +66,14 @@ layer_size(const AdvNetwork *net, int i, bool back)
 	for (AdvIsa isa = ADV_ISA_AVX512; isa <= widest || isa == ADV_ISA_AVX512; isa++)
 	{
 		const AdvKernel *k = kernel(net, i, isa);
-		AdvConvShape s = shape_of(&net->layers[i], back);
-		size_t needed = k ? k->packed_size(&s) : 0;
+		AdvConvShape s;
+		size_t needed = 0;
 
+		if (k)
+		{
+			s = shape_of(&net->layers[i], back);
+			needed = k->packed_size(&s);
+		}
 		size = needed > size ? needed : size;
 	}
 	return adv_round_up(size, ADV_ALIGN);
@@ -115,14 +118,17 @@ adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const float *params, A
 	const AdvLayer *l = &net->layers[i];
 	const AdvKernel *k = adv_layer_kernel(net, i);
 	const float *weight = params + l->weight;
-	AdvConvShape s = shape_of(l, false);
-	AdvConvShape back = shape_of(l, true);
-	ptrdiff_t area = (ptrdiff_t) s.size * s.size;
-	AdvWeightView view = {s.size, 1, area, area * s.c};
-	AdvWeightView back_view = {-s.size, -1, area * s.c, area};
+	AdvConvShape s, back;
+	AdvWeightView view, back_view;
+	ptrdiff_t area;
 
 	if (!k)
 		return;
+	s = shape_of(l, false);
+	back = shape_of(l, true);
+	area = (ptrdiff_t) s.size * s.size;
+	view = (AdvWeightView){s.size, 1, area, area * s.c};
+	back_view = (AdvWeightView){-s.size, -1, area * s.c, area};
 	k->pack(&s, weight, view, part.input, part.inputs, part.output, part.outputs,
 			(char *) packed + offset(net, i, false));
 	if (pass != ADV_PASS_FORWARD)

@@ -39,8 +39,7 @@ adv_predict(const AdvNetwork *net, const float *params, const AdvDataset *data, 
 	AdvWorkspace ws;
 
 	adv_workspace_init(&ws, net, ADV_EVAL_ROWS, ADV_PASS_FORWARD, private);
-	ws.should_stop = adv_team_should_stop;
-	ws.stop_arg = team;
+	ws.stop = (AdvStop){adv_team_should_stop, team};
 	adv_workspace_load(&ws, params);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
 	{

@@ -15,10 +15,10 @@ AdvPart
 adv_largest_piece(const AdvLayer *l)
 {
 	AdvPart part = adv_whole_layer(l);
-	int outputs = l->kind == ADV_LAYER_DENSE ? PIECE_OUTPUTS : PIECE_FILTERS;
+	int outputs = adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT ? PIECE_OUTPUTS : PIECE_FILTERS;
 
 	part.outputs = part.outputs < outputs ? part.outputs : outputs;
-	if (l->kind == ADV_LAYER_DENSE && part.inputs > PIECE_INPUTS)
+	if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT && part.inputs > PIECE_INPUTS)
 		part.inputs = PIECE_INPUTS;
 	return part;
 }
@@ -54,8 +54,8 @@ run_dense_piece(AdvTrainRun *run, int i, AdvPart part)
 	float *d_bias = part.input == 0 ? run->gradient + size : NULL;
 
 	memset(run->gradient, 0, sizeof(float) * (size + (size_t) part.outputs));
-	adv_dense_part(&run->ws, i, run->rows * run->defence->rows_per_example, part,
-				   run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
+	adv_part_gradient(&run->ws, i, run->rows * run->defence->rows_per_example, part,
+					  run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
 	update_part(run, l, part);
 	if (d_bias)
 		update(run, l->bias + (size_t) part.output, (size_t) part.outputs, d_bias);
@@ -108,7 +108,7 @@ run_layer_pieces(AdvTrainRun *run, int i, int *piece)
 			part.outputs =
 				whole.outputs - part.output < step.outputs ? whole.outputs - part.output : step.outputs;
 			part.inputs = whole.inputs - part.input < step.inputs ? whole.inputs - part.input : step.inputs;
-			if (l->kind == ADV_LAYER_DENSE)
+			if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT)
 				run_dense_piece(run, i, part);
 			else
 				run_conv_piece(run, i, part);
@@ -123,7 +123,7 @@ adv_run_pieces(AdvTrainRun *run)
 	int piece = 0;
 
 	for (int i = 0; i < net->n_layers; i++)
-		if ((net->layers[i].kind == ADV_LAYER_DENSE || net->layers[i].kind == ADV_LAYER_CONV) &&
+		if (adv_layer_type(&net->layers[i])->pieces != ADV_PIECES_NONE &&
 			run_layer_pieces(run, i, &piece) != ADV_OK)
 			return ADV_ABORTED;
 	return ADV_OK;

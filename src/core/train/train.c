@@ -37,7 +37,7 @@ place_slice(AdvTrainRun *run, size_t first)
 	{
 		const AdvLayer *l = &net->layers[i];
 
-		if (l->kind != ADV_LAYER_DENSE)
+		if (adv_layer_type(l)->pieces != ADV_PIECES_PRODUCT)
 			continue;
 		redirect(run->ws.act, net->n_layers, i, run->shared.dense_src[i] + first * adv_shape_size(l->in));
 		redirect(run->ws.d_act, net->n_layers, i + 1,

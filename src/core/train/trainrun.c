@@ -27,7 +27,7 @@ conv_params(const AdvNetwork *net)
 {
 	int i = 0;
 
-	while (net->layers[i].kind != ADV_LAYER_DENSE)
+	while (adv_layer_type(&net->layers[i])->pieces != ADV_PIECES_PRODUCT)
 		i++;
 	return net->layers[i].weight;
 }
@@ -50,7 +50,7 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 	s.slice_correct = adv_carve(&carver, n_slices, sizeof(int64_t));
 	s.slice_gradient = adv_carve_floats(&carver, n_slices * conv_params(net));
 	for (int i = 0; i < net->n_layers; i++)
-		if (net->layers[i].kind == ADV_LAYER_DENSE)
+		if (adv_layer_type(&net->layers[i])->pieces == ADV_PIECES_PRODUCT)
 		{
 			s.dense_src[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].in));
 			s.dense_d_dst[i] = adv_carve_floats(&carver, rows * adv_shape_size(net->layers[i].out));
@@ -83,9 +83,9 @@ gradient_size(const AdvNetwork *net)
 		AdvPart piece = adv_largest_piece(l);
 		size_t size = 0;
 
-		if (l->kind == ADV_LAYER_DENSE)
+		if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT)
 			size = ((size_t) piece.inputs + 1) * (size_t) piece.outputs;
-		else if (l->kind == ADV_LAYER_CONV)
+		else if (adv_layer_type(l)->pieces == ADV_PIECES_FILTERS)
 			size = l->n_weight / (size_t) l->out.c * (size_t) piece.outputs;
 		largest = size > largest ? size : largest;
 	}
@@ -131,8 +131,7 @@ adv_trainrun_workspace(AdvTrainRun *run)
 	carve_private(run->net, run->t->spec, &carver, run);
 	adv_workspace_init(&run->ws, run->net, slice_rows(run->t->spec), ADV_PASS_TRAINING,
 					   carver.base + carver.used);
-	run->ws.should_stop = adv_team_should_stop;
-	run->ws.stop_arg = run->team;
+	run->ws.stop = (AdvStop){adv_team_should_stop, run->team};
 	adv_workspace_attach(&run->ws, run->t->params, run->shared.packed);
 }
 

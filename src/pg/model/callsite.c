@@ -337,8 +337,7 @@ advpg_forward(AdvWorkspace *ws)
 {
 	AdvpgInterruption interruption = {CurrentMemoryContext, NULL};
 
-	ws->should_stop = advpg_interrupted;
-	ws->stop_arg = &interruption;
+	ws->stop = (AdvStop){advpg_interrupted, &interruption};
 	(void) adv_forward(ws, 1);
 	advpg_raise_interruption(&interruption);
 }

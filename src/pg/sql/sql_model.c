@@ -250,25 +250,16 @@ advfair_weights(PG_FUNCTION_ARGS)
 	for (int i = 0; i < model.net.n_layers; i++)
 	{
 		const AdvLayer *l = &model.net.layers[i];
+		const AdvLayerType *type = adv_layer_type(l);
 		int sizes[4];
-		int n_sizes = 0;
 
 		if (l->n_weight == 0)
 			continue;
 		number++;
-		if (l->kind != ADV_LAYER_SCALE)
-			sizes[n_sizes++] = l->out.c;
-		sizes[n_sizes++] = l->kind == ADV_LAYER_DENSE ? adv_shape_size(l->in) : l->in.c;
-		if (l->kind == ADV_LAYER_CONV)
-		{
-			sizes[n_sizes++] = l->size;
-			sizes[n_sizes++] = l->size;
-		}
-		put_weights(rsinfo, number, l->kind == ADV_LAYER_SCALE ? "shift" : "weight", sizes, n_sizes,
+		put_weights(rsinfo, number, type->weight_name, sizes, type->weight_sizes(l, sizes),
 					model.params + l->weight, l->n_weight);
 		sizes[0] = l->n_bias;
-		put_weights(rsinfo, number, l->kind == ADV_LAYER_SCALE ? "factor" : "bias", sizes, 1,
-					model.params + l->bias, l->n_bias);
+		put_weights(rsinfo, number, type->bias_name, sizes, 1, model.params + l->bias, l->n_bias);
 	}
 	return (Datum) 0;
 }

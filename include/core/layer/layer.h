@@ -1,0 +1,235 @@
+/*
+ * layer.h
+ *		What a kind of layer is: a row of a table. A new one is its file and its row (table.c).
+ *
+ * A kind says how it is written, what it makes of a shape, where its parameters are, and how it goes forward and back. Networks know no
+ * kind: they ask. Activations are channels last, (rows, h, w, c). src is a layer's input, dst its output, d_src and d_dst the loss
+ * gradients with respect to them.
+ */
+#ifndef ADV_LAYER_H
+#define ADV_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "core/kernel/kernel.h"
+
+#define ADV_MAX_INPUTS (1 << 24) /* values in one input, and in any activation of one row */
+#define ADV_MAX_KERNEL 31
+
+/* A flat vector of n values is {n, 1, 1}. */
+typedef struct AdvShape
+{
+	int32_t c;
+	int32_t h;
+	int32_t w;
+} AdvShape;
+
+static inline size_t
+adv_shape_size(AdvShape s)
+{
+	return (size_t) s.c * s.h * s.w;
+}
+
+/* One layer of a network: plain data, without pointers. */
+typedef struct AdvLayer
+{
+	int32_t kind; /* its place in adv_layer_types */
+	int32_t size; /* conv: kernel; pooling: window */
+	float factor; /* leaky relu, dropout: the number behind the word */
+	AdvShape in;  /* of one row */
+	AdvShape out;
+	size_t weight;   /* offsets into the parameter vector */
+	size_t n_weight; /* 0: no parameters */
+	size_t bias;
+	size_t n_bias;
+} AdvLayer;
+
+/* A rectangle of a layer's weights: some of its outputs (filters) by some of its inputs (channels). */
+typedef struct AdvPart
+{
+	int output;
+	int outputs;
+	int input;
+	int inputs;
+} AdvPart;
+
+typedef enum AdvPass
+{
+	ADV_PASS_FORWARD,  /* logits only: least memory */
+	ADV_PASS_BACKWARD, /* forward and backward */
+	ADV_PASS_TRAINING  /* the same, with packed parameters of the host's */
+} AdvPass;
+
+/* What is random in a forward pass that trains: drawn from (seed, example key, epoch), so the same whoever computes it. */
+typedef struct AdvNoise
+{
+	const uint64_t *key; /* (rows) of examples; NULL: this pass does not train */
+	int rows;            /* a pass over more repeats them: rows that lie behind one another and are of the same examples */
+	uint64_t seed;
+	uint64_t epoch;
+} AdvNoise;
+
+/* A convolution and the layers that are computed along with it: a maxpool and relus that follow. */
+typedef struct AdvConvBlock
+{
+	AdvConvShape shape;
+	int pool; /* window, 1: none */
+	bool relu;
+	AdvShape out; /* of one row */
+	int end;      /* the first layer that is not part of it */
+} AdvConvBlock;
+
+/* A step of a pass, made once for a workspace: a layer, or several that are computed together, and all that they need beside activations. */
+typedef struct AdvStep
+{
+	const struct AdvLayerType *type;
+	const AdvLayer *layer; /* the first */
+	int first;             /* its number */
+	int end;               /* the layers are first .. end - 1 */
+	AdvPass pass;
+	int max_rows;
+	AdvConvBlock block;      /* of a kind that takes others along */
+	const AdvKernel *kernel; /* NULL: none, or adv_gemm */
+	const float *weight;
+	const float *bias;
+	const void *forward; /* packed weights, for the way forward */
+	const void *back;
+	uint8_t *memory; /* (max_rows, what the kind asks for) from the way forward to the way back; may be NULL going forward alone */
+	void *scratch;
+	const AdvNoise *noise;
+	const AdvStop *stop; /* ask NULL: nobody */
+} AdvStep;
+
+/* A layer as written: width is N, size S or P, factor A. */
+typedef struct AdvLayerWord
+{
+	const struct AdvLayerType *type;
+	int32_t width;
+	int32_t size;
+	float factor;
+} AdvLayerWord;
+
+/* The network so far, and what the next layer will see. */
+typedef struct AdvBuilder
+{
+	AdvShape input;
+	AdvShape shape;
+	bool flat; /* shape is a vector, not an image */
+	AdvError *err;
+
+	/* Append a layer that turns the current shape into out, with the given numbers of weights and biases. */
+	AdvStatus (*add)(struct AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weight, uint64_t n_bias);
+	void *network;
+} AdvBuilder;
+
+/* What is written behind a kind's word. */
+typedef enum AdvLayerForm
+{
+	ADV_FORM_WORD = 0, /* nothing */
+	ADV_FORM_WIDTH,    /* N */
+	ADV_FORM_SIZE,     /* P */
+	ADV_FORM_FILTERS,  /* NxS */
+	ADV_FORM_FACTOR    /* A, a decimal number */
+} AdvLayerForm;
+
+/* How training cuts a kind's parameters. */
+typedef enum AdvPieces
+{
+	ADV_PIECES_NONE = 0, /* nothing is trained */
+	ADV_PIECES_FILTERS,  /* whole filters, whose gradient is the sum of the slices' */
+	ADV_PIECES_PRODUCT   /* rectangles, whose gradient is one product over the minibatch: inputs and output gradients of all its rows are kept */
+} AdvPieces;
+
+/* What a convolution may take along when it is followed by a layer of this kind. */
+typedef enum AdvFusion
+{
+	ADV_FUSION_NONE = 0,
+	ADV_FUSION_RELU,
+	ADV_FUSION_MAXPOOL
+} AdvFusion;
+
+typedef struct AdvLayerType
+{
+	const char *word;
+	const char *form_words; /* "dense N for N outputs, for example dense 128"; NULL: the system adds it, nobody writes it */
+	const char *listed;     /* "dense N" */
+	AdvLayerForm form;
+	bool element_wise; /* out has the shape of in, and each value depends on the one at its place */
+	bool needs_input;  /* going back it looks at src: what is in its place must not be overwritten */
+	AdvFusion fusion;
+	bool takes_along; /* layers behind it are computed along with it, as their fusion says: its step has a block */
+	AdvPieces pieces;
+	bool drawn;            /* weights are drawn by fan and biases are 0; else they begin as the next two and are never trained */
+	float initial_weight;
+	float initial_bias;
+	const char *weight_name; /* NULL: no parameters */
+	const char *bias_name;
+
+	/* Check what is written and add the layer; NULL: element-wise, nothing to check. */
+	AdvStatus (*build)(AdvBuilder *b, const AdvLayerWord *word);
+
+	/* Sizes of the weights, outermost first, into sizes (4); returns how many. */
+	int (*weight_sizes)(const AdvLayer *l, int *sizes);
+
+	size_t (*memory)(const AdvLayer *l);          /* bytes for each row; NULL: none */
+	size_t (*scratch)(const AdvStep *s);          /* bytes; NULL: none */
+	AdvConvShape (*product)(const AdvLayer *l);   /* the convolution that it is, forward, a dense layer over no rows; NULL: none */
+
+	/* ADV_ABORTED when told to stop. d_src is NULL when nobody wants it, d_weight and d_bias (added to) likewise. */
+	AdvStatus (*forward)(const AdvStep *s, int rows, const float *src, float *dst);
+	AdvStatus (*backward)(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
+						  float *d_src, float *d_weight, float *d_bias);
+
+	/*
+	 * Kinds whose pieces are products: the gradient of a part of the weights over any number of rows is added to d_weight (part.outputs,
+	 * part.inputs) and, unless NULL, d_bias (part.outputs). src (rows, in) and d_dst (rows, out) are readable 64 bytes past their end.
+	 */
+	void (*part)(const AdvStep *s, int rows, AdvPart part, const float *src, const float *d_dst, float *d_weight,
+				 float *d_bias);
+} AdvLayerType;
+
+/* All kinds. The list ends with NULL. A kind is known by its place in it, in one process; models have words. */
+extern const AdvLayerType *const adv_layer_types[];
+
+static inline const AdvLayerType *
+adv_layer_type(const AdvLayer *l)
+{
+	return adv_layer_types[l->kind];
+}
+
+/* ---- table.c: what the system adds by itself ---- */
+
+extern const AdvLayerType adv_scale_layer;
+extern const AdvLayerType adv_flatten_layer;
+extern const AdvLayerType adv_dense_layer;
+
+/* ---- rules.c: checks of what is written, each with one wording ---- */
+
+extern AdvStatus adv_check_image(const AdvBuilder *b, const char *word);
+extern AdvStatus adv_check_positive(const AdvBuilder *b, const char *word, const char *what, int32_t number);
+extern AdvStatus adv_check_at_most(const AdvBuilder *b, const char *word, const char *what, int32_t number,
+								   int32_t limit);
+
+/* A window of pooling: fits a byte's worth of places, and the input. */
+extern AdvStatus adv_check_window(const AdvBuilder *b, const AdvLayerWord *word);
+
+/* All of a layer with weights. */
+static inline AdvPart
+adv_whole_layer(const AdvLayer *l)
+{
+	bool product = adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT;
+
+	return (AdvPart){0, l->out.c, 0, product ? (int) adv_shape_size(l->in) : l->in.c};
+}
+
+/* Whether to stop in the middle of a step. */
+static inline bool
+adv_step_stops(const AdvStep *s)
+{
+	return s->stop->ask && adv_stops(s->stop);
+}
+
+#endif

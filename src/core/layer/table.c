@@ -1,0 +1,21 @@
+/*
+ * table.c
+ *		The kinds of layers there are. See layer.h.
+ */
+#include "core/layer/layer.h"
+
+extern const AdvLayerType adv_conv_layer;
+extern const AdvLayerType adv_maxpool_layer;
+extern const AdvLayerType adv_relu_layer;
+extern const AdvLayerType adv_tanh_layer;
+
+const AdvLayerType *const adv_layer_types[] = {
+	&adv_scale_layer,
+	&adv_flatten_layer,
+	&adv_conv_layer,
+	&adv_dense_layer,
+	&adv_maxpool_layer,
+	&adv_relu_layer,
+	&adv_tanh_layer,
+	NULL,
+};
