@@ -1,6 +1,6 @@
 /*
  * method.h
- *		What an attack method is: a row of a table. A new one is its file and its row (table.c).
+ *		What an attack method is: a row of a table. A new one is its file and its row (methods.c).
  *
  * The engine (attack.h) brings rows, balls, restarts and judgement, and so does whoever crafts while training; a method says how x'
  * moves. It sees one row at a time, never who else is attacked: that a row's outcome depends on the row and its key alone is then the

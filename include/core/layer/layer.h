@@ -1,6 +1,6 @@
 /*
  * layer.h
- *		What a kind of layer is: a row of a table. A new one is its file and its row (table.c).
+ *		What a kind of layer is: a row of a table. A new one is its file and its row (layers.c).
  *
  * A kind says how it is written, what it makes of a shape, where its parameters are, and how it goes forward and back. Networks know no
  * kind: they ask. Activations are channels last, (rows, h, w, c). src is a layer's input, dst its output, d_src and d_dst the loss
@@ -200,7 +200,7 @@ adv_layer_type(const AdvLayer *l)
 	return adv_layer_types[l->kind];
 }
 
-/* ---- table.c: what the system adds by itself ---- */
+/* ---- layers.c: what the system adds by itself ---- */
 
 extern const AdvLayerType adv_scale_layer;
 extern const AdvLayerType adv_flatten_layer;

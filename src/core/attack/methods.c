@@ -1,5 +1,5 @@
 /*
- * table.c
+ * methods.c
  *		The attack methods there are. See method.h.
  */
 #include <math.h>

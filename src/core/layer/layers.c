@@ -1,5 +1,5 @@
 /*
- * table.c
+ * layers.c
  *		The kinds of layers there are. See layer.h.
  */
 #include "core/layer/layer.h"
