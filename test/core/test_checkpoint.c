@@ -181,6 +181,7 @@ main(void)
 	test_resume("images", conv, image, ADV_METHOD_NONE, ADV_ADAM, ROWS + BATCH);
 	test_resume("pgd", dense, row, ADV_METHOD_PGD, ADV_ADAM, ROWS + BATCH);
 	test_resume("trades", conv, image, ADV_METHOD_TRADES, ADV_ADAM, ROWS + BATCH);
+	test_resume("mart", conv, image, ADV_METHOD_MART, ADV_ADAM, ROWS + BATCH);
 	test_resume("fast", dense, row, ADV_METHOD_FAST, ADV_ADAM, 2 * ROWS + BATCH);
 	test_bytes();
 	done_testing();

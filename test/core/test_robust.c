@@ -19,7 +19,7 @@
 #define TABULAR "dense 40, tanh, dense 9, relu"
 #define IMAGE   "conv 5x3, maxpool 2, relu, conv 6x3, relu, dense 11, tanh"
 
-static const char *const METHOD[] = {"none", "pgd", "trades", "fast"};
+static const char *const METHOD[] = {"none", "pgd", "trades", "fast", "mart"};
 
 /* A method with the usual 5 steps. */
 static AdvRobust
@@ -258,6 +258,89 @@ test_crafting(int method, AdvNorm norm, double low, double high, const char *arc
 	free(first);
 	free(unit);
 	craft_close(&c, input);
+	training_free(&t);
+}
+
+/* ---- the objective of MART ---- */
+
+/* Of rows whose logits are given, natural ones in front; the gradient is left in the workspace. */
+static double
+mart_loss(Crafter *c, const float *logits, int rows, const int32_t *label)
+{
+	const AdvNetwork *net = c->ws.net;
+	AdvSlice slice = {rows, label, NULL, 0};
+	int64_t correct = 0;
+
+	memcpy(c->ws.act[net->n_layers], logits, sizeof(float) * (size_t) (2 * rows * net->classes));
+	return adv_defence_of(&c->how)->loss(&c->defending, &slice, 1, &correct);
+}
+
+/* Worked from probabilities as the paper's equation says it, gradients by differences, by a program that knows nothing of this one. */
+static void
+test_mart_golden(void)
+{
+	static const float logits[] = {1, -0.5f, 0.25f, 0.5f, 2, -1, 0, 0.75f, -0.25f, 1.5f, -0.5f, 0.5f};
+	static const double gradient[] = {0.056445582,  -0.403084196, 0.346638614,  0.538096519,
+									  -0.633004527, 0.094908008,  -1.868660762, 2.100348914,
+									  -0.231688152, 1.960763034,  -1.983669347, 0.022906313};
+	static const double sums[] = {5.645809331548886, 6.107839405010095, 8.417989772316144};
+	static const int betas[] = {0, 1, 6};
+	static const int32_t label[] = {0, 1};
+	Training t;
+	Crafter c;
+	double farthest = 0;
+	bool same = true;
+
+	training_make(&t, "", (AdvShape){4, 1, 1}, 3, CRAFT_ROWS);
+	craft_open(&c, &t, robust(ADV_METHOD_MART, 0.1));
+	for (int b = 0; b < 3; b++)
+	{
+		c.how.settings.beta = betas[b];
+		same = same && fabs(mart_loss(&c, logits, 2, label) - sums[b]) < 1e-7;
+	}
+	ok(same, "the objective of MART is the paper's");
+	for (int i = 0; i < 12; i++)
+		farthest = fmax(farthest, fabs(c.ws.d_act[t.net.n_layers][i] - gradient[i]));
+	okf(farthest < 1e-6, "so is its gradient, up to %g", farthest);
+	craft_close(&c, c.ws.act[0]);
+	training_free(&t);
+}
+
+/* Against differences, with as many classes as a row of any length may have, and where a network is sure. */
+static void
+test_mart_gradient(int classes, float spread)
+{
+	int32_t label[3];
+	float *logits = zeros(sizeof(float) * 6 * (size_t) classes), *gradient;
+	const float h = 1.0f / 128;
+	Training t;
+	Crafter c;
+	double farthest = 0;
+
+	training_make(&t, "", (AdvShape){4, 1, 1}, classes, CRAFT_ROWS);
+	craft_open(&c, &t, robust(ADV_METHOD_MART, 0.1));
+	for (int i = 0; i < 6 * classes; i++)
+		logits[i] = spread * (float) adv_normal(7, ADV_FOR_CENSUS, (uint64_t) i, 1);
+	for (int r = 0; r < 3; r++)
+		label[r] = r % classes;
+	mart_loss(&c, logits, 3, label);
+	gradient = copy_floats(6 * (size_t) classes, c.ws.d_act[t.net.n_layers]);
+	for (int i = 0; i < 6 * classes; i++)
+	{
+		float kept = logits[i];
+		double up, down;
+
+		logits[i] = kept + h;
+		up = mart_loss(&c, logits, 3, label);
+		logits[i] = kept - h;
+		down = mart_loss(&c, logits, 3, label);
+		farthest = fmax(farthest, fabs((up - down) / ((double) (kept + h) - (double) (kept - h)) - gradient[i]));
+		logits[i] = kept;
+	}
+	okf(farthest < 1e-3 * fmax(1, spread), "MART, %d classes, logits of %g: differences agree up to %g", classes, spread, farthest);
+	free(logits);
+	free(gradient);
+	craft_close(&c, c.ws.act[0]);
 	training_free(&t);
 }
 
@@ -538,6 +621,7 @@ test_limits(const char *arch, AdvShape shape)
 	how = robust(ADV_METHOD_TRADES, 0.2);
 	how.settings.beta = 0;
 	ok(trains_like(&t, standard, how, 1e-5), "so is trades with beta 0, up to rounding");
+	ok(!trains_like(&t, standard, robust(ADV_METHOD_MART, 0), 1e-3), "mart wants a margin, too");
 	ok(!trains_like(&t, standard, robust(ADV_METHOD_TRADES, 0.2), 1e-3), "beta matters");
 	ok(!trains_like(&t, standard, robust(ADV_METHOD_PGD, 0.2), 1e-3), "eps too");
 	free(standard);
@@ -649,7 +733,7 @@ test_robustness(void)
 	okf(accuracy_under_attack(&t, 1000, 400, 0) > 0.9 && standard < 0.3,
 		"standard training: %.3f clean, %.3f under attack", accuracy_under_attack(&t, 1000, 400, 0),
 		standard);
-	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_FAST; method++)
+	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_MART; method++)
 	{
 		double clean, attacked;
 
@@ -817,11 +901,11 @@ test_memory(void)
 {
 	AdvNetwork net;
 	AdvTrainSpec spec = {.epochs = 1, .batch_size = 250};
-	size_t shared[4], private[4];
+	size_t shared[5], private[5];
 	AdvError err;
 
 	adv_network_parse(&net, ADV_ARCH_IMAGE, (AdvShape){3, 32, 32}, 10, false, &err);
-	for (int method = 0; method < 4; method++)
+	for (int method = 0; method < 5; method++)
 	{
 		spec.robust.method = method;
 		shared[method] = adv_train_shared_size(&net, &spec, 1000);
@@ -831,6 +915,8 @@ test_memory(void)
 		   shared[ADV_METHOD_FAST] >= shared[ADV_METHOD_NONE] + sizeof(float) * net.n_params &&
 		   shared[ADV_METHOD_TRADES] > shared[ADV_METHOD_NONE],
 	   "trades needs more shared memory, fast a copy of the parameters");
+	ok(shared[ADV_METHOD_MART] == shared[ADV_METHOD_TRADES] && private[ADV_METHOD_MART] == private[ADV_METHOD_TRADES],
+	   "mart is like trades");
 	ok(private[ADV_METHOD_PGD] > private[ADV_METHOD_NONE] &&
 		   private[ADV_METHOD_TRADES] > private[ADV_METHOD_PGD],
 	   "crafting needs memory of its own");
@@ -865,12 +951,13 @@ test_stopping(int method)
 static void
 test_all_team_sizes(void)
 {
-	for (int method = ADV_METHOD_NONE; method <= ADV_METHOD_FAST; method++)
+	for (int method = ADV_METHOD_NONE; method <= ADV_METHOD_MART; method++)
 	{
 		test_team_sizes(method, method == ADV_METHOD_NONE, TABULAR, (AdvShape){13, 1, 1});
 		test_team_sizes(method, method == ADV_METHOD_NONE, IMAGE, (AdvShape){2, 6, 5});
 	}
 	test_team_sizes(ADV_METHOD_TRADES, true, "", (AdvShape){3, 4, 4});
+	test_team_sizes(ADV_METHOD_MART, true, "", (AdvShape){3, 4, 4});
 }
 
 int
@@ -878,16 +965,23 @@ main(void)
 {
 	test_golden();
 	test_sure_networks();
-	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_TRADES; method++)
+	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_MART; method++)
 	{
+		if (method == ADV_METHOD_FAST) /* its step is pgd's */
+			continue;
 		test_crafting(method, ADV_NORM_LINF, -INFINITY, INFINITY, TABULAR, (AdvShape){12, 1, 1});
 		test_crafting(method, ADV_NORM_L2, -0.8, 0.9, TABULAR, (AdvShape){12, 1, 1});
 		test_crafting(method, ADV_NORM_LINF, -0.8, 0.9, IMAGE, (AdvShape){2, 6, 5});
 	}
+	test_mart_golden();
+	test_mart_gradient(2, 1);
+	test_mart_gradient(3, 1);
+	test_mart_gradient(37, 2);
+	test_mart_gradient(5, 12);
 	test_trades_start();
 	test_trades_on_large_numbers();
 	test_all_team_sizes();
-	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_FAST; method++)
+	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_MART; method++)
 	{
 		test_row_order(method);
 		test_divergence(method);

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(129);
+SELECT plan(155);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 6);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE FUNCTION newest(which text) RETURNS advfair_model LANGUAGE sql AS $$ SELECT m FROM advfair_model m WHERE name = which ORDER BY version DESC LIMIT 1 $$;
@@ -10,18 +10,18 @@ SELECT is(version, 1, 'a standard model') FROM advfair_train('standard', 'people
 
 -- every method; those without a source train one where they need it
 CREATE TABLE methods (method text, alpha float8, steps int);
-INSERT INTO methods VALUES ('merged', 0.00625, 20), ('pgd', 0.0125, 10), ('trades', 0.0125, 10), ('fast', 0.0625, 1);
+INSERT INTO methods VALUES ('merged', 0.00625, 20), ('pgd', 0.0125, 10), ('trades', 0.0125, 10), ('mart', 0.0125, 10), ('fast', 0.0625, 1);
 SELECT ok(version = 1 AND epochs = 10 AND loss > 0 AND accuracy BETWEEN 0.5 AND 1, method || ': trained') FROM methods,
 	advfair_adv_train(method, 'people', 'income', method => method, eps => 0.05, arch => 'dense 16, tanh', epochs => 10, learning_rate => 0.01, batch_size => 50);
 SELECT is(task - '{id,data,label,features,arch,encoding,scale,missing,unseen,optimizer,learning_rate,momentum,weight_decay,init,epochs,batch_size,seed,workers,validation}'::text[],
-		  jsonb_strip_nulls(jsonb_build_object('kind', 'adv_train', 'model', name, 'method', name, 'eps', 0.05, 'alpha', alpha, 'steps', steps, 'restarts', 1, 'norm', 'linf', 'random_start', true, 'eps_unit', 'input', 'beta', CASE name WHEN 'trades' THEN 6 END, 'warm', false, 'feasible', false)), name || ': the task is complete')
+		  jsonb_strip_nulls(jsonb_build_object('kind', 'adv_train', 'model', name, 'method', name, 'eps', 0.05, 'alpha', alpha, 'steps', steps, 'restarts', 1, 'norm', 'linf', 'random_start', true, 'eps_unit', 'input', 'beta', CASE WHEN name IN ('trades', 'mart') THEN 6 END, 'warm', false, 'feasible', false)), name || ': the task is complete')
 FROM advfair_model JOIN methods ON method = name;
 SELECT is(task ->> 'validation', CASE name WHEN 'fast' THEN '0.02' END, name || ': rows to watch') FROM advfair_model JOIN methods ON method = name;
 SELECT ok(count(*) = 10 AND min(epoch) = 1 AND max(epoch) = 10, name || ': a curve') FROM advfair_curve JOIN advfair_model USING (model_id) JOIN methods ON method = name GROUP BY name;
 SELECT ok((metrics ->> 'rows')::int = 400 AND (metrics ->> 'examples')::int BETWEEN CASE name WHEN 'merged' THEN 800 WHEN 'fast' THEN 380 ELSE 400 END AND CASE name WHEN 'merged' THEN 800 WHEN 'fast' THEN 399 ELSE 400 END, name || ': rows and examples') FROM advfair_model JOIN methods ON method = name;
 SELECT is(metrics ? 'twin_success', name = 'merged', name || ': twins are of method merged') FROM advfair_model JOIN methods ON method = name;
 SELECT ok(task ? 'source' = false AND task ? 'source_id' = false AND (metrics ->> 'twin_success')::float8 BETWEEN 0.15 AND 1, 'merged: the source it trained is no model of the registry') FROM advfair_model WHERE name = 'merged';
-SELECT is(count(*), 5::bigint, 'so there are no other models') FROM advfair_model;
+SELECT is(count(*), 6::bigint, 'so there are no other models') FROM advfair_model;
 SELECT ok(avg((label = prediction)::int) > 0.78, method || ': and is right on clean rows') FROM methods, LATERAL advfair_predict(method, 'people') GROUP BY method;
 
 -- one input tells the class by far, twenty tell it by little: a standard model heeds them all, a robust one the first
@@ -80,6 +80,10 @@ CREATE TEMP TABLE before AS SELECT count(*) AS models FROM advfair_model;
 DELETE FROM advfair_model WHERE name = 'renamed';
 SELECT throws_ok($$ SELECT advfair_retrain('sourced') $$, '42704', 'source "renamed@1" does not exist', 'without its source it cannot be trained again');
 SELECT is(count(*), models - 1, 'and leaves nothing') FROM advfair_model, before GROUP BY models;
+
+-- a method's setting, said in either way
+SELECT unnest(ARRAY[is(advfair_fit(t || '{"beta": 2}'), advfair_fit(t || '{"settings": {"beta": 2}}'), 'beta is a setting of mart'), isnt(advfair_fit(t || '{"beta": 2}'), advfair_fit(t), 'which matters')])
+FROM (SELECT '{"kind": "adv_train", "method": "mart", "data": "people", "label": "income", "arch": "dense 16, tanh", "epochs": 2, "eps": 0.1}'::jsonb) t (t);
 
 -- what methods have in common with standard training
 SELECT is(advfair_fit(t || '{"kind": "adv_train", "method": "pgd", "eps": 0}'), advfair_fit(t), 'eps 0 is standard training: ' || coalesce(t ->> 'encoding', ''))

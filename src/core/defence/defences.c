@@ -10,6 +10,7 @@
 extern const AdvDefence adv_defence_pgd;
 extern const AdvDefence adv_defence_trades;
 extern const AdvDefence adv_defence_fast;
+extern const AdvDefence adv_defence_mart;
 
 static const AdvParameter no_parameters[] = {{NULL}};
 
@@ -26,6 +27,7 @@ const AdvDefence *const adv_defences[] = {
 	&adv_defence_pgd,
 	&adv_defence_trades,
 	&adv_defence_fast,
+	&adv_defence_mart,
 	NULL,
 };
 
