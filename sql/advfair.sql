@@ -92,7 +92,7 @@ CREATE OR REPLACE FUNCTION advfair_adv_train(model text, data text, label text, 
 COMMENT ON FUNCTION advfair_adv_train(text, text, text, text, text, text, anycompatible, float8, int, int, boolean, text[],
 	boolean, text, float8, float8, float8, boolean, text[], text[], text, text, int[], text, boolean, text, text, text, text,
 	float8, float8, float8, text, int, int, text, bigint, int, text, jsonb)
-	IS 'train a robust classifier: method merged (the paper''s), pgd, trades or fast; store it as a new version of a model';
+	IS 'train a robust classifier by a method that has it withstand attacks, and store it as a new version of a model';
 
 CREATE OR REPLACE FUNCTION advfair_fit(task jsonb) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
