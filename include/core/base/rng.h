@@ -21,7 +21,8 @@ typedef enum AdvPurpose
 	ADV_FOR_ATTACK,     /* key: row key, index: restart * (inputs + 1) + input */
 	ADV_FOR_BOOTSTRAP,  /* key: replicate, index: draw / 4 */
 	ADV_FOR_CENSUS,     /* key: person, index: column */
-	ADV_FOR_LEAVE_OUT   /* key: row key, index: 0 */
+	ADV_FOR_LEAVE_OUT,  /* key: row key, index: 0 */
+	ADV_FOR_LAYER       /* key: example key, index: (epoch, layer, place / 4) */
 } AdvPurpose;
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */

@@ -2,9 +2,7 @@
  * activation.c
  *		relu and tanh, and their derivatives in terms of their results. All loops are free of branches.
  */
-#include <string.h>
-
-#include "core/kernel/dispatch.h"
+#include "core/kernel/elementary.h"
 #include "core/layer/activation.h"
 
 /* NaN stays NaN: a network that has diverged must not look healthy. */
@@ -27,48 +25,12 @@ adv_relu_backward_loop(size_t n, const float *dst, const float *d_dst, float *d_
 ADV_DISPATCH(extern, adv_relu_backward, (size_t n, const float *dst, const float *d_dst, float *d_src),
 			 (n, dst, d_dst, d_src))
 
-/*
- * tanh a = t / (t + 2) with t = exp(2a) - 1, for a = |x|; the sign is put back at the end. With 2a = n ln 2 + r,
- * |r| <= ln 2 / 2, t is 2^n (exp(r) - 1) + (2^n - 1), and exp(r) - 1 is its Taylor series up to r^7, which leaves an
- * error below 2e-8 of r. From a = 9.02 on the result is 1 in single precision.
- */
-ADV_LOOP float
-tanh_one(float x)
-{
-	const float ln2_high = 0x1.62e4p-1f;   /* so short that its product with n is exact */
-	const float ln2_low = 0x1.7f7d1cp-20f; /* ln 2 - ln2_high */
-	const float log2_e = 0x1.715476p+0f;
-	const float round = 0x1.8p+23f; /* adding it rounds to whole numbers, which end up in the low bits */
-	float a = __builtin_fabsf(x);
-	float shifted, n, r, series, power, t;
-	uint32_t bits;
-
-	a = a > 10 ? 10 : a;
-	shifted = 2 * a * log2_e + round;
-	n = shifted - round;
-	r = 2 * a - n * ln2_high - n * ln2_low;
-
-	series = 1.0f / 5040;
-	series = series * r + 1.0f / 720;
-	series = series * r + 1.0f / 120;
-	series = series * r + 1.0f / 24;
-	series = series * r + 1.0f / 6;
-	series = series * r + 1.0f / 2;
-	series = series * r * r + r;
-
-	memcpy(&bits, &shifted, sizeof(bits));
-	bits = (bits + 127) << 23; /* the exponent of 2^n */
-	memcpy(&power, &bits, sizeof(power));
-	t = power * series + (power - 1);
-	return __builtin_copysignf(t / (t + 2), x);
-}
-
 ADV_LOOP void
 adv_tanh_forward_loop(size_t n, const float *src, float *dst)
 {
 	ADV_INDEPENDENT
 	for (size_t i = 0; i < n; i++)
-		dst[i] = tanh_one(src[i]);
+		dst[i] = adv_tanh_one(src[i]);
 }
 ADV_DISPATCH(extern, adv_tanh_forward, (size_t n, const float *src, float *dst), (n, src, dst))
 

@@ -94,6 +94,7 @@ run_slice(AdvTrainRun *run, int slice)
 	int32_t label[ADV_SLICE_ROWS];
 	uint64_t key[ADV_SLICE_ROWS];
 	AdvSlice examples = {rows, label, key, (uint64_t) run->epoch};
+	AdvStatus status;
 
 	place_slice(run, (size_t) first * (size_t) per_example);
 	for (int r = 0; r < rows; r++)
@@ -105,13 +106,16 @@ run_slice(AdvTrainRun *run, int slice)
 	}
 	if (run->defence->craft && run->defence->craft(&run->defending, &examples) != ADV_OK)
 		return ADV_ABORTED;
+	run->ws.noise = (AdvNoise){key, rows, t->spec->seed, (uint64_t) run->epoch};
 	if (adv_forward(&run->ws, rows * per_example) != ADV_OK)
 		return ADV_ABORTED;
 
 	run->shared.slice_correct[slice] = 0;
 	run->shared.slice_loss[slice] = slice_loss(run, &examples, &run->shared.slice_correct[slice]);
 	memset(d_params, 0, sizeof(float) * run->n_conv);
-	return adv_backward(&run->ws, rows * per_example, d_params, true, false);
+	status = adv_backward(&run->ws, rows * per_example, d_params, true, false);
+	run->ws.noise = (AdvNoise){NULL}; /* whoever passes through it next does not train */
+	return status;
 }
 
 /* ---- minibatches and epochs ---- */
