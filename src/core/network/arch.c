@@ -7,6 +7,7 @@
  *
  * Case does not matter, blanks are free. Words, numbers and rules are those of the kinds of layers (layer.h).
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -110,7 +111,10 @@ read_number(const char **s, int32_t *number)
 	return true;
 }
 
-/* Read a decimal number, of digits with a point among them, at *s and step over it; false when there is none. */
+/*
+ * Read a decimal number, of digits with a point among them, at *s and step over it; false when there is none. It is rounded to nine decimals, so
+ * that what is written is read as the same.
+ */
 static bool
 read_factor(const char **s, float *factor)
 {
@@ -123,7 +127,7 @@ read_factor(const char **s, float *factor)
 	if (**s == '.')
 		for (++*s; is_digit(**s); ++*s, any = true)
 			value += (place /= 10) * (**s - '0');
-	*factor = (float) value;
+	*factor = value < MAX_NUMBER ? (float) (floor(value * 1e9 + 0.5) / 1e9) : MAX_NUMBER;
 	return any;
 }
 
@@ -314,7 +318,7 @@ write_factor(float factor, char *buf, size_t size)
 {
 	float read = -1;
 
-	for (int digits = 1; digits <= 9 && read != factor; digits++)
+	for (int digits = 0; digits <= 9 && read != factor; digits++)
 	{
 		const char *s = buf;
 
