@@ -87,6 +87,15 @@ test_grammar(void)
 	reads_as("  CONV 4 X 3 ,ReLU,\n\tmaxPool2,dense007,TANH  ", image,
 			 "conv 4x3, relu, maxpool 2, dense 7, tanh");
 	reads_as("relu,tanh", flat, "relu, tanh");
+	reads_as("LEAKY_ReLU 00.250, leaky_relu .1,leaky_relu 0", flat, "leaky_relu 0.25, leaky_relu 0.1, leaky_relu 0");
+	reads_as("leaky_relu 0.123456789123, leaky_relu 0.00000000001", flat, "leaky_relu 0.12345679, leaky_relu 0");
+	fails_with("leaky_relu 99999999999999999999999999999999999999999999999999", flat, ADV_INVALID,
+			   "slope of leaky_relu in arch string must be less than 1");
+	fails_with("leaky_relu 1", flat, ADV_INVALID, "slope of leaky_relu in arch string must be less than 1");
+	fails_with("leaky_relu", flat, ADV_INVALID, "cannot read layer \"leaky_relu\" in arch string");
+	fails_with("leaky_relu -0.1", flat, ADV_INVALID, "cannot read layer \"leaky_relu -0.1\" in arch string");
+	fails_with("leaky_relu 0.1.2", flat, ADV_INVALID, "cannot read layer \"leaky_relu 0.1.2\" in arch string");
+	fails_with("leaky 0.1", flat, ADV_INVALID, "unknown layer \"leaky\" in arch string");
 	reads_as("maxpool 4, conv 5x3", (AdvShape){2, 4, 4}, "maxpool 4, conv 5x3");
 }
 
@@ -94,7 +103,7 @@ static void
 test_wrong_words(void)
 {
 	fails_with("convv 3x3", image, ADV_INVALID, "unknown layer \"convv\" in arch string");
-	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, relu and tanh, separated by commas.",
+	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, relu, tanh and leaky_relu A, separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
 	is_string(err.hint, "Write dense N for N outputs, for example dense 128.",

@@ -8,6 +8,7 @@ extern const AdvLayerType adv_conv_layer;
 extern const AdvLayerType adv_maxpool_layer;
 extern const AdvLayerType adv_relu_layer;
 extern const AdvLayerType adv_tanh_layer;
+extern const AdvLayerType adv_leaky_relu_layer;
 
 const AdvLayerType *const adv_layer_types[] = {
 	&adv_scale_layer,
@@ -17,5 +18,6 @@ const AdvLayerType *const adv_layer_types[] = {
 	&adv_maxpool_layer,
 	&adv_relu_layer,
 	&adv_tanh_layer,
+	&adv_leaky_relu_layer,
 	NULL,
 };
