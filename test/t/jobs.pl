@@ -45,7 +45,7 @@ sub row
 }
 
 my @same = (
-	[ 'attack', q{"model": "m", "data": "people", "eps": 0.1, "steps": 5}, q{advfair_pgd('m', 'people', 0.1, steps => 5)} ],
+	[ 'attack', q{"model": "m", "data": "people", "eps": 0.1, "steps": 5}, q{advfair_attack('m', 'people', 0.1, settings => '{"steps": 5}')} ],
 	[ 'fgsm', q{"model": "m", "data": "people", "eps": 0.1}, q{advfair_fgsm('m', 'people', 0.1)} ],
 	[ 'least_eps', q{"model": "m", "data": "people", "eps_max": 1}, q{advfair_least_eps('m', 'people', 1)} ],
 	[ 'class_robustness', q{"model": "m", "data": "people", "eps": [0.1, 0.2]}, q{advfair_class_robustness('m', 'people', '{0.1,0.2}')} ],
@@ -53,7 +53,7 @@ my @same = (
 	[ 'luf', q{"model": "m", "data": "people", "leave_out": 3}, q{advfair_luf_rows('m', 'people', leave_out => 3)} ],
 	[ 'audit', q{"models": ["m", "o"], "data": "people", "protected": ["sex"], "eps": 0.1}, q{advfair_audit('{m,o}', 'people', eps => '{0.1}', protected => '{sex}')} ],
 	[ 'compare', q{"model_a": "m", "model_b": "o", "data": "people"}, q{advfair_compare('m', 'o', 'people')} ],
-	[ 'attack', q{"model": "m", "data": "named", "eps": 0.1, "steps": 2}, q{advfair_pgd('m', 'named', 0.1, NULL::uuid, steps => 2)} ],
+	[ 'attack', q{"model": "m", "data": "named", "eps": 0.1, "steps": 2}, q{advfair_attack('m', 'named', 0.1, NULL::uuid, settings => '{"steps": 2}')} ],
 );
 my $n = 0;
 my %job = map { my $i = $n++; ($i => submit($node, qq({"kind": "$_->[0]", $_->[1], "into": "result_$i"}))) } @same;

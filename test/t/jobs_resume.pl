@@ -155,6 +155,37 @@ $node->append_conf('postgresql.conf', 'advfair.max_jobs = 1');
 $node->reload;
 $node->poll_query_until('postgres', "SELECT state NOT IN ('queued', 'running') FROM advfair_job WHERE job = $job");
 is(column($job, "state || ' ' || sqlstate"), 'failed 22P03', 'a checkpoint that was tampered with is refused');
+
+# what states are called: a run is found by its name, and those of one name by their number
+$job = submit('{"kind": "class_robustness", "model": "base", "data": "crowd", "eps": [0.1, 0.1, 0.2], "steps": 40, "into": "TABLE"}');
+ok($node->poll_query_until('postgres', "SELECT count(*) >= 2 FROM advfair_checkpoint WHERE job = $job"), 'two attacks of three are kept');
+$node->stop('immediate');
+$node->append_conf('postgresql.conf', 'advfair.max_jobs = 0');
+$node->start;
+is($node->safe_psql('postgres', "SELECT string_agg(name || ', ' || version, '; ' ORDER BY name) FROM advfair_checkpoint WHERE job = $job AND name NOT LIKE '%0.2'"),
+	join('; ', map { "$_, 1.3" } 'attack on base@1, eps 0.1', 'attack on base@1, eps 0.1 (2)'), 'by what is attacked, and how');
+$node->append_conf('postgresql.conf', 'advfair.max_jobs = 1');
+$node->reload;
+is($node->safe_psql('postgres', "SELECT advfair_wait($job, '5 min')"), 'succeeded', 'all are gone on with');
+is($node->safe_psql('postgres', "SELECT count(*) FROM (TABLE table_$count EXCEPT ALL SELECT * FROM advfair_class_robustness('base', 'crowd', '{0.1,0.1,0.2}', steps => 40)) AS d"),
+	0, 'and give what the function gives');
+
+# what version 1.2 has left of a job
+$node->safe_psql('postgres', 'CREATE DATABASE earlier');
+$node->safe_psql('earlier', q{
+	CREATE EXTENSION advfair VERSION '1.2';
+	CREATE TABLE toy AS SELECT i AS id, i % 7 AS x, i % 2 AS y FROM generate_series(1, 100) AS i;
+	SET session_replication_role = replica; -- the library's trigger is of the version that is installed
+	INSERT INTO advfair_job (task, settings) VALUES ('{"kind": "train", "model": "m", "data": "public.toy", "label": "y", "epochs": 2}', '{}');
+	INSERT INTO advfair_checkpoint (job, run, seen, state) SELECT job, 1, 4711, '\x00' FROM advfair_job;
+	RESET session_replication_role;
+	ALTER EXTENSION advfair UPDATE;
+	CALL advfair_run_jobs();
+});
+is($node->safe_psql('earlier', q{SELECT advfair_wait(job, '1 min') || ': ' || message FROM advfair_job}),
+	"succeeded: WARNING: the job's last checkpoint was left by another version of advfair; computing again", 'is not gone on from, and the job says so');
+is($node->safe_psql('earlier', 'SELECT count(*) FROM advfair_checkpoint'), 0, 'and gone');
+
 wait_until_workers($node, 0);
 cmp_ok(segments($node), '<=', $own, 'no segment is left');
 $node->stop;
