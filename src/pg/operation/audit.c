@@ -18,6 +18,7 @@
 #include "pg/model/callsite.h"
 #include "pg/data/dictionary.h"
 #include "pg/base/jobsession.h"
+#include "pg/base/operation.h"
 #include "pg/base/progress.h"
 #include "pg/operation/robustness.h"
 
@@ -355,8 +356,9 @@ measure_model(Auditing *a, int number)
  * reads for all models before; otherwise one model's rows at a time are enough.
  */
 static void
-run(Auditing *a)
+run(void *arg)
 {
+	Auditing *a = arg;
 	int n_models = list_length(a->task->models);
 
 	a->audit->n_models = a->o.n_models = n_models;
@@ -379,22 +381,6 @@ run(Auditing *a)
 		&a->o, (AdvBootstrap){a->task->replicates, a->task->level, (uint64) (int64) a->task->task.seed});
 }
 
-/* What is changed between setting a jump's target and an error may be lost: here there is nothing but a pointer. */
-static void
-run_in_sight(Auditing *a)
-{
-	advpg_progress_begin(a->task->model_a ? "compare" : "audit", linitial(a->task->models));
-	PG_TRY();
-	{
-		run(a);
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
-}
-
 AdvpgAudit *
 advpg_audit(Oid schema, const AdvpgAuditTask *task)
 {
@@ -415,10 +401,6 @@ advpg_audit_models(Oid schema, const AdvpgAuditTask *task, const AdvpgEntry **en
 	if (task->task.data == NULL)
 		advpg_task_invalid("data", "is missing");
 	a.audit = palloc0(sizeof(AdvpgAudit));
-	SPI_connect();
-	MemoryContextSwitchTo(context);
-	run_in_sight(&a);
-	SPI_finish();
-	MemoryContextSwitchTo(context);
+	advpg_operation(task->model_a ? "compare" : "audit", linitial(task->models), run, &a);
 	return a.audit;
 }

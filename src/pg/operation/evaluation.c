@@ -7,7 +7,6 @@
 
 #include <math.h>
 
-#include "executor/spi.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
@@ -17,7 +16,7 @@
 #include "pg/model/callsite.h"
 #include "pg/data/charset.h"
 #include "pg/run/run_predict.h"
-#include "pg/base/progress.h"
+#include "pg/base/operation.h"
 #include "pg/model/registry.h"
 #include "pg/base/segment.h"
 #include "pg/task/task.h"
@@ -198,32 +197,33 @@ intervene(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec)
 
 /* ---- both halves ---- */
 
+/* What advpg_evaluate was called with, and its result. */
+typedef struct Call
+{
+	const AdvpgEvaluationSpec *spec;
+	AdvpgEvaluation *e;
+} Call;
+
+static void
+evaluate(void *arg)
+{
+	Call *call = arg;
+
+	call->e = advpg_evaluation_open(call->spec);
+	if (call->spec->intervene)
+		intervene(call->e, call->spec);
+	else
+		advpg_evaluation_predict(call->e, call->spec);
+	advpg_rows_release(call->e->rows);
+}
+
 AdvpgEvaluation *
 advpg_evaluate(const AdvpgEvaluationSpec *spec)
 {
-	AdvpgEvaluation *volatile e = NULL;
-	MemoryContext context = CurrentMemoryContext;
+	Call call = {spec};
 
-	SPI_connect();
-	MemoryContextSwitchTo(context);
-	advpg_progress_begin("predict", spec->model);
-	PG_TRY();
-	{
-		e = advpg_evaluation_open(spec);
-		if (spec->intervene)
-			intervene(e, spec);
-		else
-			advpg_evaluation_predict(e, spec);
-		advpg_rows_release(e->rows);
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	return e;
+	advpg_operation("predict", spec->model, evaluate, &call);
+	return call.e;
 }
 
 size_t

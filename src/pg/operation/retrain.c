@@ -23,6 +23,7 @@
 #include "pg/data/dictionary.h"
 #include "pg/operation/metric.h"
 #include "pg/base/ownsql.h"
+#include "pg/base/operation.h"
 #include "pg/base/progress.h"
 #include "pg/model/registry.h"
 #include "pg/data/source.h"
@@ -370,35 +371,44 @@ prepare(Oid schema, const AdvpgRetrainTask *task, AdvpgTrainTask *train, Trial *
 	return old;
 }
 
+/* A retraining under way. */
+typedef struct Retraining
+{
+	Oid schema;
+	AdvpgTrainTask train;
+	AdvpgEntry *old;
+	Trial *trial; /* NULL: it is promoted whatever it is like */
+	AdvpgRetrained *result;
+} Retraining;
+
+static void
+retrain(void *arg)
+{
+	Retraining *r = arg;
+	AdvpgRetrained *result = r->result;
+	AdvpgAudit *audit = NULL;
+
+	advpg_progress_show_parts();
+	if (r->trial)
+		try_rows(r->schema, r->trial, r->old);
+	result->trained = advpg_training_run(&r->train, r->schema, false, NULL);
+	if (r->trial)
+	{
+		audit = judge(r->schema, r->trial, r->old, result->trained);
+		result->reason = decide(r->trial, audit);
+	}
+	result->promoted = result->reason == NULL;
+	store(r->schema, result, audit);
+}
+
 AdvpgRetrained *
 advpg_retrain(Oid schema, const AdvpgRetrainTask *task)
 {
-	AdvpgRetrained *result = palloc0(sizeof(AdvpgRetrained));
-	AdvpgAudit *audit = NULL;
-	AdvpgTrainTask train;
-	Trial *trial = NULL;
-	AdvpgEntry *old = prepare(schema, task, &train, &trial);
+	Retraining r = {schema};
 
-	result->model = old->name;
-	advpg_progress_begin("retrain", old->name);
-	advpg_progress_show_parts();
-	PG_TRY();
-	{
-		if (trial)
-			try_rows(schema, trial, old);
-		result->trained = advpg_training_run(&train, schema, false, NULL);
-		if (trial)
-		{
-			audit = judge(schema, trial, old, result->trained);
-			result->reason = decide(trial, audit);
-		}
-		result->promoted = result->reason == NULL;
-		store(schema, result, audit);
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
-	return result;
+	r.result = palloc0(sizeof(AdvpgRetrained));
+	r.old = prepare(schema, task, &r.train, &r.trial);
+	r.result->model = r.old->name;
+	advpg_operation("retrain", r.old->name, retrain, &r);
+	return r.result;
 }

@@ -6,7 +6,6 @@
 
 #include <math.h>
 
-#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -16,7 +15,7 @@
 #include "pg/data/charset.h"
 #include "pg/run/checkpoint.h"
 #include "pg/task/json.h"
-#include "pg/base/progress.h"
+#include "pg/base/operation.h"
 #include "pg/model/registry.h"
 
 #define IMAGE_EPS_MAX 0.25
@@ -279,38 +278,42 @@ advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
 	return victim;
 }
 
+/* What advpg_victim was called with, and its result. */
+typedef struct Call
+{
+	AdvpgEvaluationSpec spec;
+	const AdvpgAttackTask *task;
+	AdvpgOnslaught onslaught;
+	AdvpgVictim *victim;
+} Call;
+
+static void
+open_and_attack(void *arg)
+{
+	Call *call = arg;
+
+	call->victim = advpg_victim_open(&call->spec, call->task->attack.craft_on);
+	advpg_victim_attack(call->victim, call->task, call->onslaught);
+	advpg_rows_release(call->victim->e->rows);
+}
+
 AdvpgVictim *
 advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, const char *what, Oid id_type)
 {
-	AdvpgVictim *volatile victim = NULL;
-	MemoryContext context = CurrentMemoryContext;
-	AdvpgEvaluationSpec spec = {
-		.schema = schema, .need_label = true, .want_order = advpg_checkpointing() /* for a digest */};
+	Call call = {.task = task, .onslaught = onslaught};
 
 	if (task->model == NULL)
 		advpg_task_invalid("model", "is missing");
 	if (task->data == NULL)
 		advpg_task_invalid("data", "is missing");
-	spec.model = task->model;
-	spec.data = task->data;
-	spec.id = task->id;
-	spec.want_ids = OidIsValid(id_type);
-	spec.id_type = id_type;
-	SPI_connect();
-	MemoryContextSwitchTo(context);
-	advpg_progress_begin(what, task->model);
-	PG_TRY();
-	{
-		victim = advpg_victim_open(&spec, task->attack.craft_on);
-		advpg_victim_attack(victim, task, onslaught);
-		advpg_rows_release(victim->e->rows);
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	return victim;
+	call.spec.schema = schema;
+	call.spec.need_label = true;
+	call.spec.want_order = advpg_checkpointing(); /* for a digest */
+	call.spec.model = task->model;
+	call.spec.data = task->data;
+	call.spec.id = task->id;
+	call.spec.want_ids = OidIsValid(id_type);
+	call.spec.id_type = id_type;
+	advpg_operation(what, task->model, open_and_attack, &call);
+	return call.victim;
 }

@@ -29,6 +29,7 @@
 #include "pg/run/run_train.h"
 #include "pg/operation/crafting.h"
 #include "pg/task/json.h"
+#include "pg/base/operation.h"
 #include "pg/base/progress.h"
 #include "pg/model/registry.h"
 #include "pg/base/segment.h"
@@ -457,8 +458,8 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 		settings->eps->type = jbvNumeric;
 		settings->eps->val.numeric = advpg_numeric(8.0 / 255);
 	}
-	advpg_attack_resolve(settings, model, t->rows->domain,
-						 defence->craft ? &preset : NULL, seed_of(&t->task), attack);
+	advpg_attack_resolve(settings, model, t->rows->domain, defence->craft ? &preset : NULL, seed_of(&t->task),
+						 attack);
 	settings->how.steps = attack->steps;
 	if (attack->alpha > 0)
 		settings->how.alpha = attack->alpha;
@@ -708,31 +709,37 @@ advpg_training_store(Oid schema, const char *model, AdvpgTrained *trained, bool 
 							  promoted);
 }
 
+/* What advpg_training_run was called with, and its result. */
+typedef struct Call
+{
+	const AdvpgTrainTask *task;
+	Oid schema;
+	bool store;
+	int version;
+	AdvpgTrained *trained;
+} Call;
+
+static void
+train(void *arg)
+{
+	Call *call = arg;
+
+	call->trained = advpg_training(call->task, call->schema);
+	if (!call->store)
+		return;
+	advpg_progress_phase("storing", 0);
+	call->version = advpg_training_store(call->schema, call->task->model, call->trained, true);
+}
+
 AdvpgTrained *
 advpg_training_run(const AdvpgTrainTask *task, Oid schema, bool store, int *version)
 {
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "advfair training", ALLOCSET_DEFAULT_SIZES);
-	AdvpgTrained *volatile trained = NULL;
+	Call call = {task, schema, store};
 
-	SPI_connect();
-	MemoryContextSwitchTo(context);
-	advpg_progress_begin(task->adversarial ? "adv_train" : "train", task->model);
-	PG_TRY();
-	{
-		trained = advpg_training(task, schema);
-		if (store)
-		{
-			advpg_progress_phase("storing", 0);
-			*version = advpg_training_store(schema, task->model, trained, true);
-		}
-	}
-	PG_FINALLY();
-	{
-		advpg_progress_end();
-	}
-	PG_END_TRY();
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	return trained;
+	MemoryContextSwitchTo(
+		AllocSetContextCreate(CurrentMemoryContext, "advfair training", ALLOCSET_DEFAULT_SIZES));
+	advpg_operation(task->adversarial ? "adv_train" : "train", task->model, train, &call);
+	if (store)
+		*version = call.version;
+	return call.trained;
 }
