@@ -21,6 +21,7 @@
 #include "core/defence/defence.h"
 #include "core/network/dataset.h"
 #include "core/train/optimizer.h"
+#include "core/train/option.h"
 #include "core/base/team.h"
 
 typedef struct AdvTrainSpec
@@ -29,7 +30,8 @@ typedef struct AdvTrainSpec
 	int32_t epochs;
 	int32_t batch_size;
 	uint64_t seed;
-	AdvRobust robust; /* zero: standard training */
+	AdvRobust robust;        /* zero: standard training */
+	AdvTrainOptions options; /* complete; zero: none of them */
 } AdvTrainSpec;
 
 /* What one epoch gave. Loss and accuracy are means over the epoch's minibatches as they were trained on. */

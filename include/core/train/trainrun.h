@@ -49,6 +49,7 @@ typedef struct AdvTrainRun
 	int rows;     /* of the minibatch */
 	int n_slices; /* of the minibatch */
 	int64_t step; /* minibatches so far, this one included */
+	AdvOptimizer optimizer; /* the specification's, with the learning rate of this minibatch */
 	bool ended;   /* the method has ended the training before its time */
 	double loss; /* of this epoch, sums over the rows that were trained on so far */
 	int64_t correct;

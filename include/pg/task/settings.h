@@ -18,7 +18,7 @@ typedef struct AdvpgSettingsOf
 	void *base;
 } AdvpgSettingsOf;
 
-#define ADVPG_SETTINGS_LISTS 4 /* at most, with the one without parameters that ends them */
+#define ADVPG_SETTINGS_LISTS 16 /* at most, with the one without parameters that ends them */
 
 /*
  * Read the members of an object (NULL: nothing) into the structs. Of says whose settings these are, for messages: "attack pgd". Errors (22023)

@@ -89,6 +89,7 @@ typedef struct AdvpgTrainTask
 	char *session;    /* whose temporary tables these are, NULL when they are none */
 	double seed;
 	double workers; /* 0: advfair.workers */
+	AdvTrainOptions options;
 
 	/* adv_train alone */
 	int method;      /* ADVPG_METHOD_MERGED, or 1 + a place in adv_defences */

@@ -26,7 +26,7 @@ adv_largest_piece(const AdvLayer *l)
 static void
 update(AdvTrainRun *run, size_t first, size_t count, const float *gradient)
 {
-	adv_optimizer_update(&run->t->spec->optimizer, run->step, count, run->t->params + first, gradient,
+	adv_optimizer_update(&run->optimizer, run->step, count, run->t->params + first, gradient,
 						 run->shared.m + first, run->shared.v + first);
 }
 

@@ -138,6 +138,21 @@ diverged(AdvTrainRun *run, const char *what, AdvError *err)
 	return ADV_DIVERGED;
 }
 
+/* The optimizer for the minibatch number step. */
+static AdvOptimizer
+optimizer_of(const AdvTrainRun *run)
+{
+	const AdvTrainSpec *spec = run->t->spec;
+	AdvOptimizer optimizer = spec->optimizer;
+	size_t batch = (size_t) spec->batch_size;
+	AdvTrainPlace place = {.step = run->step - 1,
+						   .per_epoch = (int64_t) ((run->t->n_examples + batch - 1) / batch),
+						   .epochs = spec->epochs};
+
+	optimizer.learning_rate *= adv_train_options_rate(&spec->options, &place);
+	return optimizer;
+}
+
 /* The minibatch that begins at run->begin. */
 static AdvStatus
 run_batch(AdvTrainRun *run, AdvError *err)
@@ -148,6 +163,7 @@ run_batch(AdvTrainRun *run, AdvError *err)
 	run->rows = (int) (left < (size_t) run->t->spec->batch_size ? left : (size_t) run->t->spec->batch_size);
 	run->n_slices = (run->rows + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	run->step++;
+	run->optimizer = optimizer_of(run);
 
 	for (int s = run->team->rank; s < run->n_slices; s += run->team->size)
 		if (run_slice(run, s) != ADV_OK)

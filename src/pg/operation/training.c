@@ -343,6 +343,7 @@ train_spec(const AdvpgTrainTask *task)
 	spec.optimizer.weight_decay = task->weight_decay;
 	spec.epochs = task->epochs;
 	spec.batch_size = task->batch_size;
+	spec.options = task->options;
 	spec.seed = seed_of(task);
 	return spec;
 }

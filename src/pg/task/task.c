@@ -10,6 +10,7 @@
 #include "utils/numeric.h"
 
 #include "core/network/encoder.h"
+#include "pg/base/advpg.h"
 #include "pg/task/json.h"
 #include "pg/task/settings.h"
 
@@ -349,7 +350,7 @@ settings_of(const AdvAttackMethod *method, unsigned of)
 	return list;
 }
 
-/* What is said of a training by settings: of its method, and of the attack that crafts, if there is one. */
+/* What is said of a training by settings: of its method, and of the attack that crafts, if there is one, and options of any training. */
 static void
 lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
 {
@@ -361,6 +362,8 @@ lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
 	if (task->adversarial)
 		lists[n++] = (AdvpgSettingsOf){settings_of(advpg_attack_method(&task->attack), OF_TRAINING),
 									   &written->attack.how};
+	for (int i = 0; adv_train_options[i]; i++)
+		lists[n++] = (AdvpgSettingsOf){adv_train_options[i]->parameters, written->options.of[i].own};
 	lists[n] = (AdvpgSettingsOf){NULL};
 }
 
@@ -494,15 +497,19 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 {
 	AdvpgSettingsOf lists[ADVPG_SETTINGS_LISTS];
 	AdvDefenceSettings unset;
+	AdvError err;
 
 	advpg_task_read(training_kind(task), task, result);
 	unset = adv_defence_unset(advpg_defence(result));
 	memcpy(result->defence.own, unset.own, sizeof(unset.own));
+	result->options = adv_train_options_unset();
 	lists_of_training(result, lists);
 	advpg_settings_read(result->adversarial
 							? psprintf("method %s with attack %s", result->method == ADVPG_METHOD_MERGED ? "merged" : advpg_defence(result)->name, advpg_attack_method(&result->attack)->name)
 							: "a training",
 						result->attack.settings, lists);
+	if (adv_train_options_complete(&result->options, result->epochs, &err) != ADV_OK)
+		advpg_raise(&err, NULL);
 	if (need_model && result->model == NULL)
 		advpg_task_invalid("model", "is missing");
 	if (need_model)

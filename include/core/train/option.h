@@ -1,0 +1,63 @@
+/*
+ * option.h
+ *		What a training may be told beside what every training is told: a row of a table for each matter. A new one is its file and its row
+ *		(options.c), and trainings of all kinds take its settings.
+ *
+ * What an option does depends on where the training is and on settings, on nothing that a member has seen or done: so any team gives the
+ * same bits, and so does a training that goes on from a checkpoint.
+ */
+#ifndef ADV_OPTION_H
+#define ADV_OPTION_H
+
+#include <stdint.h>
+
+#include "core/base/parameter.h"
+#include "core/base/status.h"
+
+#define ADV_MAX_OPTIONS       8
+#define ADV_OPTION_BYTES      64 /* of settings of one of them */
+
+/* What users say of each option, in the order of the table. Plain data: it crosses to workers as it is. Zero: nothing was said. */
+typedef struct AdvTrainOptions
+{
+	struct
+	{
+		_Alignas(8) unsigned char own[ADV_OPTION_BYTES];
+	} of[ADV_MAX_OPTIONS];
+} AdvTrainOptions;
+
+/* Where a training is. */
+typedef struct AdvTrainPlace
+{
+	int64_t step;      /* minibatches before this one */
+	int64_t per_epoch; /* minibatches of an epoch */
+	int32_t epochs;    /* of the training */
+} AdvTrainPlace;
+
+typedef struct AdvTrainOption
+{
+	const char *name;
+	const char *words;              /* what it is, for people */
+	const AdvParameter *parameters; /* of the struct that its file keeps in own */
+	void (*set)(void *own);         /* before anything is said */
+
+	/* Fill in what was left open, if anything was said at all. ADV_INVALID when that cannot be. */
+	AdvStatus (*complete)(void *own, int32_t epochs, AdvError *err);
+
+	/* what the learning rate is multiplied by for a minibatch; NULL: 1 */
+	double (*rate)(const void *own, const AdvTrainPlace *place);
+} AdvTrainOption;
+
+/* All options; the list ends with NULL. */
+extern const AdvTrainOption *const adv_train_options[];
+
+/* All options before anything is said. */
+extern AdvTrainOptions adv_train_options_unset(void);
+
+/* Fill in what was left open, for a training of so many epochs. ADV_INVALID names what cannot be. */
+extern AdvStatus adv_train_options_complete(AdvTrainOptions *options, int32_t epochs, AdvError *err);
+
+/* What the learning rate is multiplied by for a minibatch. */
+extern double adv_train_options_rate(const AdvTrainOptions *options, const AdvTrainPlace *place);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * options.c
+ *		The options of trainings that there are. See option.h.
+ */
+#include <string.h>
+
+#include "core/train/option.h"
+
+const AdvTrainOption *const adv_train_options[ADV_MAX_OPTIONS + 1] = {
+	NULL,
+};
+
+AdvTrainOptions
+adv_train_options_unset(void)
+{
+	AdvTrainOptions options;
+
+	memset(&options, 0, sizeof(options));
+	for (int i = 0; adv_train_options[i]; i++)
+		adv_train_options[i]->set(options.of[i].own);
+	return options;
+}
+
+AdvStatus
+adv_train_options_complete(AdvTrainOptions *options, int32_t epochs, AdvError *err)
+{
+	for (int i = 0; adv_train_options[i]; i++)
+	{
+		AdvStatus status = adv_train_options[i]->complete(options->of[i].own, epochs, err);
+
+		if (status != ADV_OK)
+			return status;
+	}
+	return ADV_OK;
+}
+
+double
+adv_train_options_rate(const AdvTrainOptions *options, const AdvTrainPlace *place)
+{
+	double factor = 1;
+
+	for (int i = 0; adv_train_options[i]; i++)
+		if (adv_train_options[i]->rate)
+			factor *= adv_train_options[i]->rate(options->of[i].own, place);
+	return factor;
+}
