@@ -59,6 +59,42 @@ test_tanh(void)
 	free(z);
 }
 
+/* A kind of element-wise layer on n values. */
+static void
+pass_forward(const char *word, size_t n, const float *x, float *y)
+{
+	AdvLayer l = {.in = {(int32_t) n, 1, 1}};
+	AdvStep step = {.layer = &l};
+
+	for (int i = 0; adv_layer_types[i]; i++)
+		if (strcmp(adv_layer_types[i]->word, word) == 0)
+			adv_layer_types[i]->forward(&step, 1, x, y);
+}
+
+static void
+test_sigmoid(void)
+{
+	enum
+	{
+		n = 100001
+	};
+	float *x = malloc(sizeof(float) * n), *y = malloc(sizeof(float) * n);
+	double worst = 0;
+	float special[] = {0, INFINITY, -INFINITY, NAN, 100, -100};
+
+	for (int i = 0; i < n; i++)
+		x[i] = (float) i * (170.0f / n) - 85;
+	pass_forward("sigmoid", n, x, y);
+	for (int i = 0; i < n; i++)
+		worst = fmax(worst, ulps(y[i], 1 / (1 + exp(-(double) x[i]))));
+	okf(worst < 4, "sigmoid is exact to %.2f units in the last place", worst);
+	pass_forward("sigmoid", 6, special, y);
+	ok(y[0] == 0.5f && y[1] == 1 && y[2] >= 0 && y[2] < 1e-37 && isnan(y[3]) && y[4] == 1 && y[5] > 0 && y[5] < 1e-37,
+	   "and saturates");
+	free(x);
+	free(y);
+}
+
 static void
 test_relu(void)
 {
@@ -147,6 +183,7 @@ main(void)
 {
 	test_tanh();
 	test_relu();
+	test_sigmoid();
 	test_maxpool();
 	test_loss();
 	test_rows();

@@ -394,6 +394,8 @@ test_passes(void)
 	test_differences("conv 4x3, tanh, dense 300, tanh, dense 250", (AdvShape){2, 3, 4}, 3, false);
 	test_differences("leaky_relu 0.2, dense 7, leaky_relu 0.01, dense 5, leaky_relu 0", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, leaky_relu 0.3, maxpool 2, leaky_relu 0.1", (AdvShape){3, 7, 5}, 3, false);
+	test_differences("sigmoid, dense 7, sigmoid, sigmoid, dense 5, sigmoid", (AdvShape){5, 1, 1}, 3, true);
+	test_differences("conv 5x3, sigmoid, maxpool 2, conv 3x3, relu, sigmoid", (AdvShape){3, 7, 5}, 3, false);
 	test_options();
 }
 

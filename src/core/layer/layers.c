@@ -9,6 +9,7 @@ extern const AdvLayerType adv_maxpool_layer;
 extern const AdvLayerType adv_relu_layer;
 extern const AdvLayerType adv_tanh_layer;
 extern const AdvLayerType adv_leaky_relu_layer;
+extern const AdvLayerType adv_sigmoid_layer;
 
 const AdvLayerType *const adv_layer_types[] = {
 	&adv_scale_layer,
@@ -19,5 +20,6 @@ const AdvLayerType *const adv_layer_types[] = {
 	&adv_relu_layer,
 	&adv_tanh_layer,
 	&adv_leaky_relu_layer,
+	&adv_sigmoid_layer,
 	NULL,
 };
