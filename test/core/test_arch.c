@@ -103,7 +103,7 @@ static void
 test_wrong_words(void)
 {
 	fails_with("convv 3x3", image, ADV_INVALID, "unknown layer \"convv\" in arch string");
-	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, relu, tanh, leaky_relu A and sigmoid, separated by commas.",
+	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, relu, tanh, leaky_relu A, sigmoid and gelu, separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
 	is_string(err.hint, "Write dense N for N outputs, for example dense 128.",

@@ -96,6 +96,30 @@ test_sigmoid(void)
 }
 
 static void
+test_gelu(void)
+{
+	enum
+	{
+		n = 100001
+	};
+	float *x = malloc(sizeof(float) * n), *y = malloc(sizeof(float) * n);
+	double worst = 0;
+	float special[] = {0, INFINITY, -INFINITY, NAN, 30, -30};
+
+	for (int i = 0; i < n; i++)
+		x[i] = (float) i * (24.0f / n) - 12;
+	pass_forward("gelu", n, x, y);
+	for (int i = 0; i < n; i++)
+		worst = fmax(worst, fabs(y[i] - x[i] * 0.5 * erfc(-(double) x[i] / sqrt(2))) / fmax(1, fabs(x[i])));
+	okf(worst < 2e-7, "gelu is exact to %.2g", worst);
+	pass_forward("gelu", 6, special, y);
+	ok(y[0] == 0 && y[1] == INFINITY && y[2] == 0 && isnan(y[3]) && y[4] == 30 && fabsf(y[5]) < 1e-30f,
+	   "and goes on as it should");
+	free(x);
+	free(y);
+}
+
+static void
 test_relu(void)
 {
 	float x[] = {-1, 0, 2, NAN, -INFINITY, INFINITY}, d[] = {1, 2, 3, 4, 5, 6};
@@ -184,6 +208,7 @@ main(void)
 	test_tanh();
 	test_relu();
 	test_sigmoid();
+	test_gelu();
 	test_maxpool();
 	test_loss();
 	test_rows();

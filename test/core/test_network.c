@@ -240,7 +240,8 @@ test_differences(const char *arch, AdvShape shape, int classes, bool scale)
 static void
 test_options(void)
 {
-	const char *arch = "conv 5x3, tanh, relu, maxpool 2, conv 4x5, relu, dense 6, tanh, tanh, dense 5";
+	const char *arch =
+		"conv 5x3, tanh, relu, gelu, maxpool 2, conv 4x5, relu, dense 6, gelu, tanh, tanh, dense 5";
 	AdvShape shape = {2, 7, 5};
 	Case c, f;
 	float *d_full, *elsewhere = floats(3 * 5);
@@ -396,6 +397,8 @@ test_passes(void)
 	test_differences("conv 5x3, leaky_relu 0.3, maxpool 2, leaky_relu 0.1", (AdvShape){3, 7, 5}, 3, false);
 	test_differences("sigmoid, dense 7, sigmoid, sigmoid, dense 5, sigmoid", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, sigmoid, maxpool 2, conv 3x3, relu, sigmoid", (AdvShape){3, 7, 5}, 3, false);
+	test_differences("gelu, dense 7, gelu, gelu, dense 5, tanh, gelu", (AdvShape){5, 1, 1}, 3, true);
+	test_differences("conv 5x3, gelu, maxpool 2, conv 3x3, gelu, relu", (AdvShape){3, 7, 5}, 3, false);
 	test_options();
 }
 

@@ -10,6 +10,7 @@ extern const AdvLayerType adv_relu_layer;
 extern const AdvLayerType adv_tanh_layer;
 extern const AdvLayerType adv_leaky_relu_layer;
 extern const AdvLayerType adv_sigmoid_layer;
+extern const AdvLayerType adv_gelu_layer;
 
 const AdvLayerType *const adv_layer_types[] = {
 	&adv_scale_layer,
@@ -21,5 +22,6 @@ const AdvLayerType *const adv_layer_types[] = {
 	&adv_tanh_layer,
 	&adv_leaky_relu_layer,
 	&adv_sigmoid_layer,
+	&adv_gelu_layer,
 	NULL,
 };
