@@ -243,14 +243,14 @@ make_families(Making *making, Place *p, const AdvScore *first, const AdvScore *e
 
 	for (; first < end; first = next)
 	{
-		int n_classes = adv_value_of_class(first->value) ? p->o->n_classes : 0;
+		bool of_class = adv_value_of_class(first->value);
+		int n_classes = p->o->n_classes;
 
 		for (next = first + 1; next < end && adv_score_same_means(first, next);)
 			next++;
-		p->class = -1;
-		if (n_classes == 0)
-			make_family(making, p, first, next);
-		for (p->class = n_classes == 2; p->class < n_classes; p->class ++)
+		if (values[first->value].of == NULL)
+			continue;
+		for (p->class = of_class ? n_classes == 2 : -1; p->class < (of_class ? n_classes : 0); p->class ++)
 			make_family(making, p, first, next);
 	}
 }
@@ -264,7 +264,7 @@ make_scores(Making *making, const AdvScore *first, const AdvScore *end)
 	int n_attributes = needs & ADV_NEEDS_ATTRIBUTE ? o->n_attributes : 1;
 	int n_eps = needs & ADV_NEEDS_ATTACK ? list_length(o->eps) : 1;
 
-	if (((needs & ADV_NEEDS_SEARCH) && !o->searched) || values[first->value].of == NULL)
+	if ((needs & ADV_NEEDS_SEARCH) && !o->searched)
 		return;
 	for (int k = 0; k < n_attributes; k++)
 		for (int eps = 0; eps < n_eps; eps++)
