@@ -149,6 +149,42 @@ test_maxpool(void)
 	ok(isnan(dst[0]) && isnan(dst[1]), "NaN is not lost");
 }
 
+/* A step of one layer of the kind of a word, with room for what it keeps beside activations. */
+static AdvStep
+step_of(const char *word, const AdvLayer *l)
+{
+	static _Alignas(64) char scratch[1024];
+	AdvStep s = {.layer = l, .scratch = scratch};
+
+	for (int i = 0; adv_layer_types[i]; i++)
+		if (strcmp(adv_layer_types[i]->word, word) == 0)
+			s.type = adv_layer_types[i];
+	if (!s.type)
+		bail_out(word);
+	return s;
+}
+
+static void
+test_avgpool(void)
+{
+	AdvLayer l = {.size = 2, .in = {2, 3, 4}, .out = {2, 1, 2}};
+	AdvStep s = step_of("avgpool", &l);
+	float src[2 * 24], dst[8], d_src[24];
+	bool same = true;
+
+	for (int i = 0; i < 48; i++)
+		src[i] = (float) (i % 24 + i / 24 * 100);
+	s.type->forward(&s, 2, src, dst);
+	ok(memcmp(dst, (float[]){5, 6, 9, 10, 105, 106, 109, 110}, sizeof(dst)) == 0, "avgpool forms means of windows");
+	s.type->backward(&s, 1, src, dst, (float[]){4, 8, 12, 16}, d_src, NULL, NULL);
+	for (int i = 0; i < 24; i++)
+		same = same && d_src[i] == (i >= 16 ? 0 : (float) (i % 8 / 4 * 2 + i % 2 + 1));
+	ok(same, "each place gets its part of the gradient, dropped lines get none");
+	src[11] = NAN;
+	s.type->forward(&s, 1, src, dst);
+	ok(dst[0] == 5 && isnan(dst[1]) && dst[2] == 9, "NaN stays in its window and channel");
+}
+
 static void
 test_loss(void)
 {
@@ -210,6 +246,7 @@ main(void)
 	test_sigmoid();
 	test_gelu();
 	test_maxpool();
+	test_avgpool();
 	test_loss();
 	test_rows();
 	done_testing();
