@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(176);
+SELECT plan(184);
 SET LOCAL client_min_messages = warning;
 CREATE TABLE people AS SELECT * FROM advfair_make_census(90, 6);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
@@ -22,6 +22,7 @@ CREATE TABLE kinds (kind text, data text, label text, id text, seed int, trainin
 INSERT INTO kinds SELECT kind, data, label, id, seed, training, arguments FROM (VALUES ('people', 'income', 'person_id'), ('images', 'y', 'id')) d (data, label, id) JOIN (VALUES
 	('plain', 'people', 0, 'train', 'encoding => ''ordinal'', scale => false, arch => ''dense 6, tanh'''),
 	('sgd', 'people', 5, 'train', 'encoding => ''ordinal'', scale => false, arch => ''dense 6, tanh, dense 6, relu'', optimizer => ''sgd'', init => ''he'', weight_decay => 0.01'),
+	('scheduled', 'people', 2, 'train', 'encoding => ''ordinal'', scale => false, arch => ''dense 6, tanh'', settings => ''{"schedule": "one_cycle"}'''),
 	('oversampled', 'people', 0, 'train', 'encoding => ''ordinal'', scale => false, arch => ''dense 6, tanh'', oversample => ''x3'''),
 	('validated', 'people', 3, 'train', 'encoding => ''ordinal'', scale => false, arch => ''dense 6, tanh'', validation => ''0.3'''),
 	('image', 'images', -1, 'train', 'input_shape => ''{1,4,4}'', arch => ''conv 4x3, relu, maxpool 2, dense 6, tanh'''),

@@ -6,7 +6,10 @@
 
 #include "core/train/option.h"
 
+extern const AdvTrainOption adv_option_schedule;
+
 const AdvTrainOption *const adv_train_options[ADV_MAX_OPTIONS + 1] = {
+	&adv_option_schedule,
 	NULL,
 };
 
