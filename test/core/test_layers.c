@@ -186,6 +186,30 @@ test_avgpool(void)
 }
 
 static void
+test_globalpool(void)
+{
+	enum
+	{
+		side = 301
+	};
+	AdvLayer l = {.in = {2, side, side}, .out = {2, 1, 1}};
+	AdvStep s = step_of("globalpool", &l);
+	float *src = malloc(sizeof(float) * 2 * side * side), dst[2];
+	double sum[2] = {0}, worst = 0;
+
+	for (int i = 0; i < 2 * side * side; i++)
+		sum[i % 2] += src[i] = 1 + (float) (i * 37 % 101) / 3;
+	s.type->forward(&s, 1, src, dst);
+	for (int i = 0; i < 2; i++)
+		worst = fmax(worst, fabs(dst[i] - sum[i] / (side * side)) / dst[i]);
+	okf(worst < 2e-6, "globalpool forms means of large images, within %.1e", worst);
+	s.type->backward(&s, 1, src, dst, (float[]){side * side, -side * side}, src, NULL, NULL);
+	ok(src[0] == 1 && src[1] == -1 && src[2 * side * side - 2] == 1 && src[2 * side * side - 1] == -1,
+	   "each place gets its part of the gradient");
+	free(src);
+}
+
+static void
 test_loss(void)
 {
 	float z[] = {1e30f, -1e30f, 0, 1000, 1000, -1000}, p[6], d[6], rows[2];
@@ -247,6 +271,7 @@ main(void)
 	test_gelu();
 	test_maxpool();
 	test_avgpool();
+	test_globalpool();
 	test_loss();
 	test_rows();
 	done_testing();

@@ -389,6 +389,8 @@ test_passes(void)
 	test_differences("maxpool 3, conv 2x3, tanh", (AdvShape){3, 8, 11}, 3, false);
 	test_differences("avgpool 3, conv 2x3, tanh, avgpool 2", (AdvShape){3, 13, 20}, 3, true);
 	test_differences("conv 17x3, tanh, avgpool 2, tanh, maxpool 2, avgpool 1", (AdvShape){2, 9, 8}, 3, false);
+	test_differences("globalpool, dense 3, tanh", (AdvShape){3, 5, 7}, 2, true);
+	test_differences("conv 17x3, tanh, globalpool, tanh, conv 3x3, globalpool", (AdvShape){2, 7, 5}, 3, false);
 	test_differences("conv 5x3, maxpool 2, relu, conv 7x3, maxpool 3, tanh, dense 6, relu",
 					 (AdvShape){3, 13, 9}, 4, true);
 	test_differences("maxpool 4, conv 3x1, tanh", (AdvShape){2, 4, 4}, 2, true);

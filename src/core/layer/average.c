@@ -141,3 +141,21 @@ const AdvLayerType adv_avgpool_layer = {
 	.forward = forward,
 	.backward = backward,
 };
+
+static AdvStatus
+build_global(AdvBuilder *b, const AdvLayerWord *word)
+{
+	AdvStatus status = adv_check_image(b, word->type->word);
+
+	return status == ADV_OK ? b->add(b, word, (AdvShape){b->shape.c, 1, 1}, 0, 0) : status;
+}
+
+const AdvLayerType adv_globalpool_layer = {
+	.word = "globalpool",
+	.form_words = "globalpool without a number",
+	.listed = "globalpool",
+	.build = build_global,
+	.scratch = scratch_size,
+	.forward = forward,
+	.backward = backward,
+};

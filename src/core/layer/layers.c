@@ -7,6 +7,7 @@
 extern const AdvLayerType adv_conv_layer;
 extern const AdvLayerType adv_maxpool_layer;
 extern const AdvLayerType adv_avgpool_layer;
+extern const AdvLayerType adv_globalpool_layer;
 extern const AdvLayerType adv_relu_layer;
 extern const AdvLayerType adv_tanh_layer;
 extern const AdvLayerType adv_leaky_relu_layer;
@@ -20,6 +21,7 @@ const AdvLayerType *const adv_layer_types[] = {
 	&adv_dense_layer,
 	&adv_maxpool_layer,
 	&adv_avgpool_layer,
+	&adv_globalpool_layer,
 	&adv_relu_layer,
 	&adv_tanh_layer,
 	&adv_leaky_relu_layer,
