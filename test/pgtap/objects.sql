@@ -19,7 +19,7 @@ SELECT is_empty($$ SELECT name FROM member
 SELECT is_empty($$ SELECT p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
 				   WHERE c.relname LIKE 'advfair%' AND obj_description(p.oid, 'pg_policy') IS NULL $$, 'every policy has a comment');
 SELECT is_empty($$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-				   WHERE c.relname LIKE 'advfair\_%' AND c.relkind IN ('r', 'v') AND a.attnum > 0
+				   WHERE c.relname LIKE 'advfair\_%' AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
 					 AND col_description(c.oid, a.attnum) IS NULL $$, 'every column has a comment');
 SELECT is_empty($$ SELECT proname FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid WHERE prosecdef $$,
 				'nothing runs with the rights of its owner');
@@ -51,11 +51,11 @@ CREATE TEMP TABLE contract (name text, arguments text, result text);
 INSERT INTO contract VALUES
 	('advfair_train', 'model text, data text, label text, features text[], exclude text[], id text, arch text, input_shape integer[], encoding text, '
 	 'scale boolean, oversample text, missing text, unseen text, optimizer text, learning_rate double precision, momentum double precision, '
-	 'weight_decay double precision, init text, epochs integer, batch_size integer, validation text, seed bigint, workers integer', 'advfair_trained'),
+	 'weight_decay double precision, init text, epochs integer, batch_size integer, validation text, seed bigint, workers integer, settings jsonb', 'advfair_trained'),
 	('advfair_fit', 'task jsonb', 'bytea'),
 	('advfair_retrain', 'model text, promote_if text, data text, eps double precision, protected text[], given text, eps_max double precision, alpha double precision, '
 	 'steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
-	 'seed bigint, workers integer, id text', 'advfair_retrained'),
+	 'seed bigint, workers integer, id text, attack text, settings jsonb', 'advfair_retrained'),
 	('advfair_promote', 'model text, version integer', 'text'),
 	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
 	('advfair_cancel', 'job bigint', 'boolean'),
@@ -98,18 +98,18 @@ INSERT INTO contract VALUES
 	 'TABLE(id anyelement, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, loss double precision, x real[])'),
 	('advfair_least_eps', 'model text, data text, eps_max anycompatible, mode text, step double precision, tol double precision, steps integer, restarts integer, '
 	 'norm text, random_start boolean, targeted text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
-	 'seed bigint, workers integer, id text', 'TABLE(id bigint, label text, eps double precision, censored boolean)'),
+	 'seed bigint, workers integer, id text, attack text, settings jsonb', 'TABLE(id bigint, label text, eps double precision, censored boolean)'),
 	('advfair_luf', 'model text, data text, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer, id text', 'double precision'),
 	('advfair_luf_rows', 'model text, data text, key anyelement, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer, id text',
 	 'TABLE(id anyelement, label text, prediction text, luf double precision, changed bigint, left_out bigint)'),
 	('advfair_audit', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
 	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
-	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text',
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb',
 	 'TABLE(model text, metric text, eps double precision, class text, attribute text, grp text, value double precision, ci_low double precision, '
 	 'ci_high double precision, n bigint)'),
 	('advfair_compare', 'model_a text, model_b text, data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
 	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
-	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text',
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb',
 	 'TABLE(metric text, eps double precision, class text, attribute text, grp text, a double precision, b double precision, '
 	 'difference double precision, ci_low double precision, ci_high double precision, n bigint)'),
 	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
@@ -120,11 +120,11 @@ INSERT INTO contract VALUES
 	('advfair_promote', 'model text, version integer', 'text'),
 	('advfair_chart', 'kind text, models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
 	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
-	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text', 'jsonb'),
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb', 'jsonb'),
 	('advfair_chart_rows', 'kind text, rows jsonb, title text', 'jsonb'),
 	('advfair_report', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
 	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
-	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text', 'text'),
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb', 'text'),
 	('advfair_model_id', 'model text', 'uuid'),
 	('advfair_make_census', 'n integer, seed bigint',
 	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),
@@ -138,7 +138,7 @@ SELECT is_empty($$ SELECT proname, pronargs - pronargdefaults FROM pg_proc p JOI
 					 WHEN proname IN ('advfair_train', 'advfair_adv_train') THEN 3 -- label
 					 WHEN proname IN ('advfair_group_confidence', 'advfair_eou') THEN 4 -- attribute, class
 					 ELSE 2 + ('key' = ANY (proargnames))::int
-						+ (proname IN ('advfair_pgd', 'advfair_fgsm', 'advfair_least_eps', 'advfair_class_robustness'))::int -- eps
+						+ (proname IN ('advfair_attack', 'advfair_pgd', 'advfair_fgsm', 'advfair_least_eps', 'advfair_class_robustness'))::int -- eps
 					 END $$, 'all but model, data, key and what else nobody can guess may be left out');
 SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) ORDER BY attnum)::text FROM pg_attribute
 		   WHERE attrelid = 'advfair_trained'::regclass AND attnum > 0),

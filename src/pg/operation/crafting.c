@@ -345,7 +345,7 @@ advpg_attack(const AdvpgAttackSpec *spec)
 {
 	AdvpgAttacked *result = advpg_run_attack(spec);
 
-	if (spec->want_x)
+	if (result->x) /* wanted, and of some rows */
 		judge_near_ties(spec, result);
 	check(spec, result);
 	return result;
