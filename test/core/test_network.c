@@ -401,6 +401,7 @@ test_passes(void)
 	test_differences("conv 5x3, leaky_relu 0.3, maxpool 2, leaky_relu 0.1", (AdvShape){3, 7, 5}, 3, false);
 	test_differences("sigmoid, dense 7, sigmoid, sigmoid, dense 5, sigmoid", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, sigmoid, maxpool 2, conv 3x3, relu, sigmoid", (AdvShape){3, 7, 5}, 3, false);
+	test_differences("conv 5x3, relu, maxpool 2, sigmoid", (AdvShape){3, 5, 7}, 3, true);
 	test_differences("gelu, dense 7, gelu, gelu, dense 5, tanh, gelu", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, gelu, maxpool 2, conv 3x3, gelu, relu", (AdvShape){3, 7, 5}, 3, false);
 	test_options();

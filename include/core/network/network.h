@@ -79,8 +79,8 @@ extern void adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const floa
 
 /*
  * Working memory of one slice of at most max_rows rows. act[l] is the input of layer l, act[n_layers] the logits,
- * d_act[l] the loss gradient with respect to act[l]; element-wise layers share their input's memory (except layer 0 and
- * those that follow another element-wise layer), and all layers that are computed along with a convolution that of the
+ * d_act[l] the loss gradient with respect to act[l]; element-wise layers share their input's memory (except layer 0, those
+ * that need their input on the way back and those behind a step with another element-wise layer), and all layers that are computed along with a convolution that of the
  * last. For a forward pass alone, all but act[0] take turns in two buffers.
  * A host may redirect act[l] and d_act[l] of single layers to memory of its own before a pass (training does, so
  * that dense layers' inputs and output gradients of a whole minibatch lie together).

@@ -61,17 +61,6 @@ type_of(const AdvNetwork *net, int i)
 	return adv_layer_type(&net->layers[i]);
 }
 
-/*
- * Whether layer i works in place. Not after another element-wise layer, whose backward pass needs its result; nor where its own needs
- * what it was given.
- */
-static bool
-in_place(const AdvNetwork *net, int i)
-{
-	return i > 0 && type_of(net, i)->element_wise && !type_of(net, i)->needs_input &&
-		   !type_of(net, i - 1)->element_wise;
-}
-
 /* The convolution of a step, and the layers behind it that are computed along with it. */
 static AdvConvBlock
 block_of(const AdvNetwork *net, int i)
@@ -118,6 +107,25 @@ compile(AdvWorkspace *ws)
 	}
 }
 
+/* Whether the way back through a step needs its result: that of an element-wise layer does, also of one that a convolution takes along. */
+static bool
+keeps_result(const AdvNetwork *net, const AdvStep *s)
+{
+	for (int i = s->first; i < s->end; i++)
+		if (type_of(net, i)->element_wise)
+			return true;
+	return false;
+}
+
+/* Whether step k works in place: not where what it would overwrite is needed on the way back, by the step before or by itself. */
+static bool
+in_place(const AdvWorkspace *ws, int k)
+{
+	const AdvLayerType *type = ws->steps[k].type;
+
+	return k > 0 && type->element_wise && !type->needs_input && !keeps_result(ws->net, &ws->steps[k - 1]);
+}
+
 /* Bytes of memory that a step's layers ask for, for each row. */
 static size_t
 step_memory(const AdvNetwork *net, const AdvStep *s)
@@ -154,7 +162,7 @@ carve_forward(AdvWorkspace *ws, AdvCarver *carver)
 	for (int k = 0; k < ws->n_steps; k++)
 	{
 		const AdvStep *s = &ws->steps[k];
-		float *to = in_place(net, s->first) ? ws->act[s->first] : buffer[turn++ % 2];
+		float *to = in_place(ws, k) ? ws->act[s->first] : buffer[turn++ % 2];
 
 		for (int j = s->first + 1; j <= s->end; j++)
 			ws->act[j] = to;
@@ -172,7 +180,7 @@ carve_backward(AdvWorkspace *ws, AdvCarver *carver)
 	for (int k = 0; k < ws->n_steps; k++)
 	{
 		AdvStep *s = &ws->steps[k];
-		bool shared = in_place(net, s->first);
+		bool shared = in_place(ws, k);
 		size_t size = rows * adv_shape_size(net->layers[s->end - 1].out);
 		size_t memory = step_memory(net, s);
 		float *to = shared ? ws->act[s->first] : adv_carve_floats(carver, size);
