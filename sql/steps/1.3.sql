@@ -40,3 +40,15 @@ DROP FUNCTION IF EXISTS advfair_retrain(text, text, text, float8, text[], text, 
 ALTER TABLE advfair_checkpoint ADD COLUMN name text, ADD COLUMN version text;
 UPDATE advfair_checkpoint SET name = 'run ' || run, version = 'before 1.3', state = '';
 ALTER TABLE advfair_checkpoint DROP COLUMN run, ADD PRIMARY KEY (job, name), ALTER COLUMN version SET NOT NULL;
+
+-- What interrupted leave-one-out runs have finished is known by a digest of the version, too: nobody will go on from it any more.
+DO $$
+DECLARE
+	n bigint;
+BEGIN
+	DELETE FROM advfair_luf_part;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF n > 0 THEN
+		RAISE WARNING 'leave-one-out runs that were interrupted begin anew: % of their models are thrown away', n;
+	END IF;
+END $$;

@@ -172,16 +172,18 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM (TABLE table_$count EXCEPT
 
 # what version 1.2 has left of a job
 $node->safe_psql('postgres', 'CREATE DATABASE earlier');
-$node->safe_psql('earlier', q{
+my (undef, undef, $said) = $node->psql('earlier', q{
 	CREATE EXTENSION advfair VERSION '1.2';
 	CREATE TABLE toy AS SELECT i AS id, i % 7 AS x, i % 2 AS y FROM generate_series(1, 100) AS i;
 	SET session_replication_role = replica; -- the library's trigger is of the version that is installed
 	INSERT INTO advfair_job (task, settings) VALUES ('{"kind": "train", "model": "m", "data": "public.toy", "label": "y", "epochs": 2}', '{}');
 	INSERT INTO advfair_checkpoint (job, run, seen, state) SELECT job, 1, 4711, '\x00' FROM advfair_job;
 	RESET session_replication_role;
+	INSERT INTO advfair_luf_part (digest, part, change) VALUES ('ab', 1, '\x00');
 	ALTER EXTENSION advfair UPDATE;
 	CALL advfair_run_jobs();
-});
+}, on_error_die => 1);
+like($said, qr/WARNING:  leave-one-out runs that were interrupted begin anew: 1 of their models are thrown away/, 'an update says what it throws away');
 is($node->safe_psql('earlier', q{SELECT advfair_wait(job, '1 min') || ': ' || message FROM advfair_job}),
 	"succeeded: WARNING: the job's last checkpoint was left by another version of advfair; computing again", 'is not gone on from, and the job says so');
 is($node->safe_psql('earlier', 'SELECT count(*) FROM advfair_checkpoint'), 0, 'and gone');

@@ -71,8 +71,9 @@ typedef struct AdvpgArray
 	size_t n;
 	size_t size; /* of an element */
 	int flags;
-	void *place;  /* in the segment, once there is one */
-	void *result; /* private memory that receives it when workers are through, or NULL */
+	void *place;           /* in the segment, once there is one */
+	void *result;          /* private memory that receives it when workers are through, or NULL */
+	const AdvpgRows *rows; /* of a data set's array: the rows, for messages; else NULL */
 } AdvpgArray;
 
 /* A run as its leader holds it. */
@@ -80,8 +81,6 @@ typedef struct AdvpgRun
 {
 	const AdvpgRunKind *kind;
 	List *arrays; /* of AdvpgArray *: the manifest */
-	List *sets;   /* names of data sets, and */
-	List *rows;   /* of const AdvpgRows *: the rows themselves, for messages */
 	dsm_segment *segment;
 	shm_toc *toc;
 	AdvpgShared *shared;
@@ -92,7 +91,6 @@ typedef struct AdvpgRun
 	 * outside of any transaction. The function may be NULL: nothing is kept.
 	 */
 	bytea *(*take_state)(struct AdvpgRun *run);
-	int states_taken; /* trainings: of AdvCheckpoint.taken */
 } AdvpgRun;
 
 /* Begin a manifest. It, and all that it names, must stay until the run is created. */

@@ -46,6 +46,18 @@ add_array(AdvpgRun *run, const char *name, const void *source, size_t n, size_t 
 	return array;
 }
 
+/* The array of a name; NULL when there is none. */
+static const AdvpgArray *
+find_array(const AdvpgRun *run, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, run->arrays)
+		if (strcmp(((const AdvpgArray *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}
+
 void
 advpg_run_array(AdvpgRun *run, const char *name, const void *source, size_t n, size_t size, int flags)
 {
@@ -83,9 +95,7 @@ advpg_run_rows(AdvpgRun *run, const char *name, const AdvpgRows *rows)
 	set->shape = rows->layout.shape;
 	set->n_fields = rows->layout.n_fields;
 	set->n_chunks = rows->n_chunks;
-	run->sets = lappend(run->sets, unconstify(char *, name));
-	run->rows = lappend(run->rows, unconstify(AdvpgRows *, rows));
-	advpg_run_array(run, name, set, 1, sizeof(*set), 0);
+	add_array(run, name, set, 1, sizeof(*set), 0)->rows = rows;
 	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_FIELDS), rows->layout.fields,
 					rows->layout.n_fields, sizeof(AdvField), 0);
 	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_CHUNKS), chunk_handles(rows), rows->n_chunks,
@@ -174,15 +184,10 @@ advpg_run_place(const AdvpgRun *run, const char *name)
 void
 advpg_run_copy(const AdvpgRun *run, const char *name, void *to)
 {
-	ListCell *cell;
+	const AdvpgArray *array = find_array(run, name);
 
-	foreach (cell, run->arrays)
-	{
-		const AdvpgArray *array = lfirst(cell);
-
-		if (strcmp(array->name, name) == 0)
-			advpg_segment_fill(to, array->place, bytes_of(array));
-	}
+	if (array)
+		advpg_segment_fill(to, array->place, bytes_of(array));
 }
 
 /* Copy what the leader wants of it out of the segment. */
@@ -288,13 +293,10 @@ wait_a_little(void)
 static char *
 failed_row(const AdvpgRun *run, AdvErrorRow which)
 {
-	const char *set = which == ADV_ROW_COMPARED ? ADVPG_EVAL : ADVPG_DATA;
+	const AdvpgArray *set = find_array(run, which == ADV_ROW_COMPARED ? ADVPG_EVAL : ADVPG_DATA);
 	unsigned long long row = run->shared->error.row[which];
 
-	for (int i = 0; i < list_length(run->sets) && row > 0; i++)
-		if (strcmp(list_nth(run->sets, i), set) == 0)
-			return advpg_rows_name(list_nth(run->rows, i), row - 1);
-	return NULL;
+	return set && row > 0 ? advpg_rows_name(set->rows, row - 1) : NULL;
 }
 
 /* Raise what a worker reports, with names for rows. */

@@ -23,6 +23,7 @@ typedef struct Head
 	uint64 n_examples;
 	uint64 n_listed;
 	AdvTrainState state;
+	int handed_over; /* of AdvCheckpoint.taken: what the leader has had */
 } Head;
 
 #define HEAD "training"
@@ -68,18 +69,18 @@ advpg_run_train_state(shm_toc *toc)
 static bytea *
 take_state(AdvpgRun *run)
 {
-	const Head *head = advpg_run_place(run, HEAD);
+	Head *head = advpg_run_place(run, HEAD);
 	AdvCheckpoint *checkpoint = advpg_run_place(run, "checkpoint");
 	int taken = atomic_load(&checkpoint->taken);
 	size_t size = adv_checkpoint_size(&head->net, &head->spec);
 	bytea *state;
 
-	if (taken == run->states_taken)
+	if (taken == head->handed_over)
 	{
 		atomic_store(&checkpoint->wanted, 1);
 		return NULL;
 	}
-	run->states_taken = taken;
+	head->handed_over = taken;
 	if (size > MaxAllocSize - VARHDRSZ)
 		return NULL; /* more than a value can hold: such a job starts again */
 	state = palloc(size + VARHDRSZ);
