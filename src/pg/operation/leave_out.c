@@ -274,10 +274,10 @@ leave_out(void *arg)
 	advpg_registry_task(entry, &train_task);
 	train_task.workers = task->workers;
 	check_task(&train_task, task);
-	plan = advpg_plan_read(&train_task, call->schema);
+	plan = advpg_training_read(&train_task, call->schema);
 	models = choose_models(plan, task);
 	left->rows = read_eval(plan, task, call->id_type);
-	advpg_plan_make(plan);
+	advpg_training_make(plan);
 	if (task->regenerate > 0)
 		advpg_check_memory(mul_size(advpg_wanted_workers(task->workers), plan->twins->bytes),
 						   "crafting again in each worker");

@@ -137,7 +137,7 @@ advpg_retrain_check(const AdvpgRetrainTask *task)
 static AdvpgSource *
 find_rows(Trial *trial, const AdvpgTrainTask *train)
 {
-	double share = advpg_validation_fraction(train);
+	double share = advpg_plan_validation_fraction(train);
 
 	if (trial->audit.task.data == NULL &&
 		trial->audit.task.id) /* rows are held out by the training's own ids */
