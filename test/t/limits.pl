@@ -67,6 +67,17 @@ my ($code, $out, $err) = $node->psql('postgres', q{SET advfair.max_memory = '3MB
 	SELECT advfair_adv_train('merged', 'SELECT *, (person_id % 50)::text AS one_of_many FROM crowd', 'income', eps => 0.1, method => 'merged', epochs => 100000, arch => '')});
 like($err, qr/ERROR:  the adversarial examples would need \d+ MB/, 'what adversarial examples will take is known before their source is trained');
 
+# what a run takes follows from what it states, and is told before any of it is taken
+for ([ 'the training', 7, '2MB', q{advfair_train('t', 'people', 'income', arch => 'dense 600, relu, dense 600', epochs => 1)} ],
+	[ 'the leave-one-out run', 4, '2MB', q{advfair_luf_rows('m', 'people', leave_out => 300)} ],
+	[ 'the attack', 2, '1MB', q{advfair_least_eps('m', 'crowd', 1)} ])
+{
+	my ($what, $needed, $most, $call) = @$_;
+	my $limit = $most =~ s/MB/ MB/r;
+	like(($node->psql('postgres', "SET advfair.max_memory = '$most'; SELECT count(*) FROM $call"))[2],
+		qr/ERROR:  $what would need $needed MB of shared memory, more than advfair.max_memory \($limit\)\nDETAIL:  This includes 1 MB that the operation holds already/, "$what: memory");
+}
+
 SKIP:
 {
 	skip 'prlimit is not installed', 15 unless grep { -x "$_/prlimit" } split /:/, $ENV{PATH};
