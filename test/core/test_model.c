@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/crc32c.h"
 #include "core/network/model.h"
 #include "core/base/rng.h"
 #include "tap.h"

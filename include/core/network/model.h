@@ -31,7 +31,4 @@ extern void adv_model_write(const AdvModel *model, unsigned char *bytes);
 extern AdvStatus adv_model_read(const unsigned char *bytes, size_t size, const AdvAllocator *allocator,
 								AdvModel *model, AdvError *err);
 
-/* CRC-32C (Castagnoli), as in RFC 3720: "123456789" gives 0xe3069283. */
-extern uint32_t adv_crc32c(const void *data, size_t size);
-
 #endif

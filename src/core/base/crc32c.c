@@ -6,7 +6,7 @@
  * the eight values for single bits say everything and the compiler fills in the rest. Portable: bytes are put
  * together by shifts, whatever the machine's byte order.
  */
-#include "core/network/model.h"
+#include "core/base/crc32c.h"
 
 #define BIT(i, b, k) ((i) >> b & 1 ? k : 0)
 #define ENTRY(i, k0, k1, k2, k3, k4, k5, k6, k7)                                                             \

@@ -10,6 +10,7 @@
  *
  * Messages about corrupt bytes give places and numbers, never texts found there.
  */
+#include "core/base/crc32c.h"
 #include "core/network/model.h"
 
 #include <stdarg.h>
