@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/crc32c.h"
+
 #define HEADER_SIZE  60
 #define AT_VERSION   8
 #define AT_SIZE      16
