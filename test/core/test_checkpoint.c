@@ -133,6 +133,7 @@ test_bytes(void)
 	size_t size;
 	unsigned char *state;
 	int refused = 0, accepted = 0;
+	unsigned char head[8];
 
 	training_make(&t, "dense 4, relu", (AdvShape){5, 1, 1}, 3, ROWS);
 	t.spec.epochs = EPOCHS;
@@ -147,8 +148,17 @@ test_bytes(void)
 	   "one that is too short is none");
 	ok(adv_checkpoint_check(state, size, &t.net, &t.spec, ROWS + 1, &err) == ADV_CORRUPT,
 	   "one of other examples is none");
+	memcpy(head, state, sizeof(head));
+	memcpy(state, "1advkcp1", 8); /* as version 1.2 began */
+	ok(adv_checkpoint_check(state, size, &t.net, &t.spec, ROWS, &err) == ADV_CORRUPT &&
+		   strcmp(err.message, "checkpoint is none of this version") == 0,
+	   "one of another version is none");
+	memcpy(state, head, sizeof(head));
+	t.spec.robust = robust(ADV_METHOD_PGD);
+	ok(adv_checkpoint_check(state, size, &t.net, &t.spec, ROWS, &err) == ADV_CORRUPT, "one of another method neither");
+	t.spec.robust = robust(ADV_METHOD_NONE);
 	t.checkpoint = NULL;
-	for (int i = 0; i < 104; i++) /* the head */
+	for (int i = 0; i < 120; i++) /* the head */
 		for (int bit = 0; bit < 8; bit++)
 		{
 			state[i] ^= (unsigned char) (1 << bit);
@@ -162,7 +172,7 @@ test_bytes(void)
 				refused++;
 			state[i] ^= (unsigned char) (1 << bit);
 		}
-	okf(refused >= 9 * 64 && refused + accepted == 104 * 8, "%d changed heads are refused, %d do no harm",
+	okf(refused >= 9 * 64 && refused + accepted == 120 * 8, "%d changed heads are refused, %d do no harm",
 		refused, accepted);
 	free(state - offsetof(AdvCheckpoint, state));
 	training_free(&t);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Another one whenever the layout changes, a method's state included: what an earlier version has left is no checkpoint then. */
 #define CHECKPOINT_MAGIC UINT64_C(0x3370636b76646131)
 #define METHOD_BYTES     32
 
@@ -18,7 +19,7 @@ typedef struct Position
 	uint64_t n_examples;
 	int64_t epochs; /* of the specification, as the next two */
 	int64_t batch_size;
-	char method[METHOD_BYTES];
+	char method[METHOD_BYTES]; /* by name: places in the table are those of one version */
 	int64_t epoch;  /* from 0; those before it are done */
 	uint64_t begin; /* examples of it that are done */
 	int64_t step;
@@ -96,12 +97,16 @@ adv_checkpoint_check(const void *bytes, size_t size, const AdvNetwork *net, cons
 	uint64_t batches = (n_examples + batch - 1) / batch;
 	Position at;
 
+	if (size < sizeof(at))
+		return adv_fail(err, ADV_CORRUPT, "checkpoint has only %zu bytes", size);
+	memcpy(&at, bytes, sizeof(at));
+	if (at.magic != CHECKPOINT_MAGIC)
+		return adv_fail(err, ADV_CORRUPT, "checkpoint is none of this version");
 	if (size != adv_checkpoint_size(net, spec))
 		return adv_fail(err, ADV_CORRUPT, "checkpoint has %zu bytes, not %zu", size,
 						adv_checkpoint_size(net, spec));
-	memcpy(&at, bytes, sizeof(at));
-	if (at.magic != CHECKPOINT_MAGIC || at.n_params != net->n_params || at.n_examples != n_examples ||
-		at.epochs != spec->epochs || at.batch_size != spec->batch_size || 
+	if (at.n_params != net->n_params || at.n_examples != n_examples || at.epochs != spec->epochs ||
+		at.batch_size != spec->batch_size ||
 		strncmp(at.method, adv_defence_of(&spec->robust)->name, sizeof(at.method)) != 0)
 		return adv_fail(err, ADV_CORRUPT, "checkpoint is that of another training");
 	if (at.epoch < 0 || at.epoch > spec->epochs || at.begin >= n_examples || at.begin % batch != 0 ||
