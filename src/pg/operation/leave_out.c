@@ -166,7 +166,7 @@ digest_run(const AdvpgPlan *plan, const AdvpgRows *eval, const AdvpgLufTask *tas
 	appendStringInfo(&all, "%s %d %d %s %s %s", ADVFAIR_VERSION, task->vary_seed > 0, task->regenerate > 0,
 					 JsonbToCString(NULL, &json->root, VARSIZE(json)), advpg_rows_digest(plan->rows),
 					 advpg_rows_digest(eval));
-	if (plan->validation) /* method fast stops by what it sees there */
+	if (plan->validation) /* a method may stop by what it sees there */
 		appendStringInfo(&all, " %s", advpg_rows_digest(plan->validation));
 	ok = ctx && pg_cryptohash_init(ctx) >= 0 &&
 		 pg_cryptohash_update(ctx, (const uint8 *) all.data, all.len) >= 0;

@@ -456,6 +456,15 @@ training_kind(Jsonb *task)
 	return value && advpg_parameter_word(&key, value) == 1 ? &adv_train_kind : &train_kind;
 }
 
+static const char *
+method_name(const AdvpgTrainTask *task)
+{
+	for (const AdvWord *w = method_words; w->name; w++)
+		if (w->value == task->method)
+			return w->name;
+	return "none";
+}
+
 /* What belongs to one method of adversarial training and is set for another. */
 static void
 check_method(const AdvpgTrainTask *task)
@@ -465,7 +474,7 @@ check_method(const AdvpgTrainTask *task)
 	if ((task->source || task->source_id) && !merged)
 		advpg_task_invalid(task->source ? "source" : "source_id", "is for method merged alone");
 	if (!isnan(task->defence.beta) && !advpg_settings_have(advpg_defence(task)->parameters, "beta"))
-		advpg_task_invalid("beta", "is no setting of method %s", merged ? "merged" : advpg_defence(task)->name);
+		advpg_task_invalid("beta", "is no setting of method %s", method_name(task));
 	if (task->warm > 0 && !merged)
 		advpg_task_invalid("warm", "is for method merged alone");
 	if (task->attack.feasible > 0 && !merged)
@@ -504,9 +513,9 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 	memcpy(result->defence.own, unset.own, sizeof(unset.own));
 	result->options = adv_train_options_unset();
 	lists_of_training(result, lists);
-	advpg_settings_read(result->adversarial
-							? psprintf("method %s with attack %s", result->method == ADVPG_METHOD_MERGED ? "merged" : advpg_defence(result)->name, advpg_attack_method(&result->attack)->name)
-							: "a training",
+	advpg_settings_read(result->adversarial ? psprintf("method %s with attack %s", method_name(result),
+													   advpg_attack_method(&result->attack)->name)
+											: "a training",
 						result->attack.settings, lists);
 	if (adv_train_options_complete(&result->options, result->epochs, &err) != ADV_OK)
 		advpg_raise(&err, NULL);
