@@ -15,13 +15,14 @@ CREATE OR REPLACE FUNCTION advfair_given(argument text, value anyelement) RETURN
 COMMENT ON FUNCTION advfair_given(text, anyelement) IS 'value, which must not be NULL: for advfair_chart';
 
 /*
- * Specifications are Vega-Lite 6, with the data inside. Colours are those of Okabe and Ito, and of Tol, told apart by everybody; intervals are drawn in
- * a style of their own, so that a page may colour them as its text. A chart of several panels says so in usermeta, for a page to fit
- * them to its width.
+ * Specifications are Vega-Lite 6, with the data inside. Colours are those of Okabe and Ito, and of Tol, told apart by
+ * everybody; intervals are drawn in a style of their own, so that a page may colour them as its text. A chart of
+ * several panels says so in usermeta, for a page to fit them to its width.
  */
 CREATE OR REPLACE FUNCTION advfair_chart_colors() RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#A6761D", "#332288", "#44AA99"]'::jsonb;
+	RETURN '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#A6761D", "#332288", '
+		'"#44AA99"]'::jsonb;
 COMMENT ON FUNCTION advfair_chart_colors() IS 'colours of charts, told apart also by the colour-blind';
 
 CREATE OR REPLACE FUNCTION advfair_chart_field(field text, type text, title text, more jsonb DEFAULT '{}') RETURNS jsonb
@@ -34,7 +35,8 @@ CREATE OR REPLACE FUNCTION advfair_chart_color(field text, names text[]) RETURNS
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN advfair_chart_field(field, 'nominal', NULL, jsonb_build_object('sort', to_jsonb(names),
 		'scale', jsonb_build_object('domain', to_jsonb(names), 'range', advfair_chart_colors()),
-		'legend', CASE WHEN cardinality(names) BETWEEN 2 AND 12 THEN '{"orient": "top", "columns": 4, "labelLimit": 240, "symbolType": "circle", "symbolOpacity": 1}'::jsonb END));
+		'legend', CASE WHEN cardinality(names) BETWEEN 2 AND 12 THEN '{"orient": "top", "columns": 4, "labelLimit": '
+			'240, "symbolType": "circle", "symbolOpacity": 1}'::jsonb END));
 COMMENT ON FUNCTION advfair_chart_color(text, text[]) IS 'encoding of a field as colour';
 
 -- Bars with intervals, models side by side. Rows: label, model, value, ci_low, ci_high, n.
@@ -43,13 +45,16 @@ CREATE OR REPLACE FUNCTION advfair_chart_bars(data jsonb, labels text[], models 
 	RETURN jsonb_build_object('data', jsonb_build_object('values', data),
 		'height', jsonb_build_object('step', greatest(10, 20 / greatest(cardinality(models), 1)), 'for', 'offset'),
 		'encoding', jsonb_build_object(
-			'y', advfair_chart_field('label', 'nominal', NULL, jsonb_build_object('sort', to_jsonb(labels), 'axis', '{"labelLimit": 200}'::jsonb)),
+			'y', advfair_chart_field('label', 'nominal', NULL, jsonb_build_object('sort', to_jsonb(labels), 'axis',
+				'{"labelLimit": 200}'::jsonb)),
 			'yOffset', advfair_chart_field('model', 'nominal', NULL, jsonb_build_object('sort', to_jsonb(models)))),
 		'layer', jsonb_build_array(
 			jsonb_build_object('mark', '{"type": "bar"}'::jsonb, 'encoding', jsonb_build_object(
-				'x', advfair_chart_field('value', 'quantitative', title, '{"axis": {"format": "~g"}, "scale": {"zero": true}}'),
+				'x', advfair_chart_field('value', 'quantitative', title,
+					'{"axis": {"format": "~g"}, "scale": {"zero": true}}'),
 				'color', advfair_chart_color('model', models),
-				'tooltip', jsonb_build_array(advfair_chart_field('label', 'nominal', 'of'), advfair_chart_field('model', 'nominal', 'model'),
+				'tooltip', jsonb_build_array(advfair_chart_field('label', 'nominal', 'of'),
+					advfair_chart_field('model', 'nominal', 'model'),
 					advfair_chart_field('value', 'quantitative', title, '{"format": ".4f"}'),
 					advfair_chart_field('ci_low', 'quantitative', 'interval from', '{"format": ".4f"}'),
 					advfair_chart_field('ci_high', 'quantitative', 'to', '{"format": ".4f"}'),
@@ -65,8 +70,10 @@ CREATE OR REPLACE FUNCTION advfair_chart_lines(x jsonb, y jsonb, color jsonb, mo
 		'layer', jsonb_build_array(
 			jsonb_build_object('mark', '{"type": "rule", "opacity": 0.5}'::jsonb, 'encoding', jsonb_build_object(
 				'y', y || '{"field": "ci_low"}', 'y2', '{"field": "ci_high"}'::jsonb)),
-			jsonb_build_object('mark', '{"type": "line", "point": {"size": 24}}'::jsonb, 'encoding', jsonb_build_object('y', y,
-				'tooltip', jsonb_build_array(color - 'scale' - 'legend' - 'sort' || jsonb_build_object('title', color ->> 'field'),
+			jsonb_build_object('mark', '{"type": "line", "point": {"size": 24}}'::jsonb, 'encoding',
+				jsonb_build_object('y', y,
+				'tooltip', jsonb_build_array(color - 'scale' - 'legend' - 'sort' || jsonb_build_object('title',
+					color ->> 'field'),
 					x - 'scale' - 'axis' || '{"format": ".4~g"}', y - 'scale' - 'axis' || '{"format": ".4f"}',
 					advfair_chart_field('ci_low', 'quantitative', 'interval from', '{"format": ".4f"}'),
 					advfair_chart_field('ci_high', 'quantitative', 'to', '{"format": ".4f"}'),
@@ -74,33 +81,42 @@ CREATE OR REPLACE FUNCTION advfair_chart_lines(x jsonb, y jsonb, color jsonb, mo
 COMMENT ON FUNCTION advfair_chart_lines(jsonb, jsonb, jsonb, jsonb) IS 'lines with intervals';
 
 -- A chart once for each value of a field, in columns.
-CREATE OR REPLACE FUNCTION advfair_chart_panels(chart jsonb, field text, names text[], columns int DEFAULT 2) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart_panels(chart jsonb, field text, names text[], columns int DEFAULT 2)
+	RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN CASE WHEN cardinality(names) < 2 THEN chart
 		ELSE jsonb_build_object('data', chart -> 'data', 'columns', columns, 'usermeta', '{"panels": true}'::jsonb,
-			'facet', advfair_chart_field(field, 'nominal', NULL, jsonb_build_object('sort', to_jsonb(names), 'header', '{"labelLimit": 320}'::jsonb)),
+			'facet', advfair_chart_field(field, 'nominal', NULL, jsonb_build_object('sort', to_jsonb(names), 'header',
+				'{"labelLimit": 320}'::jsonb)),
 			'spec', jsonb_build_object('width', 300) || (chart - 'data')) END;
 COMMENT ON FUNCTION advfair_chart_panels(jsonb, text, text[], int) IS 'a chart for each value of a field';
 
 CREATE OR REPLACE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, title text) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.class || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || CASE WHEN a.value IS NULL THEN ', not measured)' ELSE ')' END AS label
+		WITH r AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.class || ' (n = '
+			|| ltrim(to_char(a.n, '999,999,999,999')) || CASE WHEN a.value IS NULL THEN ', not measured)' ELSE ')' END
+			AS label
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
-				jsonb_to_record(e) AS a (model text, metric text, class text, value float8, ci_low float8, ci_high float8, n bigint)
+				jsonb_to_record(e) AS a (model text, metric text, class text, value float8, ci_low float8,
+					ci_high float8, n bigint)
 			WHERE a.metric = advfair_chart_of_classes.metric)
 		SELECT advfair_chart_bars((SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r),
-			ARRAY (SELECT label FROM r GROUP BY label ORDER BY min(at)), ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at)),
+			ARRAY (SELECT label FROM r GROUP BY label ORDER BY min(at)), ARRAY (SELECT model FROM r GROUP BY model
+				ORDER BY min(at)),
 			title);
 	END;
 COMMENT ON FUNCTION advfair_chart_of_classes(jsonb, text, text) IS 'a score of each class, from rows of advfair_audit';
 
--- eps as x: in equal steps as far as they can be told apart, else in equal ratios. No attack, 0, has its place there, too.
+-- eps as x: in equal steps as far as they can be told apart, else in equal ratios. No attack, 0, has its place there,
+-- too.
 CREATE OR REPLACE FUNCTION advfair_chart_eps(title text, eps float8[]) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN (SELECT advfair_chart_field('eps', 'quantitative', title, CASE WHEN max(e) > 20 * min(e) FILTER (WHERE e > 0)
-			THEN jsonb_build_object('axis', jsonb_build_object('format', '.3~g', 'labelOverlap', true, 'values', jsonb_agg(DISTINCT e)),
-				'scale', CASE WHEN min(e) > 0 THEN '{"type": "log", "nice": false}' ELSE jsonb_build_object('type', 'symlog', 'constant', min(e) FILTER (WHERE e > 0)) END)
+			THEN jsonb_build_object('axis', jsonb_build_object('format', '.3~g', 'labelOverlap', true, 'values',
+				jsonb_agg(DISTINCT e)),
+				'scale', CASE WHEN min(e) > 0 THEN '{"type": "log", "nice": false}' ELSE jsonb_build_object('type',
+					'symlog', 'constant', min(e) FILTER (WHERE e > 0)) END)
 			ELSE '{"axis": {"format": ".3~g"}, "scale": {"zero": false}}' END)
 		FROM unnest(eps) e);
 COMMENT ON FUNCTION advfair_chart_eps(text, float8[]) IS 'encoding of eps as x';
@@ -108,31 +124,41 @@ COMMENT ON FUNCTION advfair_chart_eps(text, float8[]) IS 'encoding of eps as x';
 CREATE OR REPLACE FUNCTION advfair_chart_of_class_robustness(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH r AS (SELECT ordinality AS at, a.model, a.eps, a.class || CASE WHEN a.value IS NULL THEN ' (not measured)' ELSE '' END AS class, a.value, a.ci_low, a.ci_high, a.n
+		WITH r AS (SELECT ordinality AS at, a.model, a.eps, a.class || CASE WHEN a.value IS NULL
+			THEN ' (not measured)' ELSE '' END AS class, a.value, a.ci_low, a.ci_high, a.n
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
-				jsonb_to_record(e) AS a (model text, metric text, eps float8, class text, value float8, ci_low float8, ci_high float8, n bigint)
+				jsonb_to_record(e) AS a (model text, metric text, eps float8, class text, value float8, ci_low float8,
+					ci_high float8, n bigint)
 			WHERE a.metric = 'success_rate')
-		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r)))
+		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values',
+			(SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r)))
 			|| advfair_chart_lines(advfair_chart_eps('eps (largest change of an input)', ARRAY (SELECT r.eps FROM r)),
-				advfair_chart_field('value', 'quantitative', 'success rate of the attack (share of rows)', '{"scale": {"domain": [0, 1]}}'),
+				advfair_chart_field('value', 'quantitative', 'success rate of the attack (share of rows)',
+					'{"scale": {"domain": [0, 1]}}'),
 				advfair_chart_color('class', ARRAY (SELECT class FROM r GROUP BY class ORDER BY min(at)))),
 			'model', ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at)));
 	END;
-COMMENT ON FUNCTION advfair_chart_of_class_robustness(jsonb) IS 'success of an attack over eps for each class, from rows of advfair_audit';
+COMMENT ON FUNCTION advfair_chart_of_class_robustness(jsonb) IS 'success of an attack over eps for each class, from '
+	'rows of advfair_audit';
 
 CREATE OR REPLACE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT ordinality AS at, a.model, COALESCE(a.eps, 0) AS eps, a.value, a.ci_low, a.ci_high, a.n
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
-				jsonb_to_record(e) AS a (model text, metric text, eps float8, value float8, ci_low float8, ci_high float8, n bigint)
+				jsonb_to_record(e) AS a (model text, metric text, eps float8, value float8, ci_low float8,
+					ci_high float8, n bigint)
 			WHERE a.metric IN ('accuracy', 'robust_accuracy'))
-		SELECT jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r)))
-			|| advfair_chart_lines(advfair_chart_eps('eps (largest change of an input; 0: no attack)', ARRAY (SELECT r.eps FROM r)),
-				advfair_chart_field('value', 'quantitative', 'accuracy under attack (share of rows)', '{"scale": {"domain": [0, 1]}}'),
+		SELECT jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) - 'at'
+			ORDER BY at) FROM r)))
+			|| advfair_chart_lines(advfair_chart_eps('eps (largest change of an input; 0: no attack)',
+				ARRAY (SELECT r.eps FROM r)),
+				advfair_chart_field('value', 'quantitative', 'accuracy under attack (share of rows)',
+					'{"scale": {"domain": [0, 1]}}'),
 				advfair_chart_color('model', ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at))));
 	END;
-COMMENT ON FUNCTION advfair_chart_of_robust_accuracy(jsonb) IS 'accuracy under attack over eps, from rows of advfair_audit';
+COMMENT ON FUNCTION advfair_chart_of_robust_accuracy(jsonb) IS 'accuracy under attack over eps, from rows of '
+	'advfair_audit';
 
 -- From rows of advfair_least_eps, and the model's name: the share that is broken by each eps.
 CREATE OR REPLACE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
@@ -141,34 +167,47 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
 		WITH a AS (SELECT COALESCE(a.model, '') AS model, COALESCE(a.label, '') AS class, a.eps, a.censored
 			FROM jsonb_to_recordset(rows) AS a (model text, label text, eps float8, censored boolean)),
 		grid AS (SELECT i * (SELECT max(eps) FROM a) / 40 AS eps FROM generate_series(0, 40) i),
-		r AS (SELECT a.model, a.class, grid.eps, (count(*) FILTER (WHERE a.eps <= grid.eps AND NOT a.censored))::float8 / count(*) AS value, count(*) AS n
+		r AS (SELECT a.model, a.class, grid.eps, (count(*) FILTER (WHERE a.eps <= grid.eps
+			AND NOT a.censored))::float8 / count(*) AS value, count(*) AS n
 			FROM a, grid GROUP BY a.model, a.class, grid.eps)
-		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, class, eps) FROM r)),
+		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values',
+			(SELECT jsonb_agg(to_jsonb(r) ORDER BY model, class, eps) FROM r)),
 			'height', 260, 'mark', '{"type": "line", "interpolate": "step-after", "tooltip": true}'::jsonb,
-			'encoding', jsonb_build_object('x', advfair_chart_field('eps', 'quantitative', 'least eps (smallest change that suffices)', '{"axis": {"format": ".3~g"}}'),
-				'y', advfair_chart_field('value', 'quantitative', 'share of rows that it breaks', '{"scale": {"domain": [0, 1]}}'),
+			'encoding', jsonb_build_object('x', advfair_chart_field('eps', 'quantitative',
+				'least eps (smallest change that suffices)', '{"axis": {"format": ".3~g"}}'),
+				'y', advfair_chart_field('value', 'quantitative', 'share of rows that it breaks',
+					'{"scale": {"domain": [0, 1]}}'),
 				'color', advfair_chart_color('class', ARRAY (SELECT DISTINCT class FROM r ORDER BY class)),
-				'tooltip', jsonb_build_array(advfair_chart_field('class', 'nominal', 'class'), advfair_chart_field('eps', 'quantitative', 'eps', '{"format": ".4~g"}'),
-					advfair_chart_field('value', 'quantitative', 'share broken', '{"format": ".4f"}'), advfair_chart_field('n', 'quantitative', 'rows', '{"format": ","}')))),
+				'tooltip', jsonb_build_array(advfair_chart_field('class', 'nominal', 'class'),
+					advfair_chart_field('eps', 'quantitative', 'eps', '{"format": ".4~g"}'),
+					advfair_chart_field('value', 'quantitative', 'share broken', '{"format": ".4f"}'),
+						advfair_chart_field('n', 'quantitative', 'rows', '{"format": ","}')))),
 			'model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model));
 	END;
-COMMENT ON FUNCTION advfair_chart_of_least_eps(jsonb) IS 'share of rows broken by each eps, from rows of advfair_least_eps';
+COMMENT ON FUNCTION advfair_chart_of_least_eps(jsonb) IS 'share of rows broken by each eps, from rows of '
+	'advfair_least_eps';
 
 -- Of many classes those with the largest gaps.
 CREATE OR REPLACE FUNCTION advfair_chart_of_group_confidence(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH every_row AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.attribute || ': confidence in ' || a.class AS panel,
-				COALESCE(a.grp, '') || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || CASE WHEN a.value IS NULL THEN ', not measured)' ELSE ')' END AS label
+		WITH every_row AS (SELECT ordinality AS at, a.model, a.value, a.ci_low, a.ci_high, a.n, a.attribute
+			|| ': confidence in ' || a.class AS panel,
+				COALESCE(a.grp, '') || ' (n = ' || ltrim(to_char(a.n, '999,999,999,999')) || CASE WHEN a.value IS NULL
+					THEN ', not measured)' ELSE ')' END AS label
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
-				jsonb_to_record(e) AS a (model text, metric text, class text, attribute text, grp text, value float8, ci_low float8, ci_high float8, n bigint)
+				jsonb_to_record(e) AS a (model text, metric text, class text, attribute text, grp text, value float8,
+					ci_low float8, ci_high float8, n bigint)
 			WHERE a.metric = 'group_confidence'),
-		largest AS (SELECT panel FROM every_row GROUP BY panel ORDER BY max(value) - min(value) DESC NULLS LAST, min(at) LIMIT 6),
+		largest AS (SELECT panel FROM every_row GROUP BY panel ORDER BY max(value) - min(value) DESC NULLS LAST,
+			min(at) LIMIT 6),
 		r AS (SELECT e.* FROM every_row e WHERE panel IN (SELECT panel FROM largest))
 		SELECT advfair_chart_panels(advfair_chart_bars((SELECT jsonb_agg(to_jsonb(r) - 'at' ORDER BY at) FROM r),
-			ARRAY (SELECT label FROM r GROUP BY label ORDER BY min(at)), ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at)),
+			ARRAY (SELECT label FROM r GROUP BY label ORDER BY min(at)), ARRAY (SELECT model FROM r GROUP BY model
+				ORDER BY min(at)),
 			'mean confidence in the class'), 'panel', ARRAY (SELECT panel FROM r GROUP BY panel ORDER BY min(at)), 1)
-			|| CASE WHEN (SELECT count(DISTINCT panel) FROM r) > 1 THEN '{"resolve": {"scale": {"y": "independent"}}}'::jsonb ELSE '{}' END;
+			|| CASE WHEN (SELECT count(DISTINCT panel) FROM r) > 1 THEN '{"resolve": {"scale": {"y": '
+				'"independent"}}}'::jsonb ELSE '{}' END;
 	END;
 COMMENT ON FUNCTION advfair_chart_of_group_confidence(jsonb) IS 'mean confidence of groups, from rows of advfair_audit';
 
@@ -176,42 +215,58 @@ COMMENT ON FUNCTION advfair_chart_of_group_confidence(jsonb) IS 'mean confidence
 CREATE OR REPLACE FUNCTION advfair_chart_of_luf(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH a AS (SELECT COALESCE(a.model, '') AS model, a.luf FROM jsonb_to_recordset(rows) AS a (model text, luf float8)),
+		WITH a AS (SELECT COALESCE(a.model, '') AS model, a.luf FROM jsonb_to_recordset(rows) AS a (model text,
+			luf float8)),
 		bins AS (SELECT i, i * width AS lower, (i + 1) * width AS upper, width
 			FROM (SELECT greatest(max(luf), 1e-9) / 30 AS width FROM a) w, generate_series(0, 29) i),
 		r AS (SELECT a.model, bins.lower, bins.upper,
-				(count(*) FILTER (WHERE least(floor(a.luf / bins.width)::int, 29) = bins.i))::float8 / count(*) AS value,
+				(count(*) FILTER (WHERE least(floor(a.luf / bins.width)::int, 29) = bins.i))::float8 / count(*)
+					AS value,
 				count(*) FILTER (WHERE least(floor(a.luf / bins.width)::int, 29) = bins.i) AS n
 			FROM a, bins GROUP BY a.model, bins.i, bins.lower, bins.upper)
-		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, lower) FROM r)),
+		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values',
+			(SELECT jsonb_agg(to_jsonb(r) ORDER BY model, lower) FROM r)),
 			'height', 220, 'mark', '{"type": "bar"}'::jsonb,
-			'encoding', jsonb_build_object('x', advfair_chart_field('lower', 'quantitative', 'LUF (largest change of a probability)', '{"bin": {"binned": true}, "axis": {"format": ".3~g"}}'),
+			'encoding', jsonb_build_object('x', advfair_chart_field('lower', 'quantitative',
+				'LUF (largest change of a probability)', '{"bin": {"binned": true}, "axis": {"format": ".3~g"}}'),
 				'x2', '{"field": "upper"}'::jsonb, 'y', advfair_chart_field('value', 'quantitative', 'share of rows'),
-				'color', advfair_chart_color('model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model)) || '{"legend": null}',
-				'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'), advfair_chart_field('lower', 'quantitative', 'LUF from', '{"format": ".4~g"}'),
-					advfair_chart_field('upper', 'quantitative', 'to', '{"format": ".4~g"}'), advfair_chart_field('value', 'quantitative', 'share', '{"format": ".4f"}'),
+				'color', advfair_chart_color('model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model))
+					|| '{"legend": null}',
+				'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'),
+					advfair_chart_field('lower', 'quantitative', 'LUF from', '{"format": ".4~g"}'),
+					advfair_chart_field('upper', 'quantitative', 'to', '{"format": ".4~g"}'),
+						advfair_chart_field('value', 'quantitative', 'share', '{"format": ".4f"}'),
 					advfair_chart_field('n', 'quantitative', 'rows', '{"format": ","}')))),
 			'model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model));
 	END;
-COMMENT ON FUNCTION advfair_chart_of_luf(jsonb) IS 'distribution of leave-one-out unfairness, from rows of advfair_luf_rows';
+COMMENT ON FUNCTION advfair_chart_of_luf(jsonb) IS 'distribution of leave-one-out unfairness, from rows of '
+	'advfair_luf_rows';
 
 -- From rows of advfair_curve, and the model's name.
 CREATE OR REPLACE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT a.model, a.epoch, m.measure, m.rows, m.value
-			FROM jsonb_to_recordset(rows) AS a (model text, epoch int, loss float8, accuracy float8, validation_loss float8, validation_accuracy float8),
+			FROM jsonb_to_recordset(rows) AS a (model text, epoch int, loss float8, accuracy float8,
+				validation_loss float8, validation_accuracy float8),
 				LATERAL (VALUES ('loss (nats)', 'training', a.loss), ('loss (nats)', 'validation', a.validation_loss),
-					('accuracy (share of rows)', 'training', a.accuracy), ('accuracy (share of rows)', 'validation', a.validation_accuracy)) m (measure, rows, value)
+					('accuracy (share of rows)', 'training', a.accuracy), ('accuracy (share of rows)', 'validation',
+						a.validation_accuracy)) m (measure, rows, value)
 			WHERE m.value IS NOT NULL)
-		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, epoch) FROM r)),
+		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values',
+			(SELECT jsonb_agg(to_jsonb(r) ORDER BY model, epoch) FROM r)),
 			'height', 220, 'mark', '{"type": "line", "point": {"size": 16}}'::jsonb,
-			'encoding', jsonb_build_object('x', advfair_chart_field('epoch', 'quantitative', CASE WHEN EXISTS (SELECT FROM r WHERE r.rows = 'validation') THEN 'epoch (dashed: validation)' ELSE 'epoch' END, '{"axis": {"tickMinStep": 1, "format": "d"}}'),
+			'encoding', jsonb_build_object('x', advfair_chart_field('epoch', 'quantitative', CASE WHEN EXISTS (SELECT
+				FROM r WHERE r.rows = 'validation') THEN 'epoch (dashed: validation)' ELSE 'epoch' END,
+				'{"axis": {"tickMinStep": 1, "format": "d"}}'),
 				'y', advfair_chart_field('value', 'quantitative', NULL, '{"scale": {"zero": false}}'),
 				'color', advfair_chart_color('model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model)),
-				'strokeDash', advfair_chart_field('rows', 'nominal', NULL, '{"legend": null, "scale": {"domain": ["training", "validation"]}}'),
-				'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'), advfair_chart_field('rows', 'nominal', 'rows'),
-					advfair_chart_field('epoch', 'quantitative', 'epoch'), advfair_chart_field('value', 'quantitative', 'value', '{"format": ".4f"}')))),
+				'strokeDash', advfair_chart_field('rows', 'nominal', NULL,
+					'{"legend": null, "scale": {"domain": ["training", "validation"]}}'),
+				'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'),
+					advfair_chart_field('rows', 'nominal', 'rows'),
+					advfair_chart_field('epoch', 'quantitative', 'epoch'), advfair_chart_field('value',
+						'quantitative', 'value', '{"format": ".4f"}')))),
 			'measure', '{loss (nats),accuracy (share of rows)}') || '{"resolve": {"scale": {"y": "independent"}}}';
 	END;
 COMMENT ON FUNCTION advfair_chart_of_curve(jsonb) IS 'learning curves, from rows of advfair_curve';
@@ -220,35 +275,48 @@ COMMENT ON FUNCTION advfair_chart_of_curve(jsonb) IS 'learning curves, from rows
 CREATE OR REPLACE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH a AS (SELECT a.* FROM jsonb_to_recordset(rows) AS a (model text, version int, at timestamptz, metric text, value float8)),
+		WITH a AS (SELECT a.* FROM jsonb_to_recordset(rows) AS a (model text, version int, at timestamptz,
+			metric text, value float8)),
 		r AS (SELECT a.model, a.version, a.at, a.metric, a.value, COALESCE(p.value = 1, false) AS promoted
 			FROM a LEFT JOIN a p ON p.model = a.model AND p.version = a.version AND p.metric = 'promoted'
 			WHERE a.metric ~ '^(accuracy|cau|robust_accuracy|cru_s|cru_eps|eou[_(].*)$' AND a.value IS NOT NULL)
-		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) ORDER BY model, at) FROM r)),
+		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values',
+			(SELECT jsonb_agg(to_jsonb(r) ORDER BY model, at) FROM r)),
 			'height', 260, 'encoding', jsonb_build_object('x', advfair_chart_field('at', 'temporal', 'trained'),
 				'y', advfair_chart_field('value', 'quantitative', 'score'),
 				'color', advfair_chart_color('metric', ARRAY (SELECT DISTINCT metric FROM r ORDER BY metric))),
-			'layer', jsonb_build_array('{"mark": {"type": "line", "opacity": 0.6}}'::jsonb, jsonb_build_object('mark', '{"type": "point", "size": 50, "filled": true}'::jsonb,
-				'encoding', jsonb_build_object('shape', advfair_chart_field('promoted', 'nominal', 'promoted', '{"scale": {"domain": [true, false], "range": ["circle", "cross"]}, "legend": {"orient": "top", "symbolFillColor": "#8C8C8C"}}'),
-					'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'), advfair_chart_field('version', 'quantitative', 'version'),
-						advfair_chart_field('at', 'temporal', 'trained', '{"format": "%Y-%m-%d %H:%M"}'), advfair_chart_field('metric', 'nominal', 'score'),
-						advfair_chart_field('value', 'quantitative', 'value', '{"format": ".4f"}'), advfair_chart_field('promoted', 'nominal', 'promoted')))))),
+			'layer', jsonb_build_array('{"mark": {"type": "line", "opacity": 0.6}}'::jsonb, jsonb_build_object('mark',
+				'{"type": "point", "size": 50, "filled": true}'::jsonb,
+				'encoding', jsonb_build_object('shape', advfair_chart_field('promoted', 'nominal', 'promoted',
+					'{"scale": {"domain": [true, false], "range": ["circle", "cross"]}, "legend": {"orient": "top", '
+					'"symbolFillColor": "#8C8C8C"}}'),
+					'tooltip', jsonb_build_array(advfair_chart_field('model', 'nominal', 'model'),
+						advfair_chart_field('version', 'quantitative', 'version'),
+						advfair_chart_field('at', 'temporal', 'trained', '{"format": "%Y-%m-%d %H:%M"}'),
+							advfair_chart_field('metric', 'nominal', 'score'),
+						advfair_chart_field('value', 'quantitative', 'value', '{"format": ".4f"}'),
+							advfair_chart_field('promoted', 'nominal', 'promoted')))))),
 			'model', ARRAY (SELECT DISTINCT model FROM r ORDER BY model));
 	END;
-COMMENT ON FUNCTION advfair_chart_of_metric_log(jsonb) IS 'scores of versions over time, from rows of advfair_metric_log';
+COMMENT ON FUNCTION advfair_chart_of_metric_log(jsonb) IS 'scores of versions over time, from rows of '
+	'advfair_metric_log';
 
 CREATE OR REPLACE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
 		WITH r AS (SELECT CASE WHEN jsonb_typeof(rows) = 'array' THEN rows ELSE '[]' END AS rows)
-		SELECT '{"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": "container", "autosize": {"type": "fit-x", "contains": "padding"},
+		SELECT '{"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": "container", "autosize": '
+			'{"type": "fit-x", "contains": "padding"},
 				"config": {"view": {"stroke": null}, "axis": {"grid": true, "gridOpacity": 0.3}}}'::jsonb
 			- CASE WHEN chart ? 'facet' THEN '{width,autosize}'::text[] ELSE '{}' END
 			|| jsonb_strip_nulls(jsonb_build_object('title', title, 'data', '{"values": []}'::jsonb)) || chart
 			|| CASE WHEN chart #> '{data,values}' = 'null' THEN '{"data": {"values": []}}'::jsonb ELSE '{}' END
-		FROM r, LATERAL (SELECT CASE advfair_one_of('kind', kind, 'class_accuracy', 'class_least_eps', 'class_robustness', 'robust_accuracy', 'least_eps', 'group_confidence', 'luf', 'curve', 'metric_log')
-			WHEN 'class_accuracy' THEN advfair_chart_of_classes(r.rows, 'class_accuracy', 'accuracy (share of the class''s rows)')
-			WHEN 'class_least_eps' THEN advfair_chart_of_classes(r.rows, 'least_eps', 'mean least eps (smallest change that suffices)')
+		FROM r, LATERAL (SELECT CASE advfair_one_of('kind', kind, 'class_accuracy', 'class_least_eps',
+			'class_robustness', 'robust_accuracy', 'least_eps', 'group_confidence', 'luf', 'curve', 'metric_log')
+			WHEN 'class_accuracy' THEN advfair_chart_of_classes(r.rows, 'class_accuracy',
+				'accuracy (share of the class''s rows)')
+			WHEN 'class_least_eps' THEN advfair_chart_of_classes(r.rows, 'least_eps',
+				'mean least eps (smallest change that suffices)')
 			WHEN 'class_robustness' THEN advfair_chart_of_class_robustness(r.rows)
 			WHEN 'robust_accuracy' THEN advfair_chart_of_robust_accuracy(r.rows)
 			WHEN 'least_eps' THEN advfair_chart_of_least_eps(r.rows)
@@ -257,32 +325,51 @@ CREATE OR REPLACE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text 
 			WHEN 'curve' THEN advfair_chart_of_curve(r.rows)
 			WHEN 'metric_log' THEN advfair_chart_of_metric_log(r.rows) END AS chart) c;
 	END;
-COMMENT ON FUNCTION advfair_chart_rows(text, jsonb, text) IS 'a Vega-Lite specification of rows that were computed before: of advfair_audit, advfair_least_eps, advfair_luf_rows, advfair_curve or advfair_metric_log';
+COMMENT ON FUNCTION advfair_chart_rows(text, jsonb, text) IS 'a Vega-Lite specification of rows that were computed '
+	'before: of advfair_audit, advfair_least_eps, advfair_luf_rows, advfair_curve or advfair_metric_log';
 
 /*
- * What a kind needs: class_accuracy models and data; robust_accuracy and class_robustness eps, too; group_confidence protected; least_eps
- * eps_max, as class_least_eps does; luf leave_out; curve and metric_log models alone.
+ * What a kind needs: class_accuracy models and data; robust_accuracy and class_robustness eps, too; group_confidence
+ * protected; least_eps eps_max, as class_least_eps does; luf leave_out; curve and metric_log models alone.
  */
-CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, eps float8[] DEFAULT NULL, protected text[] DEFAULT NULL,
-		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, leave_out int DEFAULT NULL, title text DEFAULT NULL, level float8 DEFAULT 0.95,
-		replicates int DEFAULT 1000, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL, norm text DEFAULT NULL,
-		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
-		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL) RETURNS jsonb
+CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, eps float8[] DEFAULT NULL,
+	protected text[] DEFAULT NULL,
+		given text DEFAULT NULL, eps_max float8 DEFAULT NULL, leave_out int DEFAULT NULL, title text DEFAULT NULL,
+			level float8 DEFAULT 0.95,
+		replicates int DEFAULT 1000, alpha float8 DEFAULT NULL, steps int DEFAULT NULL, restarts int DEFAULT NULL,
+			norm text DEFAULT NULL,
+		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL,
+			eps_unit text DEFAULT NULL,
+		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL,
+			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
+			RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	RETURN advfair_chart_rows(kind, CASE
-		WHEN kind IN ('class_accuracy', 'class_least_eps', 'robust_accuracy', 'class_robustness', 'group_confidence') THEN (SELECT jsonb_agg(to_jsonb(a))
+		WHEN kind IN ('class_accuracy', 'class_least_eps', 'robust_accuracy', 'class_robustness', 'group_confidence')
+			THEN (SELECT jsonb_agg(to_jsonb(a))
 			FROM advfair_audit(models, advfair_given('data', data),
 				CASE WHEN kind IN ('robust_accuracy', 'class_robustness') THEN advfair_given('eps', eps) END,
 				CASE kind WHEN 'group_confidence' THEN advfair_given('protected', protected) END, given,
-				CASE kind WHEN 'class_least_eps' THEN advfair_given('eps_max', eps_max) END, level, replicates, alpha, steps, restarts,
-				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings) a)
-		WHEN kind = 'least_eps' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'label', l.label, 'eps', l.eps, 'censored', l.censored))
-			FROM unnest(models) m, advfair_least_eps_values(m, advfair_given('data', data), advfair_given('eps_max', eps_max), steps, restarts, norm, random_start,
+				CASE kind WHEN 'class_least_eps' THEN advfair_given('eps_max', eps_max) END, level, replicates, alpha,
+					steps, restarts,
+				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack,
+					settings) a)
+		WHEN kind = 'least_eps' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'label', l.label, 'eps', l.eps,
+			'censored', l.censored))
+			FROM unnest(models) m, advfair_least_eps_values(m, advfair_given('data', data), advfair_given('eps_max',
+				eps_max), steps, restarts, norm, random_start,
 				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings) l)
 		WHEN kind = 'luf' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'luf', l.luf))
-			FROM unnest(models) m, advfair_luf_values(m, advfair_given('data', data), advfair_given('leave_out', leave_out), NULL, NULL, NULL, seed, workers, id) l)
-		WHEN kind = 'curve' THEN (SELECT jsonb_agg(jsonb_build_object('model', m.name || '@' || m.version) || (to_jsonb(c) - 'model_id'))
-			FROM unnest(models) AS u (name) JOIN advfair_model m ON m.model_id = advfair_model_id(u.name) JOIN advfair_curve c USING (model_id))
-		WHEN kind = 'metric_log' THEN (SELECT jsonb_agg(to_jsonb(l)) FROM advfair_metric_log l WHERE l.model = ANY (models)) END, title);
-COMMENT ON FUNCTION advfair_chart(text, text[], text, float8[], text[], text, float8, int, text, float8, int, float8, int, int, text, boolean, text[], boolean,
-	text, float8, float8, bigint, int, text, text, jsonb) IS 'a Vega-Lite specification with its data inside: class_accuracy, class_least_eps, robust_accuracy, class_robustness, least_eps, group_confidence, luf, curve or metric_log';
+			FROM unnest(models) m, advfair_luf_values(m, advfair_given('data', data), advfair_given('leave_out',
+				leave_out), NULL, NULL, NULL, seed, workers, id) l)
+		WHEN kind = 'curve' THEN (SELECT jsonb_agg(jsonb_build_object('model', m.name || '@' || m.version)
+			|| (to_jsonb(c) - 'model_id'))
+			FROM unnest(models) AS u (name) JOIN advfair_model m ON m.model_id = advfair_model_id(u.name)
+				JOIN advfair_curve c USING (model_id))
+		WHEN kind = 'metric_log' THEN (SELECT jsonb_agg(to_jsonb(l)) FROM advfair_metric_log l
+			WHERE l.model = ANY (models)) END, title);
+COMMENT ON FUNCTION advfair_chart(text, text[], text, float8[], text[], text, float8, int, text, float8, int, float8,
+	int, int, text, boolean, text[], boolean,
+	text, float8, float8, bigint, int, text, text, jsonb) IS 'a Vega-Lite specification with its data inside: '
+		'class_accuracy, class_least_eps, robust_accuracy, class_robustness, least_eps, group_confidence, luf, curve '
+		'or metric_log';

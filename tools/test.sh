@@ -14,7 +14,7 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$top"
-shopt -s nullglob
+shopt -s nullglob extglob
 
 passed=0 failed=0 skipped=0 table=()
 
@@ -56,11 +56,15 @@ suite() {
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-core()    { make -s --no-print-directory check-core PROVE="prove -v"; }
-memory()  { make -s --no-print-directory check-valgrind PROVE="prove -v"; }
+core()    { make -s --no-print-directory -j"$(nproc)" check-core PROVE="prove -v -j$(nproc)"; }
+memory()  { make -s --no-print-directory -j"$(nproc)" check-valgrind PROVE="prove -v -j$(nproc)"; }
 build()   { tools/stage.sh "$ADVFAIR_STAGE"; }
 pgtap()   { tools/with-server.sh -- pg_prove --verbose "${pgtap_files[@]}"; }
-perl_t()  { TESTDIR=$results/perl tools/with-server.sh -- prove -v "${perl_files[@]}"; }
+# These wait more than they compute, so several run side by side; all but the one that measures how fast a cancel is.
+perl_t()  {
+    TESTDIR=$results/perl tools/with-server.sh -- bash -c 'prove -v "$0"; status=$?
+        prove -v -j4 "$@" && exit $status' test/t/cancel.pl "${perl_files[@]}"
+}
 paper()   { test/paper.sh "$results/paper.txt"; }
 regress() {
     # Before version 16 expected/ is looked for in the output folder, since then in the current one.
@@ -74,7 +78,7 @@ regress() {
 core_files=(test/core/test_*.c)
 regress_files=(test/sql/*.sql)
 pgtap_files=(test/pgtap/*.sql)
-perl_files=(test/t/*.pl test/t/*.t)
+perl_files=(test/t/!(cancel).pl test/t/*.t)
 regress_files=("${regress_files[@]##*/}")
 regress_files=("${regress_files[@]%.sql}")
 wanted=" ${*:-core valgrind regress pgtap perl paper} "

@@ -34,14 +34,17 @@ DROP FUNCTION IF EXISTS advfair_retrain(text, text, text, float8, text[], text, 
 	boolean, text[], boolean, text, float8, float8, bigint, int, text);
 
 /*
- * Checkpoints of jobs are found by name. What is in those of earlier versions is no use any more; that there were some is told by the job when
- * it goes on.
+ * Checkpoints of jobs are found by name. What is in those of earlier versions is no use any more; that there were some
+ * is told by the job when it goes on.
  */
 ALTER TABLE advfair_checkpoint ADD COLUMN name text, ADD COLUMN version text;
 UPDATE advfair_checkpoint SET name = 'run ' || run, version = 'before 1.3', state = '';
 ALTER TABLE advfair_checkpoint DROP COLUMN run, ADD PRIMARY KEY (job, name), ALTER COLUMN version SET NOT NULL;
 
--- What interrupted leave-one-out runs have finished is known by a digest of the version, too: nobody will go on from it any more.
+/*
+ * What interrupted leave-one-out runs have finished is known by a digest of the version, too: nobody will go on from it
+ * any more.
+ */
 DO $$
 DECLARE
 	n bigint;
@@ -52,3 +55,7 @@ BEGIN
 		RAISE WARNING 'leave-one-out runs that were interrupted begin anew: % of their models are thrown away', n;
 	END IF;
 END $$;
+
+-- whose place advfair_scores() takes
+DROP FUNCTION IF EXISTS advfair_report_metric(text);
+

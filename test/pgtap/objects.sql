@@ -31,7 +31,7 @@ SELECT results_eq($$ SELECT DISTINCT proname::text COLLATE "C" FROM pg_proc p JO
 					 WHERE provolatile = 'i' AND prokind = 'f' ORDER BY 1 $$,
 				  $$ VALUES ('advfair_build' COLLATE "C"), ('advfair_chart_colors'), ('advfair_data_in'), ('advfair_data_out'), ('advfair_decode'), ('advfair_describe'), ('advfair_gap_add'),
 					 ('advfair_gap_combine'), ('advfair_gap_final'), ('advfair_gap_interval'), ('advfair_given'), ('advfair_html'), ('advfair_make_census'), ('advfair_one_of'),
-					 ('advfair_report_metric'), ('advfair_weights') $$, 'only these are immutable');
+					 ('advfair_weights') $$, 'only these are immutable');
 CREATE TEMP TABLE scored (x real[]);
 SELECT throws_ok($$ CREATE INDEX ON scored (advfair_confidence('', x, 'yes')) $$, '42P17', NULL, 'so there are no indexes on predictions');
 SELECT results_eq($$ SELECT DISTINCT aggcombinefn <> 0, format_type(aggtranstype, NULL), p.proparallel::text

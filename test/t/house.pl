@@ -51,7 +51,6 @@ is(join("\n", @up), '', 'includes point down');
 my (%where, %wants, %needs);
 my @objects;
 find({ no_chdir => 1, wanted => sub { push @objects, $_ if /\.o$/ && -f s/\.o$/.c/r } }, 'src');
-plan skip_all => 'nothing is built here' if !@objects;
 for my $object (@objects)
 {
 	for (split /\n/, `nm '$object'`)
@@ -78,5 +77,20 @@ is(join(' ', sort keys %needs), '', 'no circle of files');
 my %names;
 $names{ (m{([^/]+)$})[0] }++ for @objects;
 is(join(' ', grep { $names{$_} > 1 } sort keys %names), '', 'files have names of their own');
+
+# ---- lines of scripts; those of released steps are as they were ----
+
+my @long;
+for my $script (grep { !/advfair--/ } glob('sql/*.sql sql/steps/1.[3-9].sql'))
+{
+	my $number = 0;
+	for (split /\n/, slurp_file($script))
+	{
+		$number++;
+		(my $shown = $_) =~ s/\t/    /g;
+		push @long, "$script:$number" if length $shown > 120;
+	}
+}
+is("@long", '', 'lines of scripts have 120 columns at most');
 
 done_testing();
