@@ -27,7 +27,7 @@ typedef struct Opened
 {
 	MemoryContext work; /* of what this model alone needs */
 	AdvpgEvaluationSpec spec;
-	AdvpgVictim *victim; /* NULL: not yet */
+	AdvpgRobustness *robustness; /* NULL: not yet */
 } Opened;
 
 typedef struct Auditing
@@ -150,10 +150,10 @@ check_shared_ids(const Auditing *a, const AdvpgEvaluation *e)
 }
 
 /* A model of the audit with its rows, which are found to be those of the others. */
-static AdvpgVictim *
+static AdvpgRobustness *
 open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *spec)
 {
-	AdvpgVictim *victim;
+	AdvpgRobustness *robustness;
 
 	*spec = (AdvpgEvaluationSpec){.schema = a->schema, .need_label = true, .want_order = true};
 	spec->model = list_nth(a->task->models, number);
@@ -166,15 +166,15 @@ open_model(Auditing *a, int number, const char *attribute, AdvpgEvaluationSpec *
 	spec->quiet = a->o.n_classes > 0;
 	spec->entry = a->entries ? a->entries[number] : NULL;
 	spec->held_out = a->held_out;
-	victim = advpg_victim_open(spec, NULL);
+	robustness = advpg_robustness_open(spec, NULL);
 	if (a->o.n_classes == 0)
-		take_measure(a, victim->e);
+		take_measure(a, robustness->e);
 	if (a->audit->model[number] == NULL)
-		a->audit->model[number] = MemoryContextStrdup(a->context, victim->e->name);
-	check_classes(a, victim->e);
-	check_same_rows(a, victim->e);
-	check_shared_ids(a, victim->e);
-	return victim;
+		a->audit->model[number] = MemoryContextStrdup(a->context, robustness->e->name);
+	check_classes(a, robustness->e);
+	check_same_rows(a, robustness->e);
+	check_shared_ids(a, robustness->e);
+	return robustness;
 }
 
 /* ---- protected attributes ---- */
@@ -285,29 +285,29 @@ keep_attack(const Auditing *a, AdvpgObserved *m, const AdvpgRows *rows, const Ad
 }
 
 static void
-attack_model(const Auditing *a, AdvpgObserved *m, AdvpgVictim *victim)
+attack_model(const Auditing *a, AdvpgObserved *m, AdvpgRobustness *robustness)
 {
 	const AdvpgAuditTask *task = a->task;
-	const AdvpgRows *rows = victim->e->rows;
+	const AdvpgRows *rows = robustness->e->rows;
 	AdvpgAttackTask attack = task->task;
 
 	if (attack.eps_list != NIL)
 	{
-		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_EACH);
-		m->adversarial = MemoryContextAlloc(a->context, sizeof(int32_t *) * victim->n_attacked);
-		m->success = MemoryContextAlloc(a->context, sizeof(bool *) * victim->n_attacked);
-		for (int k = 0; k < victim->n_attacked; k++)
-			keep_attack(a, m, rows, victim->attacked[k], k);
+		advpg_robustness_attack(robustness, &attack, ADVPG_ROBUSTNESS_EACH);
+		m->adversarial = MemoryContextAlloc(a->context, sizeof(int32_t *) * robustness->n_attacked);
+		m->success = MemoryContextAlloc(a->context, sizeof(bool *) * robustness->n_attacked);
+		for (int k = 0; k < robustness->n_attacked; k++)
+			keep_attack(a, m, rows, robustness->attacked[k], k);
 	}
 	if (task->eps_max)
 	{
 		attack.attack.eps = task->eps_max;
 		attack.attack.how.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
-		advpg_victim_attack(victim, &attack, ADVPG_ONSLAUGHT_SEARCH);
-		m->any_broken = advpg_any_broken(victim);
+		advpg_robustness_attack(robustness, &attack, ADVPG_ROBUSTNESS_SEARCH);
+		m->any_broken = advpg_any_broken(robustness);
 		m->least_eps = new_array(a, sizeof(double));
 		ADVPG_EACH (i, a->o.n)
-			m->least_eps[i] = victim->attacked[0]->eps[rows->canonical[i]];
+			m->least_eps[i] = robustness->attacked[0]->eps[rows->canonical[i]];
 	}
 }
 
@@ -325,7 +325,7 @@ read_model(Auditing *a, int number)
 	Opened *o = &a->opened[number];
 	MemoryContext old = begin_work(a);
 
-	o->victim = open_model(a, number, NULL, &o->spec);
+	o->robustness = open_model(a, number, NULL, &o->spec);
 	o->work = MemoryContextSwitchTo(old);
 }
 
@@ -336,16 +336,16 @@ measure_model(Auditing *a, int number)
 	ErrorContextCallback context = {error_context_stack, add_context};
 	MemoryContext old;
 
-	if (o->victim == NULL)
+	if (o->robustness == NULL)
 		read_model(a, number);
 	old = MemoryContextSwitchTo(o->work);
 	context.arg = a->audit->model[number];
 	error_context_stack = &context;
-	advpg_evaluation_predict(o->victim->e, &o->spec);
-	keep_predictions(a, &a->o.models[number], o->victim->e);
-	attack_model(a, &a->o.models[number], o->victim);
+	advpg_evaluation_predict(o->robustness->e, &o->spec);
+	keep_predictions(a, &a->o.models[number], o->robustness->e);
+	attack_model(a, &a->o.models[number], o->robustness);
 	error_context_stack = context.previous;
-	advpg_rows_release(o->victim->e->rows);
+	advpg_rows_release(o->robustness->e->rows);
 	end_work(old);
 }
 

@@ -14,7 +14,7 @@
 #include "pg/base/segment.h"
 #include "pg/data/charset.h"
 #include "pg/model/registry.h"
-#include "pg/operation/crafting.h"
+#include "pg/operation/attack.h"
 #include "pg/task/json.h"
 
 void

@@ -7,10 +7,10 @@
 #include "pg/base/advpg.h"
 
 AdvpgOutcome *
-advpg_outcome(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int denominator)
+advpg_outcome(const AdvpgRobustness *robustness, const AdvpgAttacked *attacked, int denominator)
 {
 	AdvpgOutcome *outcome = palloc(sizeof(AdvpgOutcome));
-	int classes = victim->e->model.net.classes;
+	int classes = robustness->e->model.net.classes;
 
 	outcome->success = advpg_means(classes);
 	outcome->right = advpg_means(classes);
@@ -18,7 +18,7 @@ advpg_outcome(const AdvpgVictim *victim, const AdvpgAttacked *attacked, int deno
 	outcome->censored = palloc0(sizeof(int64) * classes);
 	ADVPG_EACH (i, attacked->n)
 	{
-		int32_t label = victim->e->rows->label[i];
+		int32_t label = robustness->e->rows->label[i];
 		uint8_t flags = attacked->flags[i];
 
 		if ((flags & ADV_ATTACK_EXEMPT) ||

@@ -19,7 +19,7 @@
 #include "pg/model/callsite.h"
 #include "pg/data/charset.h"
 #include "pg/task/condition.h"
-#include "pg/operation/crafting.h"
+#include "pg/operation/attack.h"
 #include "pg/data/dictionary.h"
 #include "pg/operation/metric.h"
 #include "pg/base/ownsql.h"

@@ -81,52 +81,52 @@ check_crafter(const AdvModel *model, const AdvModel *crafter, const char *name)
 }
 
 static void
-open_crafter(AdvpgVictim *victim, Oid schema, const char *craft_on)
+open_crafter(AdvpgRobustness *robustness, Oid schema, const char *craft_on)
 {
 	AdvModel *crafter;
 	AdvpgEntry *entry;
 
-	victim->crafter = &victim->e->model;
+	robustness->crafter = &robustness->e->model;
 	if (craft_on == NULL)
 		return;
 	entry = advpg_registry_find(schema, craft_on);
 	crafter = palloc(sizeof(AdvModel));
 	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, crafter);
-	check_crafter(&victim->e->model, crafter, craft_on);
-	victim->crafter = crafter;
+	check_crafter(&robustness->e->model, crafter, craft_on);
+	robustness->crafter = crafter;
 }
 
 /* ---- attacks ---- */
 
 static AdvpgAttacked *
-attack(AdvpgVictim *victim, const AdvpgAttackTask *task, const AdvpgAttackSettings *settings, bool want_x)
+attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task, const AdvpgAttackSettings *settings, bool want_x)
 {
 	AdvpgAttackSpec spec = {0};
 	AdvAttack resolved;
 
-	advpg_attack_resolve(settings, victim->crafter, victim->e->rows->domain, NULL,
+	advpg_attack_resolve(settings, robustness->crafter, robustness->e->rows->domain, NULL,
 						 (uint64_t) (int64) task->seed, &resolved);
 	resolved.retreats = resolved.steps > 1 ? ADVPG_ATTACK_RETREATS : 0;
-	spec.model = victim->crafter;
-	spec.scored = victim->crafter == &victim->e->model ? NULL : &victim->e->model;
-	spec.rows = victim->e->rows;
+	spec.model = robustness->crafter;
+	spec.scored = robustness->crafter == &robustness->e->model ? NULL : &robustness->e->model;
+	spec.rows = robustness->e->rows;
 	spec.attack = &resolved;
 	spec.want_x = want_x;
 	spec.phase = "attacking";
-	spec.name = psprintf("attack on %s, eps %g", victim->e->name, resolved.eps);
+	spec.name = psprintf("attack on %s, eps %g", robustness->e->name, resolved.eps);
 	spec.workers = task->workers;
 	return advpg_attack(&spec);
 }
 
 static AdvpgAttacked *
-search(AdvpgVictim *victim, const AdvpgAttackTask *task)
+search(AdvpgRobustness *robustness, const AdvpgAttackTask *task)
 {
 	AdvpgAttackSettings settings = task->attack;
 	AdvpgAttackSpec spec = {0};
 	AdvSearch search = {0};
 	AdvAttack resolved;
 
-	if (settings.eps == NULL && victim->e->model.encoder.columns[0].kind == ADV_COLUMN_IMAGE)
+	if (settings.eps == NULL && robustness->e->model.encoder.columns[0].kind == ADV_COLUMN_IMAGE)
 		settings.eps = number_value(IMAGE_EPS_MAX);
 	if (settings.eps == NULL)
 		ereport(
@@ -134,7 +134,7 @@ search(AdvpgVictim *victim, const AdvpgAttackTask *task)
 			errhint("Only for images there is a natural one, %g. Say up to which eps rows shall be attacked.",
 					IMAGE_EPS_MAX));
 	settings.eps_key = "eps_max";
-	advpg_attack_resolve(&settings, victim->crafter, victim->e->rows->domain, NULL,
+	advpg_attack_resolve(&settings, robustness->crafter, robustness->e->rows->domain, NULL,
 						 (uint64_t) (int64) task->seed, &resolved);
 	search.mode = task->mode;
 	search.eps_max = resolved.eps;
@@ -150,12 +150,12 @@ search(AdvpgVictim *victim, const AdvpgAttackTask *task)
 		advpg_task_invalid("step", "is for mode grid; mode bisect has tol");
 	if (search.mode == ADV_SEARCH_GRID && !isnan(task->tol))
 		advpg_task_invalid("tol", "is for mode bisect; mode grid has step");
-	spec.model = victim->crafter;
-	spec.rows = victim->e->rows;
+	spec.model = robustness->crafter;
+	spec.rows = robustness->e->rows;
 	spec.attack = &resolved;
 	spec.search = &search;
 	spec.phase = "searching";
-	spec.name = psprintf("least eps of %s", victim->e->name);
+	spec.name = psprintf("least eps of %s", robustness->e->name);
 	spec.workers = task->workers;
 	return advpg_attack(&spec);
 }
@@ -176,16 +176,16 @@ success_rate(const AdvpgAttacked *attacked)
 
 /* A larger ball holds the smaller one: an attack that does worse there is not to be trusted. */
 static void
-check_order(const AdvpgVictim *victim, const AdvpgAttackTask *task)
+check_order(const AdvpgRobustness *robustness, const AdvpgAttackTask *task)
 {
-	for (int i = 0; i < victim->n_attacked; i++)
-		for (int j = 0; j < victim->n_attacked; j++)
+	for (int i = 0; i < robustness->n_attacked; i++)
+		for (int j = 0; j < robustness->n_attacked; j++)
 		{
 			double small = *(double *) list_nth(task->eps_list, i);
 			double large = *(double *) list_nth(task->eps_list, j);
-			double at_small = success_rate(victim->attacked[i]);
-			double at_large = success_rate(victim->attacked[j]);
-			double noise = 3 * sqrt(0.5 / Max(victim->attacked[i]->n, 1)) * 0.5;
+			double at_small = success_rate(robustness->attacked[i]);
+			double at_large = success_rate(robustness->attacked[j]);
+			double noise = 3 * sqrt(0.5 / Max(robustness->attacked[i]->n, 1)) * 0.5;
 
 			if (small < large && at_large < at_small - noise - 0.005)
 			{
@@ -195,7 +195,7 @@ check_order(const AdvpgVictim *victim, const AdvpgAttackTask *task)
 						errdetail(
 							"Whatever succeeds in a smaller ball would succeed in the larger one: the attack "
 							"does not find what is there, so robustness is overstated."),
-						victim->crafter == &victim->e->model
+						robustness->crafter == &robustness->e->model
 							? errhint("Give more steps or restarts, or a smaller alpha.")
 							: errhint("The examples are another model's. Attack without craft_on to see how "
 									  "robust this one is."));
@@ -205,37 +205,37 @@ check_order(const AdvpgVictim *victim, const AdvpgAttackTask *task)
 }
 
 void
-advpg_victim_attack(AdvpgVictim *victim, const AdvpgAttackTask *task, AdvpgOnslaught onslaught)
+advpg_robustness_attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task, AdvpgRobustnessMode mode)
 {
 	AdvpgAttackSettings settings = task->attack;
 
-	victim->n_attacked = onslaught == ADVPG_ONSLAUGHT_EACH ? list_length(task->eps_list) : 1;
-	victim->attacked = palloc(sizeof(AdvpgAttacked *) * victim->n_attacked);
-	switch (onslaught)
+	robustness->n_attacked = mode == ADVPG_ROBUSTNESS_EACH ? list_length(task->eps_list) : 1;
+	robustness->attacked = palloc(sizeof(AdvpgAttacked *) * robustness->n_attacked);
+	switch (mode)
 	{
-		case ADVPG_ONSLAUGHT_ONE:
-			victim->attacked[0] = attack(victim, task, &settings, true);
+		case ADVPG_ROBUSTNESS_ONE:
+			robustness->attacked[0] = attack(robustness, task, &settings, true);
 			break;
-		case ADVPG_ONSLAUGHT_SEARCH:
-			victim->attacked[0] = search(victim, task);
+		case ADVPG_ROBUSTNESS_SEARCH:
+			robustness->attacked[0] = search(robustness, task);
 			break;
-		case ADVPG_ONSLAUGHT_EACH:
+		case ADVPG_ROBUSTNESS_EACH:
 			if (task->eps_list == NIL)
 				advpg_task_invalid("eps", "is missing");
-			for (int k = 0; k < victim->n_attacked; k++)
+			for (int k = 0; k < robustness->n_attacked; k++)
 			{
 				settings.eps = number_value(*(double *) list_nth(task->eps_list, k));
-				victim->attacked[k] = attack(victim, task, &settings, false);
+				robustness->attacked[k] = attack(robustness, task, &settings, false);
 			}
-			check_order(victim, task);
+			check_order(robustness, task);
 			break;
 	}
 }
 
 bool
-advpg_any_broken(const AdvpgVictim *victim)
+advpg_any_broken(const AdvpgRobustness *robustness)
 {
-	const AdvpgAttacked *attacked = victim->attacked[0];
+	const AdvpgAttacked *attacked = robustness->attacked[0];
 	size_t n = 0;
 	size_t censored = 0;
 
@@ -247,44 +247,44 @@ advpg_any_broken(const AdvpgVictim *victim)
 	if (censored > 0)
 		ereport(NOTICE,
 				errmsg("model \"%s\": %zu of %zu rows withstood up to eps_max and count with it",
-					   victim->e->name, censored, n),
+					   robustness->e->name, censored, n),
 				errhint("Classes may be further apart in least eps than it seems. Increase eps_max."));
 	return censored < n;
 }
 
 /* What a checkpoint of an attack is worth nothing without. */
 static void
-announce(const AdvpgVictim *victim)
+announce(const AdvpgRobustness *robustness)
 {
-	const AdvModel *models[] = {&victim->e->model, victim->crafter};
+	const AdvModel *models[] = {&robustness->e->model, robustness->crafter};
 	char *digest;
 
 	if (!advpg_checkpointing())
 		return;
-	digest = advpg_rows_digest(victim->e->rows);
+	digest = advpg_rows_digest(robustness->e->rows);
 	advpg_checkpoint_saw(digest, strlen(digest));
 	for (int i = 0; i < lengthof(models); i++)
 		advpg_checkpoint_saw(models[i]->params, sizeof(float) * models[i]->net.n_params);
 }
 
-AdvpgVictim *
-advpg_victim_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
+AdvpgRobustness *
+advpg_robustness_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
 {
-	AdvpgVictim *victim = palloc0(sizeof(AdvpgVictim));
+	AdvpgRobustness *robustness = palloc0(sizeof(AdvpgRobustness));
 
-	victim->e = advpg_evaluation_open(spec);
-	open_crafter(victim, spec->schema, craft_on);
-	announce(victim);
-	return victim;
+	robustness->e = advpg_evaluation_open(spec);
+	open_crafter(robustness, spec->schema, craft_on);
+	announce(robustness);
+	return robustness;
 }
 
-/* What advpg_victim was called with, and its result. */
+/* What advpg_robustness was called with, and its result. */
 typedef struct Call
 {
 	AdvpgEvaluationSpec spec;
 	const AdvpgAttackTask *task;
-	AdvpgOnslaught onslaught;
-	AdvpgVictim *victim;
+	AdvpgRobustnessMode mode;
+	AdvpgRobustness *robustness;
 } Call;
 
 static void
@@ -292,15 +292,15 @@ open_and_attack(void *arg)
 {
 	Call *call = arg;
 
-	call->victim = advpg_victim_open(&call->spec, call->task->attack.craft_on);
-	advpg_victim_attack(call->victim, call->task, call->onslaught);
-	advpg_rows_release(call->victim->e->rows);
+	call->robustness = advpg_robustness_open(&call->spec, call->task->attack.craft_on);
+	advpg_robustness_attack(call->robustness, call->task, call->mode);
+	advpg_rows_release(call->robustness->e->rows);
 }
 
-AdvpgVictim *
-advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, const char *what, Oid id_type)
+AdvpgRobustness *
+advpg_robustness(Oid schema, const AdvpgAttackTask *task, AdvpgRobustnessMode mode, const char *what, Oid id_type)
 {
-	Call call = {.task = task, .onslaught = onslaught};
+	Call call = {.task = task, .mode = mode};
 
 	if (task->model == NULL)
 		advpg_task_invalid("model", "is missing");
@@ -315,5 +315,5 @@ advpg_victim(Oid schema, const AdvpgAttackTask *task, AdvpgOnslaught onslaught, 
 	call.spec.want_ids = OidIsValid(id_type);
 	call.spec.id_type = id_type;
 	advpg_operation(what, task->model, open_and_attack, &call);
-	return call.victim;
+	return call.robustness;
 }

@@ -276,19 +276,19 @@ cru(FunctionCallInfo fcinfo)
 {
 	bool at_eps = !PG_ARGISNULL(CRU_EPS);
 	AdvpgAttackTask task;
-	AdvpgVictim *victim;
+	AdvpgRobustness *robustness;
 	AdvpgOutcome *outcome;
 	bool any_broken;
 	double gap;
 
 	advpg_task_read(at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
 					advpg_call_task(fcinfo, NULL), &task);
-	victim = advpg_victim(get_func_namespace(fcinfo->flinfo->fn_oid), &task,
-						  at_eps ? ADVPG_ONSLAUGHT_EACH : ADVPG_ONSLAUGHT_SEARCH, "cru", InvalidOid);
-	outcome = advpg_outcome(victim, victim->attacked[0], task.denominator);
-	any_broken = at_eps || advpg_any_broken(victim);
+	robustness = advpg_robustness(get_func_namespace(fcinfo->flinfo->fn_oid), &task,
+						  at_eps ? ADVPG_ROBUSTNESS_EACH : ADVPG_ROBUSTNESS_SEARCH, "cru", InvalidOid);
+	outcome = advpg_outcome(robustness, robustness->attacked[0], task.denominator);
+	any_broken = at_eps || advpg_any_broken(robustness);
 	gap = advpg_means_gap(at_eps ? outcome->success : outcome->least_eps, "CRU", "classes have rows",
-						  victim->e->model.classes);
+						  robustness->e->model.classes);
 	if (any_broken || isnan(gap))
 		return gap;
 	ereport(NOTICE, errmsg("CRU is NULL, because all rows withstood up to eps_max"));

@@ -1,8 +1,8 @@
 /*
- * crafting.c
+ * attack.c
  *		An attack on rows in compute workers: from settings as users say them to examples and what they do.
  */
-#include "pg/operation/crafting.h"
+#include "pg/operation/attack.h"
 
 #include <math.h>
 

@@ -1,9 +1,9 @@
 /*
- * crafting.h
+ * attack.h
  *		An attack on rows in compute workers: from settings as users say them to examples and what they do.
  */
-#ifndef ADVPG_CRAFTING_H
-#define ADVPG_CRAFTING_H
+#ifndef ADVPG_ATTACK_H
+#define ADVPG_ATTACK_H
 
 #include "postgres.h"
 
