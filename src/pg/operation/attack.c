@@ -7,8 +7,6 @@
 #include <math.h>
 
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 #include "core/network/loss.h"
@@ -17,8 +15,6 @@
 #include "pg/data/dictionary.h"
 #include "pg/task/json.h"
 #include "pg/task/settings.h"
-#include "pg/base/progress.h"
-#include "pg/base/segment.h"
 
 #define FAILED_SHARE 0.01 /* of the attacked rows: where the attack fails for more, it is said */
 

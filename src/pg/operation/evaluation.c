@@ -5,11 +5,6 @@
  */
 #include "pg/operation/evaluation.h"
 
-#include <math.h>
-
-#include "storage/shmem.h"
-#include "utils/memutils.h"
-
 #include "pg/base/advpg.h"
 #include "pg/data/dictionary.h"
 #include "pg/data/reader.h"
@@ -18,7 +13,6 @@
 #include "pg/run/run_predict.h"
 #include "pg/base/operation.h"
 #include "pg/model/registry.h"
-#include "pg/base/segment.h"
 #include "pg/task/task.h"
 
 static void

@@ -12,13 +12,11 @@
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
-#include "miscadmin.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "pg/base/advpg.h"
-#include "pg/base/compat.h"
 #include "pg/data/dictionary.h"
 #include "pg/task/json.h"
 #include "pg/run/keeper.h"

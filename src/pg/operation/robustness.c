@@ -6,7 +6,6 @@
 
 #include <math.h>
 
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 

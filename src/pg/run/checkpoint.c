@@ -19,7 +19,6 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/advpg.h"
-#include "pg/base/compat.h"
 #include "pg/base/jobsession.h"
 
 #define MAX_NAME 500 /* bytes of a run's name as a user sees it */

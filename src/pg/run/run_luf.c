@@ -15,7 +15,6 @@
 #include "pg/base/advpg.h"
 #include "pg/base/jobsession.h"
 #include "pg/base/progress.h"
-#include "pg/base/segment.h"
 #include "pg/run/attach.h"
 #include "pg/run/keeper.h"
 #include "pg/run/run_attack.h"
