@@ -213,6 +213,9 @@ extern AdvStatus adv_check_positive(const AdvBuilder *b, const char *word, const
 extern AdvStatus adv_check_at_most(const AdvBuilder *b, const char *word, const char *what, int32_t number,
 								   int32_t limit);
 
+/* The factor of a layer, which what tells the name of. */
+extern AdvStatus adv_check_below_one(const AdvBuilder *b, const AdvLayerWord *word, const char *what);
+
 /* A window of pooling: fits a byte's worth of places, and the input. */
 extern AdvStatus adv_check_window(const AdvBuilder *b, const AdvLayerWord *word);
 

@@ -43,9 +43,9 @@ leaky_backward(const AdvStep *s, int rows, const float *src, const float *dst, c
 static AdvStatus
 build(AdvBuilder *b, const AdvLayerWord *word)
 {
-	if (word->factor >= 1)
-		return adv_fail(b->err, ADV_INVALID, "slope of leaky_relu in arch string must be less than 1");
-	return b->add(b, word, b->shape, 0, 0);
+	AdvStatus status = adv_check_below_one(b, word, "slope");
+
+	return status == ADV_OK ? b->add(b, word, b->shape, 0, 0) : status;
 }
 
 const AdvLayerType adv_leaky_relu_layer = {

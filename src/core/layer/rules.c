@@ -40,6 +40,15 @@ adv_check_at_most(const AdvBuilder *b, const char *word, const char *what, int32
 	return adv_fail(b->err, ADV_LIMIT, "%s of %s in arch string must be at most %d", what, word, (int) limit);
 }
 
+/* Numbers are written without a sign, so there is nothing to check below. */
+AdvStatus
+adv_check_below_one(const AdvBuilder *b, const AdvLayerWord *word, const char *what)
+{
+	if (word->factor < 1)
+		return ADV_OK;
+	return adv_fail(b->err, ADV_INVALID, "%s of %s in arch string must be less than 1", what, word->type->word);
+}
+
 AdvStatus
 adv_check_window(const AdvBuilder *b, const AdvLayerWord *word)
 {
