@@ -98,6 +98,7 @@ test_grammar(void)
 	fails_with("leaky 0.1", flat, ADV_INVALID, "unknown layer \"leaky\" in arch string");
 	reads_as("AvgPool02,conv 5x3", (AdvShape){2, 5, 4}, "avgpool 2, conv 5x3");
 	reads_as("globalPOOL ,conv 5x3, GlobalPool", (AdvShape){2, 5, 4}, "globalpool, conv 5x3, globalpool");
+	reads_as("DropOut .50,dropout 0", flat, "dropout 0.5, dropout 0");
 	reads_as("maxpool 4, conv 5x3", (AdvShape){2, 4, 4}, "maxpool 4, conv 5x3");
 }
 
@@ -105,7 +106,7 @@ static void
 test_wrong_words(void)
 {
 	fails_with("convv 3x3", image, ADV_INVALID, "unknown layer \"convv\" in arch string");
-	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, avgpool P, globalpool, relu, tanh, leaky_relu A, sigmoid and gelu, separated by commas.",
+	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, avgpool P, globalpool, relu, tanh, leaky_relu A, sigmoid, gelu and dropout P, separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
 	is_string(err.hint, "Write dense N for N outputs, for example dense 128.",
@@ -136,6 +137,8 @@ test_rules(void)
 	fails_with("conv 3x4", image, ADV_INVALID, "kernel size 4 of conv in arch string is even");
 	fails_with("conv 3x3", flat, ADV_INVALID, "conv needs an image as input");
 	is_string(err.detail, "The input is a vector of 10 values.", "the detail gives the vector's length");
+	fails_with("dropout 1.0", flat, ADV_INVALID, "probability of dropout in arch string must be less than 1");
+	fails_with("dropout", flat, ADV_INVALID, "cannot read layer \"dropout\" in arch string");
 	fails_with("globalpool", flat, ADV_INVALID, "globalpool needs an image as input");
 	fails_with("dense 3, globalpool", image, ADV_INVALID, "globalpool cannot follow dense in arch string");
 	fails_with("globalpool 2", image, ADV_INVALID, "cannot read layer \"globalpool 2\" in arch string");

@@ -324,6 +324,27 @@ same_report(const Report *a, const Report *b)
 		   memcmp(a->x, b->x, sizeof(float) * n * a->inputs) == 0 && a->state.gradients == b->state.gradients;
 }
 
+/* An attack drops nothing. */
+static void
+test_dropout(void)
+{
+	Training t, plain;
+	Report r, expected;
+	AdvAttack a = pgd(ADV_NORM_LINF, 0.1);
+
+	make_trained(&t, "dense 12, tanh, dropout 0.4, dense 9, relu", (AdvShape){6, 1, 1}, 150);
+	training_make(&plain, TABULAR, (AdvShape){6, 1, 1}, 3, 150);
+	memcpy(plain.params, t.params, sizeof(float) * t.net.n_params);
+	attack_rows(&t, &a, NULL, 150, 2, &r);
+	attack_rows(&plain, &a, NULL, 150, 2, &expected);
+	ok(count(&r, ADV_ATTACK_SUCCESS) > 10 && same_report(&r, &expected),
+	   "a network with dropout is attacked as it predicts");
+	free_report(&r);
+	free_report(&expected);
+	training_free(&t);
+	training_free(&plain);
+}
+
 /* A run that finds every other piece done leaves it as it is and finishes the others. */
 static void
 test_done_pieces(void)
@@ -1355,6 +1376,7 @@ main(void)
 		test_teams();
 		test_middle_iterate();
 	}
+	test_dropout();
 	test_done_pieces();
 	done_testing();
 	return 0;

@@ -59,16 +59,29 @@ test_tanh(void)
 	free(z);
 }
 
+/* A step of one layer of the kind of a word, with room for what it keeps beside activations. */
+static AdvStep
+step_of(const char *word, const AdvLayer *l)
+{
+	static _Alignas(64) char scratch[1024];
+	AdvStep s = {.layer = l, .scratch = scratch};
+
+	for (int i = 0; adv_layer_types[i]; i++)
+		if (strcmp(adv_layer_types[i]->word, word) == 0)
+			s.type = adv_layer_types[i];
+	if (!s.type)
+		bail_out(word);
+	return s;
+}
+
 /* A kind of element-wise layer on n values. */
 static void
 pass_forward(const char *word, size_t n, const float *x, float *y)
 {
 	AdvLayer l = {.in = {(int32_t) n, 1, 1}};
-	AdvStep step = {.layer = &l};
+	AdvStep s = step_of(word, &l);
 
-	for (int i = 0; adv_layer_types[i]; i++)
-		if (strcmp(adv_layer_types[i]->word, word) == 0)
-			adv_layer_types[i]->forward(&step, 1, x, y);
+	s.type->forward(&s, 1, x, y);
 }
 
 static void
@@ -149,21 +162,6 @@ test_maxpool(void)
 	ok(isnan(dst[0]) && isnan(dst[1]), "NaN is not lost");
 }
 
-/* A step of one layer of the kind of a word, with room for what it keeps beside activations. */
-static AdvStep
-step_of(const char *word, const AdvLayer *l)
-{
-	static _Alignas(64) char scratch[1024];
-	AdvStep s = {.layer = l, .scratch = scratch};
-
-	for (int i = 0; adv_layer_types[i]; i++)
-		if (strcmp(adv_layer_types[i]->word, word) == 0)
-			s.type = adv_layer_types[i];
-	if (!s.type)
-		bail_out(word);
-	return s;
-}
-
 static void
 test_avgpool(void)
 {
@@ -207,6 +205,76 @@ test_globalpool(void)
 	ok(src[0] == 1 && src[1] == -1 && src[2 * side * side - 2] == 1 && src[2 * side * side - 1] == -1,
 	   "each place gets its part of the gradient");
 	free(src);
+}
+
+/* Rows of ones through dropout, in a pass that trains with noise. */
+static size_t
+dropped(const AdvLayer *l, int number, AdvNoise noise, int rows, float *dst, uint8_t *memory)
+{
+	AdvStep s = step_of("dropout", l);
+	size_t n = (size_t) rows * adv_shape_size(l->in), zero = 0;
+
+	for (size_t i = 0; i < n; i++)
+		dst[i] = 1;
+	s.first = number;
+	s.noise = &noise;
+	s.stop = &(AdvStop){NULL};
+	s.memory = memory;
+	s.type->forward(&s, rows, dst, dst);
+	for (size_t i = 0; i < n; i++)
+		zero += dst[i] == 0;
+	return zero;
+}
+
+static void
+test_dropout(void)
+{
+	enum
+	{
+		n = 9999
+	};
+	static float x[4 * n], y[4 * n], d[n];
+	static uint8_t memory[4 * n], other[4 * n];
+	AdvLayer l = {.factor = 0.3f, .in = {n, 1, 1}, .out = {n, 1, 1}};
+	const uint64_t key[] = {7, 8};
+	AdvNoise noise = {key, 2, 1, 5};
+	AdvStep s = step_of("dropout", &l);
+	size_t zero = dropped(&l, 2, noise, 4, x, memory);
+	bool same = true;
+
+	okf(fabs((double) zero / (4 * n) - 0.3) < 0.01, "dropout drops %zu of %d values at 0.3", zero, 4 * n);
+	for (int i = 0; i < 4 * n; i++)
+		same = same && (x[i] == 0 || fabsf(x[i] - 1 / 0.7f) < 1e-6f);
+	ok(same, "and scales the others");
+	ok(memcmp(x, x + n, sizeof(d)) != 0, "rows have values of their own dropped");
+	ok(memcmp(x, x + 2 * n, 2 * sizeof(d)) == 0, "but not those that lie behind");
+	(void) dropped(&l, 2, (AdvNoise){key + 1, 1, 1, 5}, 1, y, other);
+	ok(memcmp(x + n, y, sizeof(d)) == 0, "they are the example's, wherever its row is");
+	for (int change = 0; change < 3; change++)
+	{
+		(void) dropped(&l, 2 + (change == 0), (AdvNoise){key, 2, 1 + (change == 1), 5 + (change == 2)}, 2, y, other);
+		okf(memcmp(x, y, 2 * sizeof(d)) != 0, "another %s drops others", (const char *[]){"layer", "seed", "epoch"}[change]);
+	}
+
+	s.noise = &noise;
+	s.memory = memory;
+	for (int i = 0; i < n; i++)
+		d[i] = 1;
+	s.type->backward(&s, 1, NULL, NULL, d, y, NULL, NULL);
+	ok(memcmp(x, y, sizeof(d)) == 0, "gradients are scaled like values");
+	s.noise = &(AdvNoise){NULL};
+	s.type->forward(&s, 1, d, y);
+	same = memcmp(d, y, sizeof(d)) == 0;
+	s.type->backward(&s, 1, NULL, NULL, d, y, NULL, NULL);
+	ok(same && memcmp(d, y, sizeof(d)) == 0, "a pass that does not train changes nothing");
+	l.factor = 0;
+	ok(dropped(&l, 2, noise, 2, y, memory) == 0 && y[0] == 1, "nor does dropout 0");
+	l.factor = 0x1.fffffep-1f;
+	ok(dropped(&l, 2, noise, 2, y, memory) == 2 * n, "almost all are dropped with the largest probability below 1");
+	s.noise = &noise;
+	d[0] = NAN;
+	s.type->backward(&s, 1, NULL, NULL, d, y, NULL, NULL);
+	ok(isnan(y[0]), "NaN is not dropped");
 }
 
 static void
@@ -271,6 +339,7 @@ main(void)
 	test_gelu();
 	test_maxpool();
 	test_avgpool();
+	test_dropout();
 	test_globalpool();
 	test_loss();
 	test_rows();

@@ -917,6 +917,8 @@ main(void)
 	test_team_sizes(IMAGE, (AdvShape){2, 6, 6});
 	test_by_hand(TABULAR, (AdvShape){6, 1, 1});
 	test_by_hand(IMAGE, (AdvShape){2, 6, 6});
+	test_team_sizes("dense 12, tanh, dropout 0.3, dense 7, relu", (AdvShape){6, 1, 1});
+	test_by_hand("dense 12, tanh, dropout 0.3, dense 7, relu", (AdvShape){6, 1, 1});
 	test_identity();
 	test_warm();
 	test_done_before();

@@ -211,6 +211,7 @@ test_differences(const char *arch, AdvShape shape, int classes, bool scale)
 	double scale_w, scale_x;
 
 	make_case(&c, arch, shape, classes, scale, 3, ADV_PASS_BACKWARD);
+	c.ws.noise = (AdvNoise){(uint64_t[]){5, 6, 7}, 3, 1, 2}; /* of passes that train */
 	randomize(&c, 17);
 	d_x = floats(c.rows * size);
 	forward(&c, NULL);
@@ -402,6 +403,9 @@ test_passes(void)
 	test_differences("sigmoid, dense 7, sigmoid, sigmoid, dense 5, sigmoid", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, sigmoid, maxpool 2, conv 3x3, relu, sigmoid", (AdvShape){3, 7, 5}, 3, false);
 	test_differences("conv 5x3, relu, maxpool 2, sigmoid", (AdvShape){3, 5, 7}, 3, true);
+	test_differences("dropout 0.5, dense 7, dropout 0.2, tanh, dense 5, relu, dropout 0.4", (AdvShape){5, 1, 1}, 3, true);
+	test_differences("conv 5x3, dropout 0.3, relu, maxpool 2, dropout 0.25, conv 3x3, tanh, dropout 0, dropout 0.5",
+					 (AdvShape){3, 7, 5}, 3, false);
 	test_differences("gelu, dense 7, gelu, gelu, dense 5, tanh, gelu", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, gelu, maxpool 2, conv 3x3, gelu, relu", (AdvShape){3, 7, 5}, 3, false);
 	test_options();

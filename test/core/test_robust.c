@@ -261,6 +261,64 @@ test_crafting(int method, AdvNorm norm, double low, double high, const char *arc
 	training_free(&t);
 }
 
+/*
+ * A training of one minibatch by hand: examples are crafted in the network without dropout, then the network has some of its values
+ * dropped, those of a row and of its example alike.
+ */
+static void
+test_dropout(int method)
+{
+	Training t, plain;
+	Crafter c, passing;
+	AdvRobust how = robust(method, 0.3);
+	AdvSlice slice;
+	float *d_params, *before;
+	double farthest = 0, moved = 0;
+	int64_t correct;
+	int rows;
+
+	training_make(&t, "dense 40, tanh, dropout 0.3, dense 9, relu", (AdvShape){12, 1, 1}, 3, CRAFT_ROWS);
+	training_make(&plain, TABULAR, (AdvShape){12, 1, 1}, 3, CRAFT_ROWS);
+	t.spec.optimizer = (AdvOptimizer){.kind = ADV_SGD, .learning_rate = 0.1};
+	t.spec.robust = how;
+	t.spec.seed = 3;
+	before = copy_floats(t.net.n_params, t.params);
+	memcpy(plain.params, before, sizeof(float) * t.net.n_params);
+	for (int r = 0; r < CRAFT_ROWS; r++) /* in whatever order: the minibatch is one slice */
+		t.key[r] = plain.key[r] = 100 + (uint64_t) r;
+	slice = (AdvSlice){CRAFT_ROWS, t.label, t.key, 0};
+	rows = CRAFT_ROWS * adv_defence_of(&how)->rows_per_example;
+
+	craft_open(&c, &plain, how);
+	craft_open(&passing, &t, how);
+	adv_defence_of(&how)->craft(&c.defending, &slice);
+	memcpy(passing.ws.act[0], c.ws.act[0], sizeof(float) * (size_t) rows * 12);
+	passing.ws.noise = (AdvNoise){t.key, CRAFT_ROWS, t.spec.seed, 0};
+	adv_forward(&passing.ws, rows);
+	if (adv_defence_of(&how)->loss)
+		adv_defence_of(&how)->loss(&passing.defending, &slice, 1.0f / CRAFT_ROWS, &correct);
+	else
+		adv_cross_entropy(rows, 3, passing.ws.act[t.net.n_layers], t.label, 1.0f / CRAFT_ROWS, NULL,
+						  passing.ws.d_act[t.net.n_layers], &correct);
+	d_params = zeros(sizeof(float) * t.net.n_params);
+	adv_backward(&passing.ws, rows, d_params, false, false);
+
+	training_run(&t, 1);
+	for (size_t i = 0; i < t.net.n_params; i++)
+	{
+		farthest = fmax(farthest, fabs(t.params[i] - (before[i] - 0.1f * d_params[i])));
+		moved = fmax(moved, fabs(t.params[i] - before[i]));
+	}
+	okf(farthest < 1e-4 * moved, "%s drops values in the passes that train, and in no other (%.2g of %.2g)",
+		METHOD[method], farthest, moved);
+	free(d_params);
+	free(before);
+	craft_close(&c, c.ws.act[0]);
+	craft_close(&passing, passing.ws.act[0]);
+	training_free(&t);
+	training_free(&plain);
+}
+
 /* ---- the objective of MART ---- */
 
 /* Of rows whose logits are given, natural ones in front; the gradient is left in the workspace. */
@@ -958,6 +1016,8 @@ test_all_team_sizes(void)
 	}
 	test_team_sizes(ADV_METHOD_TRADES, true, "", (AdvShape){3, 4, 4});
 	test_team_sizes(ADV_METHOD_MART, true, "", (AdvShape){3, 4, 4});
+	for (int method = ADV_METHOD_PGD; method <= ADV_METHOD_MART; method++)
+		test_team_sizes(method, false, "dense 40, tanh, dropout 0.3, dense 9, relu", (AdvShape){13, 1, 1});
 }
 
 int
@@ -973,6 +1033,9 @@ main(void)
 		test_crafting(method, ADV_NORM_L2, -0.8, 0.9, TABULAR, (AdvShape){12, 1, 1});
 		test_crafting(method, ADV_NORM_LINF, -0.8, 0.9, IMAGE, (AdvShape){2, 6, 5});
 	}
+	test_dropout(ADV_METHOD_PGD);
+	test_dropout(ADV_METHOD_TRADES);
+	test_dropout(ADV_METHOD_MART);
 	test_mart_golden();
 	test_mart_gradient(2, 1);
 	test_mart_gradient(3, 1);

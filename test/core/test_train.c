@@ -14,6 +14,7 @@
 
 #define TABULAR "dense 40, tanh, dense 9, relu"
 #define IMAGE   "conv 5x3, maxpool 2, relu, conv 6x3, relu, dense 11, tanh"
+#define DROPOUT "dense 40, tanh, dropout 0.3, dense 9, relu, dropout 0.1"
 
 static float *
 copy_params(const Training *t)
@@ -327,6 +328,43 @@ test_predict(void)
 	training_free(&t);
 }
 
+/* What is dropped in training is not where nobody trains: validation rows have the loss that the network without dropout has. */
+static void
+test_dropout(void)
+{
+	enum
+	{
+		n = 300
+	};
+	Training t, plain;
+	AdvTeamShared shared;
+	static int32_t prediction[2][n];
+	static float proba[n * 3], loss[2][n];
+	double sum = 0;
+
+	training_make(&t, DROPOUT, (AdvShape){8, 1, 1}, 3, n);
+	training_make(&plain, "dense 40, tanh, dense 9, relu", (AdvShape){8, 1, 1}, 3, n);
+	t.spec.epochs = 3;
+	t.spec.batch_size = 50;
+	t.validation = &t.data;
+	training_run(&t, 2);
+	memcpy(plain.params, t.params, sizeof(float) * t.net.n_params);
+	for (int i = 0; i < 2; i++)
+	{
+		adv_team_init(&shared);
+		run_predict((Predictor){i ? &plain : &t, .n = n, .prediction = prediction[i], .proba = proba, .loss = loss[i]},
+					2, &shared);
+	}
+	for (int i = 0; i < n; i++)
+		sum += loss[1][i] / n;
+	ok(memcmp(prediction[0], prediction[1], sizeof(prediction[0])) == 0 && memcmp(loss[0], loss[1], sizeof(loss[0])) == 0,
+	   "prediction drops nothing");
+	ok(fabs(t.epochs[2].validation_loss - sum) < 1e-6, "nor does validation");
+	ok(t.epochs[2].loss > 1.02 * sum, "training does");
+	training_free(&t);
+	training_free(&plain);
+}
+
 /* A row whose logits are not finite. */
 static void
 test_overflow(void)
@@ -396,6 +434,9 @@ main(void)
 	test_team_sizes(TABULAR, (AdvShape){13, 1, 1});
 	test_team_sizes(IMAGE, (AdvShape){2, 6, 5});
 	test_team_sizes("", (AdvShape){3, 4, 4});
+	test_team_sizes(DROPOUT, (AdvShape){13, 1, 1});
+	test_team_sizes("conv 5x3, maxpool 2, relu, dropout 0.2, conv 6x3, globalpool, dropout 0.1", (AdvShape){2, 6, 5});
+	test_dropout();
 	test_learning();
 	test_divergence();
 	test_wrong_specs();

@@ -13,6 +13,7 @@ extern const AdvLayerType adv_tanh_layer;
 extern const AdvLayerType adv_leaky_relu_layer;
 extern const AdvLayerType adv_sigmoid_layer;
 extern const AdvLayerType adv_gelu_layer;
+extern const AdvLayerType adv_dropout_layer;
 
 const AdvLayerType *const adv_layer_types[] = {
 	&adv_scale_layer,
@@ -27,5 +28,6 @@ const AdvLayerType *const adv_layer_types[] = {
 	&adv_leaky_relu_layer,
 	&adv_sigmoid_layer,
 	&adv_gelu_layer,
+	&adv_dropout_layer,
 	NULL,
 };
