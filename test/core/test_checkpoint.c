@@ -155,7 +155,8 @@ test_bytes(void)
 	   "one of another version is none");
 	memcpy(state, head, sizeof(head));
 	t.spec.robust = robust(ADV_METHOD_PGD);
-	ok(adv_checkpoint_check(state, size, &t.net, &t.spec, ROWS, &err) == ADV_CORRUPT, "one of another method neither");
+	ok(adv_checkpoint_check(state, size, &t.net, &t.spec, ROWS, &err) == ADV_CORRUPT,
+	   "one of another method neither");
 	t.spec.robust = robust(ADV_METHOD_NONE);
 	t.checkpoint = NULL;
 	for (int i = 0; i < 120; i++) /* the head */

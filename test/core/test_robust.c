@@ -392,10 +392,12 @@ test_mart_gradient(int classes, float spread)
 		up = mart_loss(&c, logits, 3, label);
 		logits[i] = kept - h;
 		down = mart_loss(&c, logits, 3, label);
-		farthest = fmax(farthest, fabs((up - down) / ((double) (kept + h) - (double) (kept - h)) - gradient[i]));
+		farthest =
+			fmax(farthest, fabs((up - down) / ((double) (kept + h) - (double) (kept - h)) - gradient[i]));
 		logits[i] = kept;
 	}
-	okf(farthest < 1e-3 * fmax(1, spread), "MART, %d classes, logits of %g: differences agree up to %g", classes, spread, farthest);
+	okf(farthest < 1e-3 * fmax(1, spread), "MART, %d classes, logits of %g: differences agree up to %g",
+		classes, spread, farthest);
 	free(logits);
 	free(gradient);
 	craft_close(&c, c.ws.act[0]);
@@ -973,7 +975,8 @@ test_memory(void)
 		   shared[ADV_METHOD_FAST] >= shared[ADV_METHOD_NONE] + sizeof(float) * net.n_params &&
 		   shared[ADV_METHOD_TRADES] > shared[ADV_METHOD_NONE],
 	   "trades needs more shared memory, fast a copy of the parameters");
-	ok(shared[ADV_METHOD_MART] == shared[ADV_METHOD_TRADES] && private[ADV_METHOD_MART] == private[ADV_METHOD_TRADES],
+	ok(shared[ADV_METHOD_MART] == shared[ADV_METHOD_TRADES] &&
+		   private[ADV_METHOD_MART] == private[ADV_METHOD_TRADES],
 	   "mart is like trades");
 	ok(private[ADV_METHOD_PGD] > private[ADV_METHOD_NONE] &&
 		   private[ADV_METHOD_TRADES] > private[ADV_METHOD_PGD],

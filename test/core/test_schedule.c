@@ -131,9 +131,11 @@ test_refused(void)
 {
 	AdvTrainOptions options;
 
-	ok(make(&options, 2, "step_epochs", 2) == ADV_INVALID && make(&options, 0, "step_factor", 0.5) == ADV_INVALID,
+	ok(make(&options, 2, "step_epochs", 2) == ADV_INVALID &&
+		   make(&options, 0, "step_factor", 0.5) == ADV_INVALID,
 	   "what is for steps is for them alone");
-	ok(make(&options, 4, "warmup", EPOCHS) == ADV_OK && make(&options, 4, "warmup", EPOCHS + 0.5) == ADV_INVALID,
+	ok(make(&options, 4, "warmup", EPOCHS) == ADV_OK &&
+		   make(&options, 4, "warmup", EPOCHS + 0.5) == ADV_INVALID,
 	   "a warm-up is no longer than the training");
 }
 
@@ -206,7 +208,8 @@ test_bits(int schedule, const float *unscheduled)
 	initial = memcpy(zeros(bytes), t.params, bytes);
 	training_run(&t, 1);
 	first = memcpy(zeros(bytes), t.params, bytes);
-	okf(t.status[0] == ADV_OK && memcmp(first, unscheduled, bytes) != 0, "%s trains another way", SCHEDULE[schedule]);
+	okf(t.status[0] == ADV_OK && memcmp(first, unscheduled, bytes) != 0, "%s trains another way",
+		SCHEDULE[schedule]);
 	for (int size = 2; size <= 4; size++)
 	{
 		memcpy(t.params, initial, bytes);

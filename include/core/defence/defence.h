@@ -31,7 +31,9 @@ typedef struct AdvDefenceSettings
 
 /* Row of a method's parameters for what methods share. */
 #define ADV_SETTING_BETA                                                                                     \
-	{"beta", ADV_PARAMETER_NUMBER, offsetof(AdvDefenceSettings, beta), 0, 1e6, .said = true}
+	{                                                                                                        \
+		"beta", ADV_PARAMETER_NUMBER, offsetof(AdvDefenceSettings, beta), 0, 1e6, .said = true               \
+	}
 
 /* How examples are made adversarial while training; zero: not at all. */
 typedef struct AdvRobust
@@ -40,8 +42,8 @@ typedef struct AdvRobust
 	int32_t attack; /* that crafts: its place in adv_attack_methods */
 	AdvDefenceSettings settings;
 	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* the attack's own settings */
-	AdvBall ball; /* ball.unit lies in memory that all members share */
-	double eps;   /* in units of the ball */
+	AdvBall ball;                                    /* ball.unit lies in memory that all members share */
+	double eps;                                      /* in units of the ball */
 	double alpha;
 	int32_t steps;
 	bool random_start; /* where the defence leaves it to the attack */
@@ -81,8 +83,8 @@ typedef struct AdvDefence
 	int32_t steps;                  /* of the attack that crafts, where none are said */
 	int32_t most_steps;             /* 0: as many as one likes */
 	double alpha;                   /* where none is said, a share of eps */
-	double validation;              /* where no rows are held out: the share of them that it wants to look at */
-	int rows_per_example;           /* 1: adversarial ones are in the place of natural ones; 2: behind them */
+	double validation;    /* where no rows are held out: the share of them that it wants to look at */
+	int rows_per_example; /* 1: adversarial ones are in the place of natural ones; 2: behind them */
 
 	/* settings before anything is said; NULL: none has a default */
 	void (*set)(AdvDefenceSettings *settings);

@@ -14,8 +14,8 @@
 #include "core/base/parameter.h"
 #include "core/base/status.h"
 
-#define ADV_MAX_OPTIONS       8
-#define ADV_OPTION_BYTES      64 /* of settings of one of them */
+#define ADV_MAX_OPTIONS  8
+#define ADV_OPTION_BYTES 64 /* of settings of one of them */
 
 /* What users say of each option, in the order of the table. Plain data: it crosses to workers as it is. Zero: nothing was said. */
 typedef struct AdvTrainOptions

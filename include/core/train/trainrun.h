@@ -40,18 +40,18 @@ typedef struct AdvTrainRun
 	AdvTrainShared shared;
 	AdvWorkspace ws; /* of one slice */
 	const AdvDefence *defence;
-	AdvCraft craft;  /* of one slice; it has no memory unless the method crafts */
+	AdvCraft craft; /* of one slice; it has no memory unless the method crafts */
 	AdvDefending defending;
 	float *gradient; /* of one piece */
 	size_t n_conv;
-	int epoch;    /* from 0 */
-	size_t begin; /* first example of the minibatch, in the epoch's order */
-	int rows;     /* of the minibatch */
-	int n_slices; /* of the minibatch */
-	int64_t step; /* minibatches so far, this one included */
+	int epoch;              /* from 0 */
+	size_t begin;           /* first example of the minibatch, in the epoch's order */
+	int rows;               /* of the minibatch */
+	int n_slices;           /* of the minibatch */
+	int64_t step;           /* minibatches so far, this one included */
 	AdvOptimizer optimizer; /* the specification's, with the learning rate of this minibatch */
-	bool ended;   /* the method has ended the training before its time */
-	double loss; /* of this epoch, sums over the rows that were trained on so far */
+	bool ended;             /* the method has ended the training before its time */
+	double loss;            /* of this epoch, sums over the rows that were trained on so far */
 	int64_t correct;
 	double start; /* of this epoch, by the host's clock */
 } AdvTrainRun;

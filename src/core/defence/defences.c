@@ -79,8 +79,8 @@ check_settings(const AdvDefence *defence, const AdvDefenceSettings *settings, Ad
 {
 	for (const AdvParameter *p = defence->parameters; p->name; p++)
 		if (!adv_parameter_fits(p, settings))
-			return adv_fail(err, ADV_INVALID, "%s of method %s must be between %g and %g", p->name, defence->name,
-							p->min, p->max);
+			return adv_fail(err, ADV_INVALID, "%s of method %s must be between %g and %g", p->name,
+							defence->name, p->min, p->max);
 	return ADV_OK;
 }
 

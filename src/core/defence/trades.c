@@ -55,7 +55,7 @@ static const AdvParameter parameters[] = {ADV_SETTING_BETA, {NULL}};
 
 const AdvDefence adv_defence_trades = {
 	.name = "trades",
-	.words = "cross-entropy, and beta times the divergence of predictions of a row and its example (Zhang et al. 2019)",
+	.words = "cross-entropy, and beta times how far a row and its example are apart (Zhang et al. 2019)",
 	.parameters = parameters,
 	.steps = 10,
 	.alpha = 0.25,

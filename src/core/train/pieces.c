@@ -54,8 +54,8 @@ run_dense_piece(AdvTrainRun *run, int i, AdvPart part)
 	float *d_bias = part.input == 0 ? run->gradient + size : NULL;
 
 	memset(run->gradient, 0, sizeof(float) * (size + (size_t) part.outputs));
-	adv_part_gradient(&run->ws, i, run->rows * run->defence->rows_per_example, part,
-					  run->shared.dense_src[i], run->shared.dense_d_dst[i], run->gradient, d_bias);
+	adv_part_gradient(&run->ws, i, run->rows * run->defence->rows_per_example, part, run->shared.dense_src[i],
+					  run->shared.dense_d_dst[i], run->gradient, d_bias);
 	update_part(run, l, part);
 	if (d_bias)
 		update(run, l->bias + (size_t) part.output, (size_t) part.outputs, d_bias);

@@ -20,8 +20,8 @@ typedef struct Position
 	int64_t epochs; /* of the specification, as the next two */
 	int64_t batch_size;
 	char method[METHOD_BYTES]; /* by name: places in the table are those of one version */
-	int64_t epoch;  /* from 0; those before it are done */
-	uint64_t begin; /* examples of it that are done */
+	int64_t epoch;             /* from 0; those before it are done */
+	uint64_t begin;            /* examples of it that are done */
 	int64_t step;
 	int64_t correct; /* sums over these examples */
 	double loss;

@@ -17,7 +17,7 @@
 
 #include "core/train/option.h"
 
-#define FIRST      (1.0 / 25)  /* one_cycle: where it begins */
+#define FIRST      (1.0 / 25) /* one_cycle: where it begins */
 #define LAST       (FIRST / 1e4)
 #define RISE       0.3 /* one_cycle: share of the training, where nothing is said */
 #define MAX_EPOCHS 100000
@@ -63,7 +63,8 @@ complete(void *settings, int32_t epochs, AdvError *err)
 	if (own->schedule == STEP && isnan(own->step_factor))
 		own->step_factor = 0.1;
 	if (own->warmup > epochs)
-		return adv_fail(err, ADV_INVALID, "warmup is %g epochs, but the training has %d", own->warmup, epochs);
+		return adv_fail(err, ADV_INVALID, "warmup is %g epochs, but the training has %d", own->warmup,
+						epochs);
 	return ADV_OK;
 }
 

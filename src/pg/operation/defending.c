@@ -67,8 +67,8 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 		settings->eps->type = jbvNumeric;
 		settings->eps->val.numeric = advpg_numeric(8.0 / 255);
 	}
-	advpg_attack_resolve(settings, model, t->rows->domain, defence->craft ? &preset : NULL, advpg_plan_seed(&t->task),
-						 attack);
+	advpg_attack_resolve(settings, model, t->rows->domain, defence->craft ? &preset : NULL,
+						 advpg_plan_seed(&t->task), attack);
 	settings->how.steps = attack->steps;
 	if (attack->alpha > 0)
 		settings->how.alpha = attack->alpha;
