@@ -42,7 +42,8 @@ seeds() {
     case $1 in
         model|encoder|functions) build/fuzz/seeds "$2" ;;
         arch)
-            for json in '3 32 32 10 0 conv 32x3, maxpool 2, relu, dense 4' '5 1 1 2 1 dense 64, tanh'; do
+            for json in '3 32 32 10 0 conv 32x3, maxpool 2, relu, dense 4' '5 1 1 2 1 dense 64, tanh' \
+                '2 9 8 3 0 conv 5x3, leaky_relu 0.1, avgpool 2, dropout 0.25, globalpool, dense 3, sigmoid, gelu'; do
                 n=$((n + 1))
                 printf '%s' "$json" >"$2/seed-$n"
             done ;;

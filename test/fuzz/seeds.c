@@ -34,6 +34,8 @@ static const struct
 	{PICTURE, ADV_ENCODING_STANDARD, false, "conv 2x3, maxpool 2, relu"},
 	{PICTURE, ADV_ENCODING_STANDARD, true, "conv 3x5, tanh, conv 2x1, relu, dense 4"},
 	{PICTURE, ADV_ENCODING_STANDARD, false, "maxpool 2, conv 17x3, maxpool 2, dense 3, relu"},
+	{PICTURE, ADV_ENCODING_STANDARD, false, "avgpool 2, conv 3x3, leaky_relu 0.25, globalpool, dropout 0.5"},
+	{VECTOR, ADV_ENCODING_STANDARD, false, "gelu, dropout 0, dense 3, sigmoid"},
 };
 
 static AdvText classes[] = {TEXT("no"), TEXT("yes"), TEXT("sch\xc3\xb6n")};
