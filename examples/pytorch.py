@@ -27,24 +27,39 @@ class Scale(nn.Module):
         return (x - self.shift.view(form)) * self.factor.view(form)
 
 
+# Layers without parameters.
+PLAIN = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+    "dropout": nn.Dropout,
+    "maxpool": nn.MaxPool2d,
+    "avgpool": nn.AvgPool2d,
+    "globalpool": lambda: nn.AdaptiveAvgPool2d(1),
+}
+
+
 def network(description):
-    """The torch network of an advfair_describe result; it gives logits."""
+    """The torch network of an advfair_describe result; it gives logits. To train it, call train(), which turns dropout on."""
     shape = description["input_shape"]
     layers = [Scale(shape[0])] if description["scale"] else []
     x = torch.zeros(1, *shape)
     for word in [w for w in description["arch"].split(", ") if w] + [f"dense {len(description['classes'])}"]:
-        kind, numbers = word.split()[0], [int(n) for n in re.findall(r"\d+", word)]
+        kind = word.split()[0]
+        numbers = [float(n) if "." in n else int(n) for n in re.findall(r"[\d.]+", word)]
         if kind == "conv":
             layers.append(nn.Conv2d(nn.Sequential(*layers)(x).shape[1], *numbers, padding="same"))
-        elif kind == "maxpool":
-            layers.append(nn.MaxPool2d(*numbers))
         elif kind == "dense":
             if nn.Sequential(*layers)(x).dim() > 2:
                 layers.append(nn.Flatten())
             layers.append(nn.Linear(nn.Sequential(*layers)(x).shape[1], *numbers))
+        elif kind in PLAIN:
+            layers.append(PLAIN[kind](*numbers))
         else:
-            layers.append({"relu": nn.ReLU, "tanh": nn.Tanh}[kind]())
-    return nn.Sequential(*layers)
+            raise SystemExit(f"there is no torch layer for {word!r}")
+    return nn.Sequential(*layers).eval()
 
 
 def load(net, rows):
@@ -127,7 +142,9 @@ def main():
     tasks = {
         "mlp": tabular | {"arch": "dense 16, relu, dense 8, tanh"},
         "mlp_ordinal": tabular | {"encoding": "ordinal"},
+        "mlp_smooth": tabular | {"arch": "dense 16, gelu, dropout 0.25, dense 8, sigmoid, dense 6, leaky_relu 0.1"},
         "cnn": image | {"arch": "conv 6x3, maxpool 2, relu, conv 4x5, relu, maxpool 2, dense 10, tanh"},
+        "cnn_means": image | {"arch": "conv 6x3, leaky_relu 0.01, avgpool 2, dropout 0.1, conv 8x3, gelu, globalpool, dense 7, sigmoid"},
     }
     for name, task in tasks.items():
         text = json.dumps(task)
