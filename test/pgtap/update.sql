@@ -3,7 +3,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(25);
+SELECT plan(31);
 
 -- everything that belongs to the extension, as text
 CREATE FUNCTION pg_temp.contents() RETURNS TABLE (what text, how text) LANGUAGE sql AS $$
@@ -115,6 +115,23 @@ SELECT is((SELECT array_agg(state ORDER BY job) FROM advfair_job), '{succeeded,q
 SELECT is(version, 4, 'models can be used') FROM advfair_retrain('m');
 DROP EXTENSION advfair CASCADE;
 SELECT is_empty('TABLE updated EXCEPT TABLE fresh', 'an update from 1.1 has nothing a new extension has not');
+SELECT is_empty('TABLE fresh EXCEPT TABLE updated', 'and lacks nothing');
+DROP TABLE updated;
+
+CREATE EXTENSION advfair VERSION '1.2';
+SELECT pg_temp.fill();
+SET LOCAL session_replication_role = replica;
+INSERT INTO advfair_job (task, state) VALUES ('{"kind": "train", "model": "j", "data": "people", "label": "income"}', 'queued');
+INSERT INTO advfair_checkpoint (job, run, seen, state) SELECT job, 1, 0, 'of another shape' FROM advfair_job;
+RESET session_replication_role;
+ALTER EXTENSION advfair UPDATE;
+CREATE TEMP TABLE updated AS SELECT * FROM pg_temp.contents();
+SELECT is(count(*), 3::bigint, 'models of 1.2 are kept') FROM advfair_model;
+SELECT is((SELECT array_agg(state) FROM advfair_job), '{queued}', 'jobs, too');
+SELECT is((SELECT array_agg(version || octet_length(state)) FROM advfair_checkpoint), '{before 1.30}', 'of checkpoints only that there were some');
+SELECT is(version, 4, 'models can be used') FROM advfair_retrain('m');
+DROP EXTENSION advfair;
+SELECT is_empty('TABLE updated EXCEPT TABLE fresh', 'an update from 1.2 has nothing a new extension has not');
 SELECT is_empty('TABLE fresh EXCEPT TABLE updated', 'and lacks nothing');
 SELECT * FROM finish();
 ROLLBACK;

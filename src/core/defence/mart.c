@@ -1,6 +1,6 @@
 /*
  * mart.c
- *		Method mart, misclassification aware training (Wang et al. 2020, equation 11): with p = F(x), q = F(x') and the most likely wrong class k
+ *		Method mart, misclassification aware training (Wang et al. 2020): with p = F(x), q = F(x') and the most likely wrong class k
  *		of q, what is minimized is
  *
  *			-log q_y - log(1 - q_k) + beta KL(p || q) (1 - p_y)
