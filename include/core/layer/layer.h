@@ -79,7 +79,6 @@ typedef struct AdvConvBlock
 	int pool; /* window, 1: none */
 	bool relu;
 	AdvShape out; /* of one row */
-	int end;      /* the first layer that is not part of it */
 } AdvConvBlock;
 
 /* A step of a pass, made once for a workspace: a layer, or several that are computed together, and all that they need beside activations. */
@@ -91,7 +90,7 @@ typedef struct AdvStep
 	int end;               /* the layers are first .. end - 1 */
 	AdvPass pass;
 	int max_rows;
-	AdvConvBlock block;      /* of a kind that takes others along */
+	AdvConvBlock block;      /* of a convolution */
 	const AdvKernel *kernel; /* NULL: none, or adv_gemm */
 	const float *weight;
 	const float *bias;
@@ -160,7 +159,6 @@ typedef struct AdvLayerType
 	bool element_wise; /* out has the shape of in, and each value depends on the one at its place */
 	bool needs_input;  /* going back it looks at src: what is in its place must not be overwritten */
 	AdvFusion fusion;
-	bool takes_along; /* layers behind it are computed along with it, as their fusion says: its step has a block */
 	AdvPieces pieces;
 	bool drawn;            /* weights are drawn by fan and biases are 0; else they begin as the next two and are never trained */
 	float initial_weight;
@@ -170,6 +168,9 @@ typedef struct AdvLayerType
 
 	/* Check what is written and add the layer; NULL: element-wise, nothing to check. */
 	AdvStatus (*build)(AdvBuilder *b, const AdvLayerWord *word);
+
+	/* How many of the n layers that begin with s->layer its step computes, as the fusion of those behind says; fills in s->block. NULL: one. */
+	int (*take_along)(AdvStep *s, int n);
 
 	/* Sizes of the weights, outermost first, into sizes (4); returns how many. */
 	int (*weight_sizes)(const AdvLayer *l, int *sizes);

@@ -401,6 +401,28 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 				  (uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size), (uint64_t) filters);
 }
 
+/* Relus, wherever, and one maxpool. */
+static int
+take_along(AdvStep *s, int n)
+{
+	const AdvLayer *l = s->layer;
+	AdvConvBlock b = {.shape = product(l), .pool = 1, .out = l->out};
+	int taken = 1;
+
+	for (; taken < n; taken++)
+	{
+		AdvFusion fusion = adv_layer_type(&l[taken])->fusion;
+
+		if (fusion == ADV_FUSION_NONE || (fusion == ADV_FUSION_MAXPOOL && b.pool > 1))
+			break;
+		b.relu = b.relu || fusion == ADV_FUSION_RELU;
+		b.pool = fusion == ADV_FUSION_MAXPOOL ? l[taken].size : b.pool;
+		b.out = l[taken].out;
+	}
+	s->block = b;
+	return taken;
+}
+
 static int
 weight_sizes(const AdvLayer *l, int *sizes)
 {
@@ -431,7 +453,7 @@ const AdvLayerType adv_conv_layer = {
 	.bias_name = "bias",
 	.build = build,
 	.weight_sizes = weight_sizes,
-	.takes_along = true,
+	.take_along = take_along,
 	.scratch = scratch_size,
 	.product = product,
 	.forward = forward,

@@ -61,29 +61,6 @@ type_of(const AdvNetwork *net, int i)
 	return adv_layer_type(&net->layers[i]);
 }
 
-/* The convolution of a step, and the layers behind it that are computed along with it. */
-static AdvConvBlock
-block_of(const AdvNetwork *net, int i)
-{
-	const AdvLayer *l = &net->layers[i];
-	AdvConvBlock b = {.shape = adv_layer_type(l)->product(l), .pool = 1, .out = l->out};
-
-	for (b.end = i + 1; b.end < net->n_layers; b.end++)
-	{
-		l = &net->layers[b.end];
-		if (adv_layer_type(l)->fusion == ADV_FUSION_RELU)
-			b.relu = true;
-		else if (adv_layer_type(l)->fusion == ADV_FUSION_MAXPOOL && b.pool == 1)
-		{
-			b.pool = l->size;
-			b.out = l->out;
-		}
-		else
-			break;
-	}
-	return b;
-}
-
 /* What a network does, step by step: layers that are computed together are one. Filled in as far as the network alone tells. */
 static void
 compile(AdvWorkspace *ws)
@@ -98,9 +75,7 @@ compile(AdvWorkspace *ws)
 		s->type = type_of(net, i);
 		s->layer = &net->layers[i];
 		s->first = i;
-		if (s->type->takes_along)
-			s->block = block_of(net, i);
-		s->end = s->type->takes_along ? s->block.end : i + 1;
+		s->end = i + (s->type->take_along ? s->type->take_along(s, net->n_layers - i) : 1);
 		s->pass = ws->pass;
 		s->max_rows = ws->max_rows;
 		s->kernel = adv_layer_kernel(net, i);
