@@ -78,6 +78,24 @@ my %names;
 $names{ (m{([^/]+)$})[0] }++ for @objects;
 is(join(' ', grep { $names{$_} > 1 } sort keys %names), '', 'files have names of their own');
 
+# ---- sizes: what can be read at once ----
+
+my (@big, @strangers);
+for my $file (grep { /\.c$/ && /^src/ } sort @files)
+{
+	my @lines = split /\n/, slurp_file($file);
+	my $open;
+	push @big, "$file: " . @lines . ' lines' if @lines > 700;
+	push @strangers, $file unless $lines[0] eq '/*' && $lines[1] =~ m{^ \* (\S+)$} && $file =~ m{/\Q$1\E$};
+	for my $i (0 .. $#lines)
+	{
+		$open = $i if $lines[$i] eq '{';
+		push @big, "$file: a function of " . ($i - $open - 1) . ' lines' if $lines[$i] eq '}' && defined $open && $i - $open - 1 > 60;
+	}
+}
+is(join("\n", @big), '', 'no file has more than 700 lines, no function more than 60');
+is("@strangers", '', 'each file says what it is');
+
 # ---- lines of scripts; those of released steps are as they were ----
 
 my @long;

@@ -35,17 +35,4 @@ extern const AdvModel *advpg_callsite_model(FunctionCallInfo fcinfo);
 /* An encoded input: as many finite values as the model has inputs, in (c, h, w) order; anything else is an error. */
 extern const float *advpg_encoded_input(const AdvModel *model, ArrayType *array);
 
-/*
- * Number of a class that a user names: by its text, or a number by any spelling ("1.0" for class "1"). An unknown one is an error (22023)
- * that lists the classes.
- */
-extern int advpg_find_class(const AdvModel *model, AdvText class);
-pg_noreturn extern void advpg_fail_no_class(const AdvModel *model, AdvText class);
-
-/* Whether two models mean the same class: its texts are equal, or the same number. */
-extern bool advpg_same_class(AdvText a, AdvText b);
-
-/* Whether models have the same classes, in the same order. */
-extern bool advpg_same_classes(const AdvModel *a, const AdvModel *b);
-
 #endif

@@ -12,6 +12,7 @@
 #include "core/network/loss.h"
 #include "pg/base/advpg.h"
 #include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/data/dictionary.h"
 #include "pg/task/json.h"
 #include "pg/task/settings.h"

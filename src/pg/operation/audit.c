@@ -15,7 +15,7 @@
 
 #include "pg/base/advpg.h"
 #include "pg/base/interval.h"
-#include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/data/dictionary.h"
 #include "pg/base/jobsession.h"
 #include "pg/base/operation.h"

@@ -8,7 +8,7 @@
 #include "pg/base/advpg.h"
 #include "pg/data/dictionary.h"
 #include "pg/data/reader.h"
-#include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/data/charset.h"
 #include "pg/run/run_predict.h"
 #include "pg/base/operation.h"

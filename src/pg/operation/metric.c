@@ -11,7 +11,7 @@
 
 #include "lib/stringinfo.h"
 
-#include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/data/dictionary.h"
 #include "pg/data/source.h"
 

@@ -15,7 +15,7 @@
 #include "pg/base/segment.h"
 #include "pg/data/charset.h"
 #include "pg/data/source.h"
-#include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 
 #define PARAMS_AT_ONCE 1000000 /* drawn between two looks at interrupts */
 

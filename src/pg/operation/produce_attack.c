@@ -13,7 +13,7 @@
 
 #include "pg/base/advpg.h"
 #include "pg/data/dictionary.h"
-#include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/operation/outcome.h"
 #include "pg/operation/robustness.h"
 

@@ -16,7 +16,7 @@
 
 #include "pg/base/advpg.h"
 #include "pg/operation/audit.h"
-#include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/data/charset.h"
 #include "pg/task/condition.h"
 #include "pg/operation/attack.h"

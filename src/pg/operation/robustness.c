@@ -10,7 +10,7 @@
 #include "utils/numeric.h"
 
 #include "pg/base/advpg.h"
-#include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/data/charset.h"
 #include "pg/run/checkpoint.h"
 #include "pg/task/json.h"

@@ -11,6 +11,7 @@
 
 #include "core/network/loss.h"
 #include "pg/model/callsite.h"
+#include "pg/model/classes.h"
 #include "pg/base/compat.h"
 #include "pg/data/dictionary.h"
 #include "pg/base/version.h"
