@@ -51,8 +51,8 @@ is_layer(int i, const char *word, AdvShape out, size_t weight, size_t n_weight, 
 {
 	const AdvLayer *l = &net.layers[i];
 
-	return strcmp(adv_layer_type(l)->word, word) == 0 && l->out.c == out.c && l->out.h == out.h && l->out.w == out.w &&
-		   l->weight == weight && l->n_weight == n_weight && l->n_bias == n_bias &&
+	return strcmp(adv_layer_type(l)->word, word) == 0 && l->out.c == out.c && l->out.h == out.h &&
+		   l->out.w == out.w && l->weight == weight && l->n_weight == n_weight && l->n_bias == n_bias &&
 		   l->bias == weight + n_weight;
 }
 
@@ -87,14 +87,17 @@ test_grammar(void)
 	reads_as("  CONV 4 X 3 ,ReLU,\n\tmaxPool2,dense007,TANH  ", image,
 			 "conv 4x3, relu, maxpool 2, dense 7, tanh");
 	reads_as("relu,tanh", flat, "relu, tanh");
-	reads_as("LEAKY_ReLU 00.250, leaky_relu .1,leaky_relu 0", flat, "leaky_relu 0.25, leaky_relu 0.1, leaky_relu 0");
-	reads_as("leaky_relu 0.123456789123, leaky_relu 0.00000000001", flat, "leaky_relu 0.12345679, leaky_relu 0");
+	reads_as("LEAKY_ReLU 00.250, leaky_relu .1,leaky_relu 0", flat,
+			 "leaky_relu 0.25, leaky_relu 0.1, leaky_relu 0");
+	reads_as("leaky_relu 0.123456789123, leaky_relu 0.00000000001", flat,
+			 "leaky_relu 0.12345679, leaky_relu 0");
 	fails_with("leaky_relu 99999999999999999999999999999999999999999999999999", flat, ADV_INVALID,
 			   "slope of leaky_relu in arch string must be less than 1");
 	fails_with("leaky_relu 1", flat, ADV_INVALID, "slope of leaky_relu in arch string must be less than 1");
 	fails_with("leaky_relu", flat, ADV_INVALID, "cannot read layer \"leaky_relu\" in arch string");
 	fails_with("leaky_relu -0.1", flat, ADV_INVALID, "cannot read layer \"leaky_relu -0.1\" in arch string");
-	fails_with("leaky_relu 0.1.2", flat, ADV_INVALID, "cannot read layer \"leaky_relu 0.1.2\" in arch string");
+	fails_with("leaky_relu 0.1.2", flat, ADV_INVALID,
+			   "cannot read layer \"leaky_relu 0.1.2\" in arch string");
 	fails_with("leaky 0.1", flat, ADV_INVALID, "unknown layer \"leaky\" in arch string");
 	reads_as("AvgPool02,conv 5x3", (AdvShape){2, 5, 4}, "avgpool 2, conv 5x3");
 	reads_as("globalPOOL ,conv 5x3, GlobalPool", (AdvShape){2, 5, 4}, "globalpool, conv 5x3, globalpool");
@@ -106,7 +109,9 @@ static void
 test_wrong_words(void)
 {
 	fails_with("convv 3x3", image, ADV_INVALID, "unknown layer \"convv\" in arch string");
-	is_string(err.hint, "Layers are conv NxS, dense N, maxpool P, avgpool P, globalpool, relu, tanh, leaky_relu A, sigmoid, gelu and dropout P, separated by commas.",
+	is_string(err.hint,
+			  "Layers are conv NxS, dense N, maxpool P, avgpool P, globalpool, relu, tanh, leaky_relu A, "
+			  "sigmoid, gelu and dropout P, separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
 	is_string(err.hint, "Write dense N for N outputs, for example dense 128.",

@@ -102,7 +102,8 @@ test_sigmoid(void)
 		worst = fmax(worst, ulps(y[i], 1 / (1 + exp(-(double) x[i]))));
 	okf(worst < 4, "sigmoid is exact to %.2f units in the last place", worst);
 	pass_forward("sigmoid", 6, special, y);
-	ok(y[0] == 0.5f && y[1] == 1 && y[2] >= 0 && y[2] < 1e-37 && isnan(y[3]) && y[4] == 1 && y[5] > 0 && y[5] < 1e-37,
+	ok(y[0] == 0.5f && y[1] == 1 && y[2] >= 0 && y[2] < 1e-37 && isnan(y[3]) && y[4] == 1 && y[5] > 0 &&
+		   y[5] < 1e-37,
 	   "and saturates");
 	free(x);
 	free(y);
@@ -173,7 +174,8 @@ test_avgpool(void)
 	for (int i = 0; i < 48; i++)
 		src[i] = (float) (i % 24 + i / 24 * 100);
 	s.type->forward(&s, 2, src, dst);
-	ok(memcmp(dst, (float[]){5, 6, 9, 10, 105, 106, 109, 110}, sizeof(dst)) == 0, "avgpool forms means of windows");
+	ok(memcmp(dst, (float[]){5, 6, 9, 10, 105, 106, 109, 110}, sizeof(dst)) == 0,
+	   "avgpool forms means of windows");
 	s.type->backward(&s, 1, src, dst, (float[]){4, 8, 12, 16}, d_src, NULL, NULL);
 	for (int i = 0; i < 24; i++)
 		same = same && d_src[i] == (i >= 16 ? 0 : (float) (i % 8 / 4 * 2 + i % 2 + 1));
@@ -252,8 +254,10 @@ test_dropout(void)
 	ok(memcmp(x + n, y, sizeof(d)) == 0, "they are the example's, wherever its row is");
 	for (int change = 0; change < 3; change++)
 	{
-		(void) dropped(&l, 2 + (change == 0), (AdvNoise){key, 2, 1 + (change == 1), 5 + (change == 2)}, 2, y, other);
-		okf(memcmp(x, y, 2 * sizeof(d)) != 0, "another %s drops others", (const char *[]){"layer", "seed", "epoch"}[change]);
+		(void) dropped(&l, 2 + (change == 0), (AdvNoise){key, 2, 1 + (change == 1), 5 + (change == 2)}, 2, y,
+					   other);
+		okf(memcmp(x, y, 2 * sizeof(d)) != 0, "another %s drops others",
+			(const char *[]){"layer", "seed", "epoch"}[change]);
 	}
 
 	s.noise = &noise;
@@ -270,7 +274,8 @@ test_dropout(void)
 	l.factor = 0;
 	ok(dropped(&l, 2, noise, 2, y, memory) == 0 && y[0] == 1, "nor does dropout 0");
 	l.factor = 0x1.fffffep-1f;
-	ok(dropped(&l, 2, noise, 2, y, memory) == 2 * n, "almost all are dropped with the largest probability below 1");
+	ok(dropped(&l, 2, noise, 2, y, memory) == 2 * n,
+	   "almost all are dropped with the largest probability below 1");
 	s.noise = &noise;
 	d[0] = NAN;
 	s.type->backward(&s, 1, NULL, NULL, d, y, NULL, NULL);

@@ -56,8 +56,9 @@ test_table(void)
 		found = found && adv_attack_method(m->name) == n;
 		steps = steps && m->steps >= 1 && m->reach > 0 && m->memory <= adv_attack_memory() && m->move;
 		for (const AdvParameter *p = m->parameters; p->name; p++)
-			inside = inside && p->offset + (p->kind <= ADV_PARAMETER_INTEGER ? sizeof(double) : sizeof(int)) <=
-								   sizeof(AdvAttackSettings);
+			inside =
+				inside && p->offset + (p->kind <= ADV_PARAMETER_INTEGER ? sizeof(double) : sizeof(int)) <=
+							  sizeof(AdvAttackSettings);
 	}
 	ok(n >= 2 && named, "methods have names and say what they are");
 	ok(found && adv_attack_method("none of them") == -1, "and are found by their names");
@@ -69,7 +70,8 @@ test_table(void)
 static void
 test_defences(void)
 {
-	static const char *const known[] = {"none", "pgd", "trades", "fast", "mart"}; /* as training.h numbers them */
+	static const char *const known[] = {"none", "pgd", "trades", "fast",
+										"mart"}; /* as training.h numbers them */
 	bool found = true, complete = true, inside = true;
 
 	for (int i = 0; adv_defences[i]; i++)
@@ -119,7 +121,8 @@ test_mi_fgsm(void)
 	mi->move(&r.climb, (float[]){3, 1}, r.x);
 	ok(near(r.memory, 0.75, 0.25) && near(r.x, 0.1, 0.1), "mi_fgsm begins like fgsm");
 	mi->move(&r.climb, (float[]){-1, -1}, r.x);
-	ok(near(r.memory, -0.125, -0.375) && near(r.x, 0, 0), "adds gradients over their L1 norm to what is left of the former");
+	ok(near(r.memory, -0.125, -0.375) && near(r.x, 0, 0),
+	   "adds gradients over their L1 norm to what is left of the former");
 	mi->move(&r.climb, (float[]){0, 7}, r.x);
 	ok(near(r.memory, -0.0625, 0.8125) && near(r.x, -0.1, 0.1), "and steps along the sign of the sum");
 	mi->move(&r.climb, (float[]){0, 0}, r.x);
@@ -131,7 +134,8 @@ test_mi_fgsm(void)
 	mi->move(&r.climb, (float[]){3, 4}, r.x);
 	ok(near(r.x, 0.06, 0.08), "L2: steps are of length alpha");
 	mi->move(&r.climb, (float[]){-4, 3}, r.x);
-	ok(near(r.memory, 3.0 / 7 - 4.0 / 7, 4.0 / 7 + 3.0 / 7) && fabs(hypot(r.x[0] - 0.06, r.x[1] - 0.08) - 0.1) < 1e-6,
+	ok(near(r.memory, 3.0 / 7 - 4.0 / 7, 4.0 / 7 + 3.0 / 7) &&
+		   fabs(hypot(r.x[0] - 0.06, r.x[1] - 0.08) - 0.1) < 1e-6,
 	   "also of momentum, by default with decay 1");
 	open_row(&r, mi, ADV_NORM_LINF, -0.1);
 	mi->move(&r.climb, (float[]){3, -1}, r.x);

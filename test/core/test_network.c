@@ -391,21 +391,25 @@ test_passes(void)
 	test_differences("avgpool 3, conv 2x3, tanh, avgpool 2", (AdvShape){3, 13, 20}, 3, true);
 	test_differences("conv 17x3, tanh, avgpool 2, tanh, maxpool 2, avgpool 1", (AdvShape){2, 9, 8}, 3, false);
 	test_differences("globalpool, dense 3, tanh", (AdvShape){3, 5, 7}, 2, true);
-	test_differences("conv 17x3, tanh, globalpool, tanh, conv 3x3, globalpool", (AdvShape){2, 7, 5}, 3, false);
+	test_differences("conv 17x3, tanh, globalpool, tanh, conv 3x3, globalpool", (AdvShape){2, 7, 5}, 3,
+					 false);
 	test_differences("conv 5x3, maxpool 2, relu, conv 7x3, maxpool 3, tanh, dense 6, relu",
 					 (AdvShape){3, 13, 9}, 4, true);
 	test_differences("maxpool 4, conv 3x1, tanh", (AdvShape){2, 4, 4}, 2, true);
 	test_differences("conv 4x3, relu, relu, conv 18x3, relu, maxpool 2, relu, maxpool 2", (AdvShape){2, 9, 8},
 					 3, false);
 	test_differences("conv 4x3, tanh, dense 300, tanh, dense 250", (AdvShape){2, 3, 4}, 3, false);
-	test_differences("leaky_relu 0.2, dense 7, leaky_relu 0.01, dense 5, leaky_relu 0", (AdvShape){5, 1, 1}, 3, true);
+	test_differences("leaky_relu 0.2, dense 7, leaky_relu 0.01, dense 5, leaky_relu 0", (AdvShape){5, 1, 1},
+					 3, true);
 	test_differences("conv 5x3, leaky_relu 0.3, maxpool 2, leaky_relu 0.1", (AdvShape){3, 7, 5}, 3, false);
 	test_differences("sigmoid, dense 7, sigmoid, sigmoid, dense 5, sigmoid", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, sigmoid, maxpool 2, conv 3x3, relu, sigmoid", (AdvShape){3, 7, 5}, 3, false);
 	test_differences("conv 5x3, relu, maxpool 2, sigmoid", (AdvShape){3, 5, 7}, 3, true);
-	test_differences("dropout 0.5, dense 7, dropout 0.2, tanh, dense 5, relu, dropout 0.4", (AdvShape){5, 1, 1}, 3, true);
-	test_differences("conv 5x3, dropout 0.3, relu, maxpool 2, dropout 0.25, conv 3x3, tanh, dropout 0, dropout 0.5",
-					 (AdvShape){3, 7, 5}, 3, false);
+	test_differences("dropout 0.5, dense 7, dropout 0.2, tanh, dense 5, relu, dropout 0.4",
+					 (AdvShape){5, 1, 1}, 3, true);
+	test_differences(
+		"conv 5x3, dropout 0.3, relu, maxpool 2, dropout 0.25, conv 3x3, tanh, dropout 0, dropout 0.5",
+		(AdvShape){3, 7, 5}, 3, false);
 	test_differences("gelu, dense 7, gelu, gelu, dense 5, tanh, gelu", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, gelu, maxpool 2, conv 3x3, gelu, relu", (AdvShape){3, 7, 5}, 3, false);
 	test_options();

@@ -352,12 +352,14 @@ test_dropout(void)
 	for (int i = 0; i < 2; i++)
 	{
 		adv_team_init(&shared);
-		run_predict((Predictor){i ? &plain : &t, .n = n, .prediction = prediction[i], .proba = proba, .loss = loss[i]},
+		run_predict((Predictor){i ? &plain : &t, .n = n, .prediction = prediction[i], .proba = proba,
+								.loss = loss[i]},
 					2, &shared);
 	}
 	for (int i = 0; i < n; i++)
 		sum += loss[1][i] / n;
-	ok(memcmp(prediction[0], prediction[1], sizeof(prediction[0])) == 0 && memcmp(loss[0], loss[1], sizeof(loss[0])) == 0,
+	ok(memcmp(prediction[0], prediction[1], sizeof(prediction[0])) == 0 &&
+		   memcmp(loss[0], loss[1], sizeof(loss[0])) == 0,
 	   "prediction drops nothing");
 	ok(fabs(t.epochs[2].validation_loss - sum) < 1e-6, "nor does validation");
 	ok(t.epochs[2].loss > 1.02 * sum, "training does");
@@ -435,7 +437,8 @@ main(void)
 	test_team_sizes(IMAGE, (AdvShape){2, 6, 5});
 	test_team_sizes("", (AdvShape){3, 4, 4});
 	test_team_sizes(DROPOUT, (AdvShape){13, 1, 1});
-	test_team_sizes("conv 5x3, maxpool 2, relu, dropout 0.2, conv 6x3, globalpool, dropout 0.1", (AdvShape){2, 6, 5});
+	test_team_sizes("conv 5x3, maxpool 2, relu, dropout 0.2, conv 6x3, globalpool, dropout 0.1",
+					(AdvShape){2, 6, 5});
 	test_dropout();
 	test_learning();
 	test_divergence();

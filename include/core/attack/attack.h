@@ -50,7 +50,7 @@ typedef struct AdvGrid
 
 typedef struct AdvAttack
 {
-	int32_t method; /* its place in adv_attack_methods */
+	int32_t method;                                  /* its place in adv_attack_methods */
 	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* its own settings */
 	AdvBall ball;
 	double eps;   /* in units of the ball */

@@ -23,9 +23,9 @@
  */
 typedef struct AdvAttackSettings
 {
-	double alpha; /* step, in units of the ball; NaN: the method's */
-	double steps; /* of a restart; NaN: the method's */
-	double restarts; /* NaN: 1 */
+	double alpha;     /* step, in units of the ball; NaN: the method's */
+	double steps;     /* of a restart; NaN: the method's */
+	double restarts;  /* NaN: 1 */
 	int random_start; /* -1: the method's, likewise */
 	int early_stop;   /* -1: as fits what is asked */
 	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS];
@@ -35,15 +35,26 @@ typedef struct AdvAttackSettings
 #define ADV_MAX_STEPS 100000
 #define ADV_MAX_EPS   1e30 /* far beyond any input, and far from overflowing a float */
 #define ADV_SETTING_ALPHA                                                                                    \
-	{"alpha", ADV_PARAMETER_NUMBER, offsetof(AdvAttackSettings, alpha), 0, ADV_MAX_EPS, true, .said = true}
+	{                                                                                                        \
+		"alpha", ADV_PARAMETER_NUMBER, offsetof(AdvAttackSettings, alpha), 0, ADV_MAX_EPS, true,             \
+			.said = true                                                                                     \
+	}
 #define ADV_SETTING_STEPS                                                                                    \
-	{"steps", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, steps), 1, ADV_MAX_STEPS, .said = true}
+	{                                                                                                        \
+		"steps", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, steps), 1, ADV_MAX_STEPS, .said = true   \
+	}
 #define ADV_SETTING_RESTARTS                                                                                 \
-	{"restarts", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, restarts), 1, 10000, .said = true}
+	{                                                                                                        \
+		"restarts", ADV_PARAMETER_INTEGER, offsetof(AdvAttackSettings, restarts), 1, 10000, .said = true     \
+	}
 #define ADV_SETTING_RANDOM_START                                                                             \
-	{"random_start", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, random_start), .said = true}
+	{                                                                                                        \
+		"random_start", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, random_start), .said = true       \
+	}
 #define ADV_SETTING_EARLY_STOP                                                                               \
-	{"early_stop", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, early_stop), .said = true}
+	{                                                                                                        \
+		"early_stop", ADV_PARAMETER_BOOLEAN, offsetof(AdvAttackSettings, early_stop), .said = true           \
+	}
 
 /* One row on its way. Arrays are (n), channels last, and the row's own. */
 typedef struct AdvClimb
@@ -62,15 +73,16 @@ typedef struct AdvClimb
 typedef struct AdvAttackMethod
 {
 	const char *name;
-	const char *words;              /* what it is, for people: with whose it is */
-	const AdvParameter *parameters; /* of AdvAttackSettings */
-	int32_t steps;                  /* where none are said */
-	double reach;                   /* alpha, where none is said, is this share of eps over the steps */
-	bool random_start;              /* where nothing is said */
-	size_t memory;                  /* floats kept for each input of a row */
-	void (*set)(AdvAttackSettings *);  /* own settings before anything is said; NULL: there are none */
-	void (*begin)(const AdvClimb *);   /* x' has been put at its start; NULL: nothing to do */
-	void (*move)(const AdvClimb *, const float *gradient, float *x); /* one step along the gradient (n) of what is climbed */
+	const char *words;                /* what it is, for people: with whose it is */
+	const AdvParameter *parameters;   /* of AdvAttackSettings */
+	int32_t steps;                    /* where none are said */
+	double reach;                     /* alpha, where none is said, is this share of eps over the steps */
+	bool random_start;                /* where nothing is said */
+	size_t memory;                    /* floats kept for each input of a row */
+	void (*set)(AdvAttackSettings *); /* own settings before anything is said; NULL: there are none */
+	void (*begin)(const AdvClimb *);  /* x' has been put at its start; NULL: nothing to do */
+	void (*move)(const AdvClimb *, const float *gradient,
+				 float *x); /* one step along the gradient (n) of what is climbed */
 } AdvAttackMethod;
 
 /* All methods; the first is that of who names none. The list ends with NULL. A method is known by its place in it, in one version. */

@@ -46,7 +46,8 @@ typedef struct AdvParameter
 	bool open;
 	const AdvWord *words;
 	unsigned flags; /* of a list that several share: who has the parameter */
-	bool said;      /* of a method's: a task has a key for it, too, and the struct tells whether it was said by that */
+	bool
+		said; /* of a method's: a task has a key for it, too, and the struct tells whether it was said by that */
 } AdvParameter;
 
 /* Whether a number lies in a parameter's range; NaN lies in none. Other kinds have no range. */

@@ -67,7 +67,7 @@ typedef enum AdvPass
 typedef struct AdvNoise
 {
 	const uint64_t *key; /* (rows) of examples; NULL: this pass does not train */
-	int rows;            /* a pass over more repeats them: rows that lie behind one another and are of the same examples */
+	int rows; /* a pass over more repeats them: rows that lie behind one another and are of the same examples */
 	uint64_t seed;
 	uint64_t epoch;
 } AdvNoise;
@@ -96,7 +96,8 @@ typedef struct AdvStep
 	const float *bias;
 	const void *forward; /* packed weights, for the way forward */
 	const void *back;
-	uint8_t *memory; /* (max_rows, what the kind asks for) from the way forward to the way back; may be NULL going forward alone */
+	uint8_t *
+		memory; /* (max_rows, what the kind asks for) from the way forward to the way back; may be NULL going forward alone */
 	void *scratch;
 	const AdvNoise *noise;
 	const AdvStop *stop; /* ask NULL: nobody */
@@ -120,7 +121,8 @@ typedef struct AdvBuilder
 	AdvError *err;
 
 	/* Append a layer that turns the current shape into out, with the given numbers of weights and biases. */
-	AdvStatus (*add)(struct AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weight, uint64_t n_bias);
+	AdvStatus (*add)(struct AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weight,
+					 uint64_t n_bias);
 	void *network;
 } AdvBuilder;
 
@@ -139,7 +141,7 @@ typedef enum AdvPieces
 {
 	ADV_PIECES_NONE = 0, /* nothing is trained */
 	ADV_PIECES_FILTERS,  /* whole filters, whose gradient is the sum of the slices' */
-	ADV_PIECES_PRODUCT   /* rectangles, whose gradient is one product over the minibatch: inputs and output gradients of all its rows are kept */
+	ADV_PIECES_PRODUCT /* rectangles, whose gradient is one product over the minibatch: inputs and output gradients of all its rows are kept */
 } AdvPieces;
 
 /* What a convolution may take along when it is followed by a layer of this kind. */
@@ -153,14 +155,16 @@ typedef enum AdvFusion
 typedef struct AdvLayerType
 {
 	const char *word;
-	const char *form_words; /* "dense N for N outputs, for example dense 128"; NULL: the system adds it, nobody writes it */
-	const char *listed;     /* "dense N" */
+	const char *
+		form_words; /* "dense N for N outputs, for example dense 128"; NULL: the system adds it, nobody writes it */
+	const char *listed; /* "dense N" */
 	AdvLayerForm form;
 	bool element_wise; /* out has the shape of in, and each value depends on the one at its place */
 	bool needs_input;  /* going back it looks at src: what is in its place must not be overwritten */
 	AdvFusion fusion;
 	AdvPieces pieces;
-	bool drawn;            /* weights are drawn by fan and biases are 0; else they begin as the next two and are never trained */
+	bool
+		drawn; /* weights are drawn by fan and biases are 0; else they begin as the next two and are never trained */
 	float initial_weight;
 	float initial_bias;
 	const char *weight_name; /* NULL: no parameters */
@@ -175,9 +179,10 @@ typedef struct AdvLayerType
 	/* Sizes of the weights, outermost first, into sizes (4); returns how many. */
 	int (*weight_sizes)(const AdvLayer *l, int *sizes);
 
-	size_t (*memory)(const AdvLayer *l);          /* bytes for each row; NULL: none */
-	size_t (*scratch)(const AdvStep *s);          /* bytes; NULL: none */
-	AdvConvShape (*product)(const AdvLayer *l);   /* the convolution that it is, forward, a dense layer over no rows; NULL: none */
+	size_t (*memory)(const AdvLayer *l); /* bytes for each row; NULL: none */
+	size_t (*scratch)(const AdvStep *s); /* bytes; NULL: none */
+	AdvConvShape (*product)(
+		const AdvLayer *l); /* the convolution that it is, forward, a dense layer over no rows; NULL: none */
 
 	/* ADV_ABORTED when told to stop. d_src is NULL when nobody wants it, d_weight and d_bias (added to) likewise. */
 	AdvStatus (*forward)(const AdvStep *s, int rows, const float *src, float *dst);
@@ -188,8 +193,8 @@ typedef struct AdvLayerType
 	 * Kinds whose pieces are products: the gradient of a part of the weights over any number of rows is added to d_weight (part.outputs,
 	 * part.inputs) and, unless NULL, d_bias (part.outputs). src (rows, in) and d_dst (rows, out) are readable 64 bytes past their end.
 	 */
-	void (*part)(const AdvStep *s, int rows, AdvPart part, const float *src, const float *d_dst, float *d_weight,
-				 float *d_bias);
+	void (*part)(const AdvStep *s, int rows, AdvPart part, const float *src, const float *d_dst,
+				 float *d_weight, float *d_bias);
 } AdvLayerType;
 
 /* All kinds. The list ends with NULL. A kind is known by its place in it, in one process; models have words. */

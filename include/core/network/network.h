@@ -93,12 +93,12 @@ typedef struct AdvWorkspace
 	const float *params;
 	void *packed;
 	int n_steps;
-	AdvStep steps[ADV_MAX_LAYERS]; /* of a pass forward; the way back takes them in the opposite order */
+	AdvStep steps[ADV_MAX_LAYERS];  /* of a pass forward; the way back takes them in the opposite order */
 	float *act[ADV_MAX_LAYERS + 1]; /* (rows, h, w, c) */
 	float *d_act[ADV_MAX_LAYERS + 1];
-	AdvNoise noise;                  /* to be set by who trains before a forward pass, and taken away after the way back */
-	void *scratch;                   /* of one layer at a time */
-	AdvStop stop;                    /* asked between layers; ask NULL: nobody */
+	AdvNoise noise; /* to be set by who trains before a forward pass, and taken away after the way back */
+	void *scratch;  /* of one layer at a time */
+	AdvStop stop;   /* asked between layers; ask NULL: nobody */
 } AdvWorkspace;
 
 /* Bytes adv_workspace_init needs; 64-byte aligned memory is expected. */

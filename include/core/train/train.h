@@ -52,8 +52,8 @@ typedef struct AdvTrainState
 	_Atomic double loss;         /* of the last minibatch */
 	int32_t failed_epoch;        /* with ADV_DIVERGED: where, counted from 1 */
 	int32_t failed_batch;
-	int32_t ended_epoch;         /* from 1, after which the defence ended the training; 0: it did not */
-	AdvError ended;              /* why: message, detail and hint */
+	int32_t ended_epoch; /* from 1, after which the defence ended the training; 0: it did not */
+	AdvError ended;      /* why: message, detail and hint */
 } AdvTrainState;
 
 /*

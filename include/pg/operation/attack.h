@@ -35,6 +35,6 @@ extern void advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvM
  */
 extern AdvpgAttacked *advpg_attack(const AdvpgAttackSpec *spec);
 
-#define ADVPG_ATTACK_RETREATS     5               /* to eps / 1024; of attacks of more than one step */
+#define ADVPG_ATTACK_RETREATS 5 /* to eps / 1024; of attacks of more than one step */
 
 #endif

@@ -20,6 +20,7 @@ typedef struct AdvpgOutcome
 } AdvpgOutcome;
 
 /* In the current memory context. Rows that are exempt do not count, and with ADVPG_DENOMINATOR_CORRECT those misclassified anyway. */
-extern AdvpgOutcome *advpg_outcome(const AdvpgRobustness *robustness, const AdvpgAttacked *attacked, int denominator);
+extern AdvpgOutcome *advpg_outcome(const AdvpgRobustness *robustness, const AdvpgAttacked *attacked,
+								   int denominator);
 
 #endif

@@ -23,7 +23,7 @@ typedef struct AdvpgRobustness
 /* Which attack of a task to run. */
 typedef enum AdvpgRobustnessMode
 {
-	ADVPG_ROBUSTNESS_ONE, /* at attack.eps; perturbed inputs are wanted */
+	ADVPG_ROBUSTNESS_ONE,    /* at attack.eps; perturbed inputs are wanted */
 	ADVPG_ROBUSTNESS_SEARCH, /* the least eps up to attack.eps (images: up to 0.25 when there is none) */
 	ADVPG_ROBUSTNESS_EACH /* at each of eps_list; a success rate that falls as eps grows raises a WARNING */
 } AdvpgRobustnessMode;
@@ -34,14 +34,15 @@ typedef enum AdvpgRobustnessMode
  * Results live in the current memory context; schema is the extension's.
  */
 extern AdvpgRobustness *advpg_robustness(Oid schema, const AdvpgAttackTask *task, AdvpgRobustnessMode mode,
-								 const char *what, Oid id_type);
+										 const char *what, Oid id_type);
 
 /*
  * The two halves of it, for those who do more with the rows: open needs a connection to SPI, attack may be called more than once and
  * replaces robustness->attacked. Rows stay in shared memory.
  */
 extern AdvpgRobustness *advpg_robustness_open(const AdvpgEvaluationSpec *spec, const char *craft_on);
-extern void advpg_robustness_attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task, AdvpgRobustnessMode mode);
+extern void advpg_robustness_attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task,
+									AdvpgRobustnessMode mode);
 
 /*
  * After a search: whether it has found a least eps for any row. Says (NOTICE) how many rows withstood it, for they make classes look alike. If all

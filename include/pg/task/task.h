@@ -39,15 +39,16 @@ typedef enum AdvpgEpsUnit
 /* How inputs are perturbed, as users say it. */
 typedef struct AdvpgAttackSettings
 {
-	int method;          /* of adv_attack_methods, counted from 1; 0: the first, or what the task is about */
-	JsonbValue *settings; /* what users say of the method by an object; NULL: nothing. Read, it is part of the next. */
+	int method; /* of adv_attack_methods, counted from 1; 0: the first, or what the task is about */
+	JsonbValue *
+		settings; /* what users say of the method by an object; NULL: nothing. Read, it is part of the next. */
 	AdvAttackSettings how; /* alpha: in the unit of eps; with eps per column, a share of it */
-	JsonbValue *eps;     /* a number, an array (one per column), or an object (columns by name) */
-	const char *eps_key; /* what the user knows it by; NULL: eps */
-	int norm;            /* AdvNorm */
-	char *targeted;      /* a class */
-	char *craft_on;      /* a model */
-	List *mutable;       /* of char *: columns */
+	JsonbValue *eps;       /* a number, an array (one per column), or an object (columns by name) */
+	const char *eps_key;   /* what the user knows it by; NULL: eps */
+	int norm;              /* AdvNorm */
+	char *targeted;        /* a class */
+	char *craft_on;        /* a model */
+	List *mutable;         /* of char *: columns */
 	int feasible;
 	int eps_unit; /* AdvpgEpsUnit */
 	double clip_min;

@@ -23,12 +23,7 @@ static const AdvDefence none = {
 };
 
 const AdvDefence *const adv_defences[] = {
-	&none,
-	&adv_defence_pgd,
-	&adv_defence_trades,
-	&adv_defence_fast,
-	&adv_defence_mart,
-	NULL,
+	&none, &adv_defence_pgd, &adv_defence_trades, &adv_defence_fast, &adv_defence_mart, NULL,
 };
 
 int

@@ -113,8 +113,9 @@ static void
 explain(AdvError *why, double last, double now)
 {
 	adv_fail(why, ADV_OK, "accuracy under attack fell from %.3f to %.3f", last, now);
-	adv_detail(why, "This is catastrophic overfitting to the single step of method fast. The model is as it was "
-					"before that epoch.");
+	adv_detail(why,
+			   "This is catastrophic overfitting to the single step of method fast. The model is as it was "
+			   "before that epoch.");
 	adv_hint(why, "Use a smaller eps or alpha, or method pgd.");
 }
 

@@ -60,8 +60,8 @@ relu_forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-relu_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-			  float *d_weight, float *d_bias)
+relu_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
+			  float *d_src, float *d_weight, float *d_bias)
 {
 	if (d_src)
 		adv_relu_backward(values(s, rows), dst, d_dst, d_src);
@@ -86,8 +86,8 @@ tanh_forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-tanh_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-			  float *d_weight, float *d_bias)
+tanh_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
+			  float *d_src, float *d_weight, float *d_bias)
 {
 	if (d_src)
 		adv_tanh_backward(values(s, rows), dst, d_dst, d_src);

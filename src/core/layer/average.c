@@ -59,8 +59,8 @@ average_rows_loop(const AdvLayer *l, int rows, const float *src, float *dst, flo
 	for (int r = 0; r < rows; r++, src += (size_t) l->in.h * line)
 		for (int y = 0; y < l->out.h; y++)
 			for (int x = 0; x < l->out.w; x++, dst += c)
-				average(window, c, line, src + (size_t) (y * window.h) * line + (size_t) (x * window.w) * c, dst,
-						sum);
+				average(window, c, line, src + (size_t) (y * window.h) * line + (size_t) (x * window.w) * c,
+						dst, sum);
 }
 ADV_DISPATCH(static, average_rows, (const AdvLayer *l, int rows, const float *src, float *dst, float *sum),
 			 (l, rows, src, dst, sum))
@@ -89,8 +89,8 @@ spread_rows_loop(const AdvLayer *l, int rows, const float *d_dst, float *d_src, 
 	for (int r = 0; r < rows; r++, d_src += (size_t) l->in.h * line)
 		for (int y = 0; y < l->out.h; y++)
 			for (int x = 0; x < l->out.w; x++, d_dst += c)
-				spread(window, c, line, d_dst, d_src + (size_t) (y * window.h) * line + (size_t) (x * window.w) * c,
-					   part);
+				spread(window, c, line, d_dst,
+					   d_src + (size_t) (y * window.h) * line + (size_t) (x * window.w) * c, part);
 }
 ADV_DISPATCH(static, spread_rows,
 			 (const AdvLayer *l, int rows, const float *d_dst, float *d_src, float *part),

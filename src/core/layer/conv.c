@@ -160,7 +160,8 @@ finish(const AdvConvBlock *b, int y, int count, const float *raw, const float *b
 
 /* Some images. Told to stop within one it leaves what it likes. */
 static void
-forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_t *argmax, const AdvStop *stop)
+forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_t *argmax,
+			 const AdvStop *stop)
 {
 	const AdvKernel *k = step->kernel;
 	const AdvConvBlock *b = &step->block;
@@ -302,7 +303,8 @@ backward_rows(const AdvStep *step, const Images *x, const AdvStop *stop)
 		spread(b, x->dst + (size_t) r * out, x->d_dst + (size_t) r * out,
 			   x->argmax ? x->argmax + (size_t) r * out : NULL, s.d, x->d_bias ? x->d_bias : s.bias);
 		if (x->d_weight)
-			k->add_image(&b->shape, x->src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum, stop);
+			k->add_image(&b->shape, x->src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum,
+						 stop);
 		if (x->d_src)
 			input_gradient(k, &back, step->back, &s, s.d, x->d_src + (size_t) r * in, stop);
 	}

@@ -32,8 +32,8 @@ leaky_forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-leaky_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-			   float *d_weight, float *d_bias)
+leaky_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
+			   float *d_src, float *d_weight, float *d_bias)
 {
 	if (d_src)
 		backward((size_t) rows * adv_shape_size(s->layer->in), s->layer->factor, dst, d_dst, d_src);

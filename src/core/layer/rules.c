@@ -46,7 +46,8 @@ adv_check_below_one(const AdvBuilder *b, const AdvLayerWord *word, const char *w
 {
 	if (word->factor < 1)
 		return ADV_OK;
-	return adv_fail(b->err, ADV_INVALID, "%s of %s in arch string must be less than 1", what, word->type->word);
+	return adv_fail(b->err, ADV_INVALID, "%s of %s in arch string must be less than 1", what,
+					word->type->word);
 }
 
 AdvStatus

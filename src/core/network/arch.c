@@ -64,7 +64,10 @@ hint_layers(AdvError *err)
 		if (adv_layer_types[i]->listed && used < sizeof(list))
 		{
 			used += (size_t) snprintf(list + used, sizeof(list) - used, "%s%s",
-									  listed == 0 ? "" : listed == n - 1 ? " and " : ", ", adv_layer_types[i]->listed);
+									  listed == 0       ? ""
+									  : listed == n - 1 ? " and "
+														: ", ",
+									  adv_layer_types[i]->listed);
 			listed++;
 		}
 	adv_hint(err, "Layers are %s, separated by commas.", list);
@@ -293,7 +296,8 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 	net->scale = scale;
 	net->input = input;
 	if (scale)
-		status = add_layer(&b, &(AdvLayerWord){&adv_scale_layer}, input, (uint64_t) input.c, (uint64_t) input.c);
+		status =
+			add_layer(&b, &(AdvLayerWord){&adv_scale_layer}, input, (uint64_t) input.c, (uint64_t) input.c);
 	net->first_trained = net->n_params;
 
 	arch = skip_blanks(arch);

@@ -27,8 +27,9 @@ init_layer(const AdvLayer *l, int number, float *params, uint64_t seed, AdvInit 
 			params[l->weight + i] = type->initial_bias;
 		else
 			params[l->weight + i] =
-				type->drawn ? (float) (limit * (2 * adv_uniform(seed, ADV_FOR_INIT, (uint64_t) number, i) - 1))
-							: type->initial_weight;
+				type->drawn
+					? (float) (limit * (2 * adv_uniform(seed, ADV_FOR_INIT, (uint64_t) number, i) - 1))
+					: type->initial_weight;
 }
 
 void
@@ -298,7 +299,8 @@ adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products, bo
 		const AdvStep *s = &ws->steps[k];
 		const AdvLayer *l = s->layer;
 		bool to_input = input_gradient || k > last;
-		bool to_params = d_params && is_trained(l) && !(skip_products && s->type->pieces == ADV_PIECES_PRODUCT);
+		bool to_params =
+			d_params && is_trained(l) && !(skip_products && s->type->pieces == ADV_PIECES_PRODUCT);
 
 		if (should_stop(ws) ||
 			s->type->backward(s, rows, ws->act[s->first], ws->act[s->end], ws->d_act[s->end],

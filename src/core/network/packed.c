@@ -34,7 +34,9 @@ kernel(const AdvNetwork *net, int i, AdvIsa isa)
 		return NULL;
 	if (isa == ADV_ISA_AMX && fit_for_tiles(net, i))
 		return &adv_tile_kernel;
-	return adv_layer_type(l)->pieces == ADV_PIECES_FILTERS || l->n_weight <= SMALL_WEIGHTS ? &adv_vector_kernel : NULL;
+	return adv_layer_type(l)->pieces == ADV_PIECES_FILTERS || l->n_weight <= SMALL_WEIGHTS
+			   ? &adv_vector_kernel
+			   : NULL;
 }
 
 const AdvKernel *

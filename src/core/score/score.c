@@ -103,12 +103,9 @@ static const struct
 	int needs;
 	bool of_class;
 } values[ADV_VALUES] = {
-	[ADV_VALUE_ROBUST] = {.needs = ADV_NEEDS_ATTACK},
-	[ADV_VALUE_SUCCESS] = {.needs = ADV_NEEDS_ATTACK},
-	[ADV_VALUE_LEAST_EPS] = {.needs = ADV_NEEDS_SEARCH},
-	[ADV_VALUE_MISSING] = {.needs = ADV_NEEDS_ATTRIBUTE},
-	[ADV_VALUE_PROBABILITY] = {.of_class = true},
-	[ADV_VALUE_PREDICTED] = {.of_class = true},
+	[ADV_VALUE_ROBUST] = {.needs = ADV_NEEDS_ATTACK},    [ADV_VALUE_SUCCESS] = {.needs = ADV_NEEDS_ATTACK},
+	[ADV_VALUE_LEAST_EPS] = {.needs = ADV_NEEDS_SEARCH}, [ADV_VALUE_MISSING] = {.needs = ADV_NEEDS_ATTRIBUTE},
+	[ADV_VALUE_PROBABILITY] = {.of_class = true},        [ADV_VALUE_PREDICTED] = {.of_class = true},
 	[ADV_VALUE_CHANGE] = {.needs = ADV_NEEDS_TRAININGS},
 };
 

@@ -253,9 +253,9 @@ advpg_split_rows(AdvpgRows *rows, const AdvpgRowsSpec *spec)
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("validation fraction %g leaves %zu rows for training and %zu for validation",
 				   spec->held_out, rows->n_fitted, rows->n_held),
-			errhint(
-				"Choose another validation fraction, or give a relation or query of validation rows. Some methods of "
-				"robust training hold out a fraction of their own unless validation says otherwise."));
+			errhint("Choose another validation fraction, or give a relation or query of validation rows. "
+					"Some methods of "
+					"robust training hold out a fraction of their own unless validation says otherwise."));
 }
 
 char *

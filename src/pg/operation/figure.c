@@ -86,9 +86,9 @@ static const struct
 	bool
 		censored; /* where no row is broken all means are eps_max: what lies between them would look like fairness */
 } values[ADV_VALUES] = {
-	[ADV_VALUE_CORRECT] = {correct}, [ADV_VALUE_ROBUST] = {robust},
-	[ADV_VALUE_SUCCESS] = {success}, [ADV_VALUE_LEAST_EPS] = {least_eps, .censored = true},
-	[ADV_VALUE_MISSING] = {missing}, [ADV_VALUE_PROBABILITY] = {probability},
+	[ADV_VALUE_CORRECT] = {correct},     [ADV_VALUE_ROBUST] = {robust},
+	[ADV_VALUE_SUCCESS] = {success},     [ADV_VALUE_LEAST_EPS] = {least_eps, .censored = true},
+	[ADV_VALUE_MISSING] = {missing},     [ADV_VALUE_PROBABILITY] = {probability},
 	[ADV_VALUE_PREDICTED] = {predicted},
 };
 

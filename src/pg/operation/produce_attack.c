@@ -39,7 +39,8 @@ input_datum(AdvShape shape, const float *x)
 
 /* Whether it is the attack that has broken row i. One that was misclassified anyway, or as the target, needed none. */
 static bool
-is_broken(const AdvpgRobustness *robustness, const AdvpgAttackTask *task, const AdvpgAttacked *attacked, size_t i)
+is_broken(const AdvpgRobustness *robustness, const AdvpgAttackTask *task, const AdvpgAttacked *attacked,
+		  size_t i)
 {
 	const AdvModel *model = &robustness->e->model;
 	int32_t class = attacked->prediction[i];
@@ -62,8 +63,8 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKi
 	MemoryContext row_context;
 
 	advpg_task_read(kind, json, &task);
-	robustness = advpg_robustness(schema, &task, ADVPG_ROBUSTNESS_ONE, advpg_attack_method(&task.attack)->name,
-						  output->id_type);
+	robustness = advpg_robustness(schema, &task, ADVPG_ROBUSTNESS_ONE,
+								  advpg_attack_method(&task.attack)->name, output->id_type);
 	output->begin(output, robustness->e->rows->id_type);
 	attacked = robustness->attacked[0];
 	shape = robustness->e->model.net.input;

@@ -98,7 +98,8 @@ open_crafter(AdvpgRobustness *robustness, Oid schema, const char *craft_on)
 /* ---- attacks ---- */
 
 static AdvpgAttacked *
-attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task, const AdvpgAttackSettings *settings, bool want_x)
+attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task, const AdvpgAttackSettings *settings,
+	   bool want_x)
 {
 	AdvpgAttackSpec spec = {0};
 	AdvAttack resolved;
@@ -297,7 +298,8 @@ open_and_attack(void *arg)
 }
 
 AdvpgRobustness *
-advpg_robustness(Oid schema, const AdvpgAttackTask *task, AdvpgRobustnessMode mode, const char *what, Oid id_type)
+advpg_robustness(Oid schema, const AdvpgAttackTask *task, AdvpgRobustnessMode mode, const char *what,
+				 Oid id_type)
 {
 	Call call = {.task = task, .mode = mode};
 

@@ -283,8 +283,9 @@ cru(FunctionCallInfo fcinfo)
 
 	advpg_task_read(at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
 					advpg_call_task(fcinfo, NULL), &task);
-	robustness = advpg_robustness(get_func_namespace(fcinfo->flinfo->fn_oid), &task,
-						  at_eps ? ADVPG_ROBUSTNESS_EACH : ADVPG_ROBUSTNESS_SEARCH, "cru", InvalidOid);
+	robustness =
+		advpg_robustness(get_func_namespace(fcinfo->flinfo->fn_oid), &task,
+						 at_eps ? ADVPG_ROBUSTNESS_EACH : ADVPG_ROBUSTNESS_SEARCH, "cru", InvalidOid);
 	outcome = advpg_outcome(robustness, robustness->attacked[0], task.denominator);
 	any_broken = at_eps || advpg_any_broken(robustness);
 	gap = advpg_means_gap(at_eps ? outcome->success : outcome->least_eps, "CRU", "classes have rows",

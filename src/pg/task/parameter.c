@@ -95,7 +95,7 @@ number_value(const AdvParameter *key, const JsonbValue *value)
 	if (value->type != jbvNumeric)
 		advpg_task_invalid(key->name, "must be %s",
 						   key->kind == ADV_PARAMETER_SIZES ? "a number, or an array or an object of numbers"
-												  : "a number");
+															: "a number");
 	number = advpg_json_double(value);
 	if (key->kind == ADV_PARAMETER_INTEGER && number != floor(number))
 		advpg_task_invalid(key->name, "is %.16g, but must be an integer", number);
@@ -300,4 +300,3 @@ advpg_parameter_absent(const AdvParameter *key, const void *base)
 	}
 	return false;
 }
-

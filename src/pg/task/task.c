@@ -41,10 +41,11 @@ static AdvWord attack_words[MAX_METHODS + 1];
 static AdvWord method_words[MAX_METHODS + 1] = {{"merged", ADVPG_METHOD_MERGED}};
 
 static const AdvWord encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
-									  {"minmax", ADV_ENCODING_MINMAX},
-									  {"ordinal", ADV_ENCODING_ORDINAL},
-									  {NULL, 0}};
-static const AdvWord missing_words[] = {{"error", ADVPG_MISSING_ERROR}, {"drop", ADVPG_MISSING_DROP}, {NULL, 0}};
+										 {"minmax", ADV_ENCODING_MINMAX},
+										 {"ordinal", ADV_ENCODING_ORDINAL},
+										 {NULL, 0}};
+static const AdvWord missing_words[] = {
+	{"error", ADVPG_MISSING_ERROR}, {"drop", ADVPG_MISSING_DROP}, {NULL, 0}};
 static const AdvWord unseen_words[] = {{"error", ADV_UNSEEN_ERROR}, {"ignore", ADV_UNSEEN_IGNORE}, {NULL, 0}};
 static const AdvWord optimizer_words[] = {{"adam", ADV_ADAM}, {"sgd", ADV_SGD}, {NULL, 0}};
 static const AdvWord init_words[] = {{"glorot", ADV_INIT_GLOROT}, {"he", ADV_INIT_HE}, {NULL, 0}};
@@ -156,7 +157,8 @@ static const AdvParameter class_keys[] = {
 
 #define AT(member) offsetof(AdvpgAuditTask, member)
 static const AdvParameter models_keys[] = {{"models", ADV_PARAMETER_TEXTS, AT(models), 1}, {NULL}};
-static const AdvParameter pair_keys[] = {{"model_a", ADV_PARAMETER_TEXT, AT(model_a)}, {"model_b", ADV_PARAMETER_TEXT, AT(model_b)}, {NULL}};
+static const AdvParameter pair_keys[] = {
+	{"model_a", ADV_PARAMETER_TEXT, AT(model_a)}, {"model_b", ADV_PARAMETER_TEXT, AT(model_b)}, {NULL}};
 static const AdvParameter audit_keys[] = {
 	{"data", ADV_PARAMETER_TEXT, AT(task.data)},
 	{"id", ADV_PARAMETER_TEXT, AT(task.id)},
@@ -227,11 +229,11 @@ static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 
 #define GROUP(keys, base)                                                                                    \
 	{                                                                                                        \
-		(keys), (base)                                                                       \
+		(keys), (base)                                                                                       \
 	}
 #define PERTURBATION(base, of)                                                                               \
 	{                                                                                                        \
-		perturbation_keys, (base), (of)                                         \
+		perturbation_keys, (base), (of)                                                                      \
 	}
 static const AdvpgTaskKind train_kind = {
 	"train", sizeof(AdvpgTrainTask), &train_defaults, {GROUP(train_keys, 0)}};
