@@ -59,7 +59,7 @@ is_layer(int i, const char *word, AdvShape out, size_t weight, size_t n_weight, 
 static void
 test_layers(void)
 {
-	ok(parse(ADV_ARCH_IMAGE, image) == ADV_OK && net.n_layers == 12 && net.first_trained == 0,
+	ok(parse(ADV_ARCH_IMAGE, image) == ADV_OK && net.n_layers == 12,
 	   "the image network");
 	ok(is_layer(0, "conv", (AdvShape){32, 32, 32}, 0, 864, 32), "its first layer");
 	ok(is_layer(3, "conv", (AdvShape){64, 16, 16}, 896, 18432, 64), "its second convolution");
@@ -69,7 +69,7 @@ test_layers(void)
 	ok(net.n_params == 19392 + 4097 * 256 + 257 * 128 + 129 * 10, "all parameters are counted");
 
 	ok(adv_network_parse(&net, "", image, 7, true, &err) == ADV_OK && net.n_layers == 3 && net.scale &&
-		   net.first_trained == 6 && is_layer(0, "scale", image, 0, 3, 3) &&
+		   !adv_layer_is_trained(&net.layers[0]) && is_layer(0, "scale", image, 0, 3, 3) &&
 		   is_layer(2, "dense", (AdvShape){7, 1, 1}, 6, 7 * 3072, 7),
 	   "a scaling layer comes first");
 	ok(parse("conv 4x3, maxpool 2", (AdvShape){2, 7, 5}) == ADV_OK && net.layers[1].out.h == 3 &&

@@ -343,7 +343,8 @@ initial_by_hand(const Problem *p, uint64_t seed)
 	float *params = zeros(sizeof(float) * p->t.net.n_params);
 
 	adv_network_init(&p->t.net, params, seed, ADV_INIT_HE);
-	return memcpy(params, p->initial, sizeof(float) * p->t.net.first_trained);
+	adv_network_copy_fixed(&p->t.net, p->initial, params);
+	return params;
 }
 
 /* Values of all rows but one, which then have other numbers. */
@@ -731,7 +732,7 @@ test_divergence(void)
 	float change[N_EVAL];
 	int diverged = 0, aborted = 0;
 
-	for (size_t i = p->t.net.first_trained; i < p->t.net.n_params; i++)
+	for (size_t i = (size_t) (p->t.net.scale ? 2 * p->t.net.input.c : 0); i < p->t.net.n_params; i++)
 		bad[i] = 3e38f;
 	p->luf.initial = bad;
 	p->luf.n_models = 4;

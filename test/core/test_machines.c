@@ -155,14 +155,15 @@ train(const Sample *s, const AdvNetwork *net)
 {
 	float *params = keep(sizeof(float) * net->n_params);
 	Training t;
+	size_t fixed = net->scale ? 2 * (size_t) net->input.c : 0;
 
 	training_make(&t, s->arch, s->shape, 3, 400);
 	t.spec.epochs = 3;
 	t.spec.batch_size = 20;
 	training_run(&t, 2);
-	for (size_t i = 0; i < net->first_trained; i++)
-		params[i] = i < net->first_trained / 2 ? 0.1f * (float) i : 1 / (3.0f + (float) i);
-	memcpy(params + net->first_trained, t.params, sizeof(float) * t.net.n_params);
+	for (size_t i = 0; i < fixed; i++)
+		params[i] = i < fixed / 2 ? 0.1f * (float) i : 1 / (3.0f + (float) i);
+	memcpy(params + fixed, t.params, sizeof(float) * t.net.n_params);
 	training_free(&t);
 	return params;
 }

@@ -206,6 +206,13 @@ adv_layer_type(const AdvLayer *l)
 	return adv_layer_types[l->kind];
 }
 
+/* Whether its parameters are trained; if there are others, they are fitted. */
+static inline bool
+adv_layer_is_trained(const AdvLayer *l)
+{
+	return adv_layer_type(l)->pieces != ADV_PIECES_NONE;
+}
+
 /* ---- layers.c: what the system adds by itself ---- */
 
 extern const AdvLayerType adv_scale_layer;

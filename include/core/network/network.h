@@ -34,8 +34,7 @@ typedef struct AdvNetwork
 	int32_t classes;
 	bool scale; /* layers[0] is the fixed scaling layer */
 	AdvShape input;
-	size_t n_params;      /* all, the scaling layer's included */
-	size_t first_trained; /* parameters before this one are fixed (2c with scale, else 0) */
+	size_t n_params; /* all, the scaling layer's included */
 	AdvLayer layers[ADV_MAX_LAYERS];
 } AdvNetwork;
 
@@ -65,6 +64,9 @@ extern void adv_network_init(const AdvNetwork *net, float *params, uint64_t seed
 /* The same for parameters first .. first + count only: there may be so many that a host wants to look around meanwhile. */
 extern void adv_network_init_some(const AdvNetwork *net, float *params, uint64_t seed, AdvInit init,
 								  size_t first, size_t count);
+
+/* Copy those parameters that are never trained, the scaling layer's: they belong to the data. */
+extern void adv_network_copy_fixed(const AdvNetwork *net, const float *from, float *to);
 
 /*
  * Parameters in the order in which the kernels of this processor read them. Memory of adv_packed_size bytes, 64-byte

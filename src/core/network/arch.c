@@ -298,7 +298,6 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 	if (scale)
 		status =
 			add_layer(&b, &(AdvLayerWord){&adv_scale_layer}, input, (uint64_t) input.c, (uint64_t) input.c);
-	net->first_trained = net->n_params;
 
 	arch = skip_blanks(arch);
 	while (status == ADV_OK && *arch != '\0')

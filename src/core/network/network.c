@@ -54,6 +54,18 @@ adv_network_init(const AdvNetwork *net, float *params, uint64_t seed, AdvInit in
 	adv_network_init_some(net, params, seed, init, 0, net->n_params);
 }
 
+void
+adv_network_copy_fixed(const AdvNetwork *net, const float *from, float *to)
+{
+	for (int i = 0; i < net->n_layers; i++)
+	{
+		const AdvLayer *l = &net->layers[i];
+
+		if (!adv_layer_is_trained(l))
+			memcpy(to + l->weight, from + l->weight, sizeof(float) * (l->n_weight + l->n_bias));
+	}
+}
+
 /* ---- working memory ---- */
 
 static const AdvLayerType *
@@ -271,20 +283,13 @@ adv_forward(AdvWorkspace *ws, int rows)
 	return ADV_OK;
 }
 
-/* Whether a layer's parameters are trained. */
-static bool
-is_trained(const AdvLayer *l)
-{
-	return adv_layer_type(l)->pieces != ADV_PIECES_NONE;
-}
-
 /* The first step whose parameters are trained. There always is one: the output layer. */
 static int
 first_trained_step(const AdvWorkspace *ws)
 {
 	int k = 0;
 
-	while (!is_trained(ws->steps[k].layer))
+	while (!adv_layer_is_trained(ws->steps[k].layer))
 		k++;
 	return k;
 }
@@ -300,7 +305,7 @@ adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products, bo
 		const AdvLayer *l = s->layer;
 		bool to_input = input_gradient || k > last;
 		bool to_params =
-			d_params && is_trained(l) && !(skip_products && s->type->pieces == ADV_PIECES_PRODUCT);
+			d_params && adv_layer_is_trained(l) && !(skip_products && s->type->pieces == ADV_PIECES_PRODUCT);
 
 		if (should_stop(ws) ||
 			s->type->backward(s, rows, ws->act[s->first], ws->act[s->end], ws->d_act[s->end],

@@ -14,6 +14,16 @@
 #define SMALL_WEIGHTS                                                                                        \
 	((size_t) 1 << 16) /* of a dense layer: they fit into the second-level cache of any processor */
 
+/* Whether what comes into layer i is no longer raw. */
+static bool
+behind_weights(const AdvNetwork *net, int i)
+{
+	while (--i >= 0)
+		if (adv_layer_is_trained(&net->layers[i]))
+			return true;
+	return false;
+}
+
 /*
  * Tiles round what comes in to 17 bits: enough for images and activations, not for raw columns of a table. So they are for
  * convolutions and for large dense layers behind another layer with weights.
@@ -22,7 +32,7 @@ static bool
 fit_for_tiles(const AdvNetwork *net, int i)
 {
 	return adv_layer_type(&net->layers[i])->pieces == ADV_PIECES_FILTERS ||
-		   (net->layers[i].n_weight > SMALL_WEIGHTS && net->layers[i].weight > net->first_trained);
+		   (net->layers[i].n_weight > SMALL_WEIGHTS && behind_weights(net, i));
 }
 
 static const AdvKernel *

@@ -211,7 +211,7 @@ draw_params(Member *m, uint64_t seed)
 	const AdvNetwork *net = m->luf->train->net;
 
 	adv_network_init(net, m->memory.params, seed, (AdvInit) m->luf->init);
-	memcpy(m->memory.params, m->luf->initial, sizeof(float) * net->first_trained);
+	adv_network_copy_fixed(net, m->luf->initial, m->memory.params);
 }
 
 /* Parameters before training. A model crafted with is in their place already. */
