@@ -173,8 +173,11 @@ typedef struct AdvLayerType
 	/* Check what is written and add the layer; NULL: element-wise, nothing to check. */
 	AdvStatus (*build)(AdvBuilder *b, const AdvLayerWord *word);
 
-	/* How many of the n layers that begin with s->layer its step computes, as the fusion of those behind says; fills in s->block. NULL: one. */
-	int (*take_along)(AdvStep *s, int n);
+	/*
+	 * How many of the n layers that begin with s->layer its step computes, as the fusion of those behind says; fills in s->block.
+	 * types is the table of kinds. NULL: one.
+	 */
+	int (*take_along)(AdvStep *s, int n, const struct AdvLayerType *const *types);
 
 	/* Sizes of the weights, outermost first, into sizes (4); returns how many. */
 	int (*weight_sizes)(const AdvLayer *l, int *sizes);

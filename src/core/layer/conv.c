@@ -405,7 +405,7 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 
 /* Relus, wherever, and one maxpool. */
 static int
-take_along(AdvStep *s, int n)
+take_along(AdvStep *s, int n, const AdvLayerType *const *types)
 {
 	const AdvLayer *l = s->layer;
 	AdvConvBlock b = {.shape = product(l), .pool = 1, .out = l->out};
@@ -413,7 +413,7 @@ take_along(AdvStep *s, int n)
 
 	for (; taken < n; taken++)
 	{
-		AdvFusion fusion = adv_layer_type(&l[taken])->fusion;
+		AdvFusion fusion = types[l[taken].kind]->fusion;
 
 		if (fusion == ADV_FUSION_NONE || (fusion == ADV_FUSION_MAXPOOL && b.pool > 1))
 			break;

@@ -88,7 +88,7 @@ compile(AdvWorkspace *ws)
 		s->type = type_of(net, i);
 		s->layer = &net->layers[i];
 		s->first = i;
-		s->end = i + (s->type->take_along ? s->type->take_along(s, net->n_layers - i) : 1);
+		s->end = i + (s->type->take_along ? s->type->take_along(s, net->n_layers - i, adv_layer_types) : 1);
 		s->pass = ws->pass;
 		s->max_rows = ws->max_rows;
 		s->kernel = adv_layer_kernel(net, i);
