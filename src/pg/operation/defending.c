@@ -10,6 +10,8 @@
 
 #include "common/hashfn.h"
 
+#include "storage/shmem.h"
+
 #include "pg/base/advpg.h"
 #include "pg/base/segment.h"
 #include "pg/data/charset.h"
