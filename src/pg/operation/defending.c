@@ -9,7 +9,6 @@
 #include <math.h>
 
 #include "common/hashfn.h"
-
 #include "storage/shmem.h"
 
 #include "pg/base/advpg.h"
