@@ -26,10 +26,11 @@ ADVPG_FUNCTION(advfair_train);
 ADVPG_FUNCTION(advfair_adv_train);
 ADVPG_FUNCTION(advfair_fit);
 
-/* Run a task, store its model, and return the row that tells about it. */
+/* Run a task, store its model, and return the row that tells about it. function is what the user called. */
 static Datum
-train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
+train_and_store(FunctionCallInfo fcinfo, const char *function, Jsonb *json)
 {
+	AdvpgTrainTask task;
 	Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	const AdvEpoch *last;
 	AdvpgTrained *trained;
@@ -41,9 +42,11 @@ train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);
-	trained = advpg_training_run(task, schema, true, &version);
+	PreventCommandIfReadOnly(function);
+	advpg_train_task_read(json, true, &task);
+	trained = advpg_training_run(&task, schema, true, &version);
 	last = &trained->epochs[trained->n_epochs - 1];
-	values[0] = CStringGetTextDatum(task->model);
+	values[0] = CStringGetTextDatum(task.model);
 	values[1] = Int32GetDatum(version);
 	values[2] = Int32GetDatum(trained->n_epochs);
 	values[3] = Float8GetDatum(last->loss);
@@ -55,31 +58,19 @@ train_and_store(FunctionCallInfo fcinfo, const AdvpgTrainTask *task)
 Datum
 advfair_run(PG_FUNCTION_ARGS)
 {
-	AdvpgTrainTask task;
-
-	PreventCommandIfReadOnly("advfair_train()");
-	advpg_train_task_read(PG_GETARG_JSONB_P(0), true, &task);
-	return train_and_store(fcinfo, &task);
+	return train_and_store(fcinfo, "advfair_run()", PG_GETARG_JSONB_P(0));
 }
 
 Datum
 advfair_train(PG_FUNCTION_ARGS)
 {
-	AdvpgTrainTask task;
-
-	PreventCommandIfReadOnly("advfair_train()");
-	advpg_train_task_read(advpg_call_task(fcinfo, "train"), true, &task);
-	return train_and_store(fcinfo, &task);
+	return train_and_store(fcinfo, "advfair_train()", advpg_call_task(fcinfo, "train"));
 }
 
 Datum
 advfair_adv_train(PG_FUNCTION_ARGS)
 {
-	AdvpgTrainTask task;
-
-	PreventCommandIfReadOnly("advfair_adv_train()");
-	advpg_train_task_read(advpg_call_task(fcinfo, "adv_train"), true, &task);
-	return train_and_store(fcinfo, &task);
+	return train_and_store(fcinfo, "advfair_adv_train()", advpg_call_task(fcinfo, "adv_train"));
 }
 
 Datum
