@@ -271,7 +271,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_curve(rows jsonb) RETURNS jsonb
 	END;
 COMMENT ON FUNCTION advfair_chart_of_curve(jsonb) IS 'learning curves, from rows of advfair_curve';
 
--- From rows of advfair_metric_log: scores of whole models, not of their classes and groups.
+-- From rows of advfair_metric_log: scores of whole models and their gaps, not those of single classes and groups.
 CREATE OR REPLACE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
@@ -279,7 +279,9 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_metric_log(rows jsonb) RETURNS jsonb
 			metric text, value float8)),
 		r AS (SELECT a.model, a.version, a.at, a.metric, a.value, COALESCE(p.value = 1, false) AS promoted
 			FROM a LEFT JOIN a p ON p.model = a.model AND p.version = a.version AND p.metric = 'promoted'
-			WHERE a.metric ~ '^(accuracy|cau|robust_accuracy|cru_s|cru_eps|eou[_(].*)$' AND a.value IS NOT NULL)
+			WHERE a.value IS NOT NULL AND EXISTS (SELECT FROM advfair_scores() s WHERE
+				s.of IN ('all rows', 'between classes') AND a.metric = s.name OR s.of = 'between groups'
+				AND (starts_with(a.metric, s.name || '_') OR starts_with(a.metric, s.name || '('))))
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values',
 			(SELECT jsonb_agg(to_jsonb(r) ORDER BY model, at) FROM r)),
 			'height', 260, 'encoding', jsonb_build_object('x', advfair_chart_field('at', 'temporal', 'trained'),

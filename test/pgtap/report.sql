@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(82);
+SELECT plan(84);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -97,5 +97,15 @@ SET LOCAL ROLE advfair_eve;
 SELECT throws_ok($$ SELECT advfair_report('{m}', 'test') $$, '42704', 'model "m" does not exist');
 SELECT throws_ok($$ SELECT advfair_model_id('m') $$, '42704', 'model "m" does not exist');
 RESET ROLE;
+-- The log's chart shows what advfair_scores() has of whole models and of gaps between classes or groups, and nothing of one class or group.
+CREATE TEMP TABLE shown AS SELECT jsonb_path_query(advfair_chart_of_metric_log((SELECT jsonb_agg(jsonb_build_object('model', 'm', 'version', 1,
+	'at', '2026-01-01', 'metric', metric, 'value', 0.5)) FROM unnest('{accuracy,class_accuracy_p,cau,robust_accuracy,success_rate_p,cru_s,least_eps_p,
+	cru_eps,luf,eou_sex,"eou(sex,p)",selection_rate_sex_f,demographic_parity_difference_sex,demographic_parity_ratio_sex,promoted}'::text[]) metric)),
+	'$.**.metric ? (@.type() == "string")') #>> '{}' AS metric;
+SELECT set_has('SELECT metric FROM shown', $$ SELECT unnest('{accuracy,cau,robust_accuracy,cru_s,cru_eps,luf,eou_sex,"eou(sex,p)",
+	demographic_parity_difference_sex,demographic_parity_ratio_sex}'::text[]) $$, 'the chart of the log has every score of models and gaps');
+SELECT is_empty($$ SELECT metric FROM shown WHERE metric ~ '^(class_accuracy|success_rate|least_eps|selection_rate|promoted)' $$,
+	'and none of single classes and groups');
+
 SELECT * FROM finish();
 ROLLBACK;
