@@ -119,7 +119,7 @@ step_rows(Reference *r, bool odds)
 	for (int i = 0; i < r->rows; i++)
 	{
 		adv_ball_bounds(&r->ball, size, r->x0 + i * size, r->eps, low, high);
-		adv_ball_step(&r->ball, size, r->x0 + i * size, r->eps, r->alpha, low, high,
+		adv_ball_step(&(AdvRegion){&r->ball, size, r->x0 + i * size, low, high, r->eps}, r->alpha,
 					  r->ws.d_act[0] + i * size, r->ws.act[0] + i * size);
 	}
 	free(low);
@@ -205,14 +205,15 @@ test_ball(const AdvBall *ball, double eps, const char *name)
 		box = box && low[i] <= x0[i] && x0[i] <= high[i];
 	for (uint64_t key = 0; key < 20; key++)
 	{
-		adv_ball_random(ball, N, x0, eps, low, high, 3, key, key % 3, x);
+		adv_ball_random(&(AdvRegion){ball, N, x0, low, high, eps}, &(AdvDraw){3, key, key % 3}, x);
 		start = start && inside(ball, x0, eps, x);
 		for (int t = 0; t < 20; t++)
 		{
 			for (size_t i = 0; i < N; i++)
 				gradient[i] = (float) adv_normal(5, ADV_FOR_ATTACK, key, (uint64_t) t * N + i) * 1e-3f;
 			memcpy(before, x, sizeof(x));
-			adv_ball_step(ball, N, x0, eps, (t % 2 ? -1 : 1) * eps * 0.6, low, high, gradient, x);
+			adv_ball_step(&(AdvRegion){ball, N, x0, low, high, eps}, (t % 2 ? -1 : 1) * eps * 0.6, gradient,
+						  x);
 			step = step && inside(ball, x0, eps, x);
 			moved = moved || memcmp(x, before, sizeof(x)) != 0;
 			distance = distance && adv_ball_distance(ball, N, x0, x) <= eps * (1 + 1e-12);
@@ -220,7 +221,7 @@ test_ball(const AdvBall *ball, double eps, const char *name)
 		for (size_t i = 0; i < N; i++)
 			x[i] = (float) (x0[i] + 3 * eps * (adv_uniform(6, ADV_FOR_ATTACK, key, i) - 0.5) *
 										(ball->unit ? ball->unit[i] : 1));
-		adv_ball_project(ball, N, x0, eps, low, high, x);
+		adv_ball_project(&(AdvRegion){ball, N, x0, low, high, eps}, x);
 		project = project && inside(ball, x0, eps, x);
 	}
 	okf(box && start, "%s: random points keep to the ball", name);
@@ -262,16 +263,16 @@ test_steps(void)
 	double l2;
 
 	adv_ball_bounds(&ball, 3, x0, 1, low, high);
-	adv_ball_step(&ball, 3, x0, 1, 0.25, low, high, (float[]){1e-30f, -5, 0}, x);
+	adv_ball_step(&(AdvRegion){&ball, 3, x0, low, high, 1}, 0.25, (float[]){1e-30f, -5, 0}, x);
 	ok(x[0] == 0.25f && x[1] == -0.5f && x[2] == 0, "signs decide, units scale, sign(0) is 0");
 	ok(adv_ball_distance(&ball, 3, x0, x) == 0.25, "distances are in units");
 	ball.norm = ADV_NORM_L2;
 	memset(x, 0, sizeof(x));
-	adv_ball_step(&ball, 3, x0, 1, 0.5, low, high, (float[]){3, 2, 0}, x);
+	adv_ball_step(&(AdvRegion){&ball, 3, x0, low, high, 1}, 0.5, (float[]){3, 2, 0}, x);
 	l2 = adv_ball_distance(&ball, 3, x0, x);
 	ok(fabs(l2 - 0.5) < 1e-6 && fabsf(x[0] - 0.3f) < 1e-6f && fabsf(x[1] - 0.8f) < 1e-6f,
 	   "L2: a step of length alpha along the gradient, both in units");
-	adv_ball_step(&ball, 3, x0, 1, 7, low, high, (float[]){3, 2, 0}, x);
+	adv_ball_step(&(AdvRegion){&ball, 3, x0, low, high, 1}, 7, (float[]){3, 2, 0}, x);
 	l2 = adv_ball_distance(&ball, 3, x0, x);
 	ok(l2 <= 1 && l2 > 1 - 1e-6, "L2: scaled back onto the ball");
 	ball.unit = (float[]){1, 0, 1};
@@ -298,11 +299,11 @@ test_gradient_sizes(void)
 				gradient[i] = (i % 2 ? -3 : 2) * sizes[k];
 			ball.unit = NULL;
 			adv_ball_bounds(&ball, n, x0, 1, low, high);
-			adv_ball_step(&ball, n, x0, 1, 0.25, low, high, gradient, x);
+			adv_ball_step(&(AdvRegion){&ball, n, x0, low, high, 1}, 0.25, gradient, x);
 			worst = fmax(worst, fabs(adv_ball_distance(&ball, n, x0, x) - 0.25));
 			ball.unit = tiny_unit;
 			memset(x, 0, sizeof(x));
-			adv_ball_step(&ball, n, x0, 1, 0.25, low, high, gradient, x);
+			adv_ball_step(&(AdvRegion){&ball, n, x0, low, high, 1}, 0.25, gradient, x);
 			worst_in_units = fmax(worst_in_units, fabs(adv_ball_distance(&ball, n, x0, x) - 0.25));
 		}
 	okf(worst < 1e-6 && worst_in_units < 1e-6, "L2: the gradient's size does not matter: %g, %g", worst,
@@ -324,11 +325,13 @@ test_lost_steps(void)
 
 			adv_ball_bounds(&ball, 2, x0, eps[k], low, high);
 			for (int step = 0; step < 20; step++)
-				adv_ball_step(&ball, 2, x0, eps[k], eps[k] / 8, low, high, (float[]){1e-9f, 0}, x);
+				adv_ball_step(&(AdvRegion){&ball, 2, x0, low, high, eps[k]}, eps[k] / 8, (float[]){1e-9f, 0},
+							  x);
 			okf(x[0] == reached && x[1] == 3, "%s: steps between floats are not lost at eps %g",
 				norm == ADV_NORM_L2 ? "L2" : "L-infinity", eps[k]);
 			for (int step = 0; step < 20; step++)
-				adv_ball_step(&ball, 2, x0, eps[k], -eps[k] / 8, low, high, (float[]){1e-9f, 0}, x);
+				adv_ball_step(&(AdvRegion){&ball, 2, x0, low, high, eps[k]}, -eps[k] / 8, (float[]){1e-9f, 0},
+							  x);
 			ok(x[0] == 2 * x0[0] - reached, "nor those back");
 		}
 }
@@ -352,7 +355,7 @@ test_random(void)
 		adv_ball_bounds(&ball, inputs, x0, 2, low, high);
 		for (uint64_t key = 0; key < points; key++)
 		{
-			adv_ball_random(&ball, inputs, x0, 2, low, high, 1, key, 0, x);
+			adv_ball_random(&(AdvRegion){&ball, inputs, x0, low, high, 2}, &(AdvDraw){1, key, 0}, x);
 			mean[norm] += x[0] / points;
 			within_half[norm] += (adv_ball_distance(&ball, inputs, x0, x) < 1) / (double) points;
 		}
@@ -398,7 +401,7 @@ test_radius(void)
 		adv_ball_bounds(&ball, 12, x0, 2, low, high);
 		for (uint64_t key = 0; key < points; key++)
 		{
-			adv_ball_random(&ball, 12, x0, 2, low, high, 1, key, 0, x);
+			adv_ball_random(&(AdvRegion){&ball, 12, x0, low, high, 2}, &(AdvDraw){1, key, 0}, x);
 			mean += adv_ball_distance(&ball, 12, x0, x) / 2 / points;
 			for (int i = 0; i < 12; i++)
 				if (cases[k].unit[i] > 0)
@@ -620,7 +623,7 @@ test_shared_distance(void)
 	for (int i = 0; i < n; i++)
 		x[i] = x0[i] + (float) (adv_normal(3, ADV_FOR_ATTACK, 0, (uint64_t) i) * 10 / 255);
 	adv_ball_bounds(&ball, n, x0, 40 / 255.0, low, high);
-	adv_ball_project(&ball, n, x0, 40 / 255.0, low, high, x);
+	adv_ball_project(&(AdvRegion){&ball, n, x0, low, high, 40 / 255.0}, x);
 	adv_grid_round(grid, &ball, n, x0, 40 / 255.0, x);
 	for (int i = 0; i < n; i++)
 	{
@@ -693,7 +696,7 @@ test_random_grids(void)
 				x0[i] = 1;
 		}
 		adv_ball_bounds(&ball, N, x0, eps, low, high);
-		adv_ball_random(&ball, N, x0, eps, low, high, 9, key, 0, x);
+		adv_ball_random(&(AdvRegion){&ball, N, x0, low, high, eps}, &(AdvDraw){9, key, 0}, x);
 		adv_grid_round(grid, &ball, N, x0, eps, x);
 		in_ball = in_ball && inside(&ball, x0, eps, x);
 		for (int i = 0; i < N / 2; i++)

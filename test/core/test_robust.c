@@ -762,14 +762,14 @@ accuracy_under_attack(const Training *t, size_t first, size_t count, double eps)
 	for (size_t r = first; r < first + count; r++)
 	{
 		adv_ball_bounds(&ball, n, t->x + r * n, eps, low, high);
-		adv_ball_random(&ball, n, t->x + r * n, eps, low, high, 99, r, 0, input);
+		adv_ball_random(&(AdvRegion){&ball, n, t->x + r * n, low, high, eps}, &(AdvDraw){99, r, 0}, input);
 		for (int step = 0; step < 20; step++)
 		{
 			load_and_forward(&ws, t->params, 1);
 			adv_cross_entropy(1, net->classes, ws.act[net->n_layers], &t->label[r], 1, NULL,
 							  ws.d_act[net->n_layers], &(int64_t){0});
 			adv_backward(&ws, 1, NULL, true, true);
-			adv_ball_step(&ball, n, t->x + r * n, eps, eps / 8, low, high, ws.d_act[0], input);
+			adv_ball_step(&(AdvRegion){&ball, n, t->x + r * n, low, high, eps}, eps / 8, ws.d_act[0], input);
 		}
 		load_and_forward(&ws, t->params, 1);
 		correct += adv_argmax(net->classes, ws.act[net->n_layers]) == t->label[r];

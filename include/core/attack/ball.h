@@ -28,6 +28,25 @@ typedef struct AdvBall
 	double high;
 } AdvBall;
 
+/* What the perturbed input of one row may be: within eps of x0, and within bounds. */
+typedef struct AdvRegion
+{
+	const AdvBall *ball;
+	size_t n;          /* values of an input */
+	const float *x0;   /* (n), channels last */
+	const float *low;  /* (n), as adv_ball_bounds gives them for this eps */
+	const float *high; /* (n) */
+	double eps;
+} AdvRegion;
+
+/* What random numbers of a row are drawn from: its outcome depends on nothing else. */
+typedef struct AdvDraw
+{
+	uint64_t seed;
+	uint64_t key; /* the row's */
+	uint64_t restart;
+} AdvDraw;
+
 /*
  * What each of the n values of x' may be: low, high (n). L-infinity: the eps-box within the clip range; L2: the clip range alone.
  * Inputs with unit 0 have low = high = x0.
@@ -36,19 +55,16 @@ extern void adv_ball_bounds(const AdvBall *ball, size_t n, const float *x0, doub
 							float *high);
 
 /*
- * x = a random point of the ball around x0, drawn from (seed, ADV_FOR_ATTACK, key, restart): L-infinity: uniform in the box; L2:
+ * x (n) = a random point of the ball around x0, drawn from (seed, ADV_FOR_ATTACK, key, restart): L-infinity: uniform in the box; L2:
  * uniform in the ball of those inputs that can move (unit > 0 and low < high), an ellipsoid where their units differ; then clipped.
- * low and high as adv_ball_bounds gives them for this eps.
  */
-extern void adv_ball_random(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
-							const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);
+extern void adv_ball_random(const AdvRegion *in, const AdvDraw *draw, float *x);
 
 /*
- * x = a random point near x0, drawn likewise: x0 + 0.001 N(0, 1) in units, as TRADES starts (Zhang et al. 2019), then brought into the
- * ball. Where eps is more than a unit it is 0.001 eps, and each input moves by one float at least: at x0 itself there is no slope.
+ * x (n) = a random point near x0, drawn likewise: x0 + 0.001 N(0, 1) in units, as TRADES starts (Zhang et al. 2019), then brought into
+ * the ball. Where eps is more than a unit it is 0.001 eps, and each input moves by one float at least: at x0 itself there is no slope.
  */
-extern void adv_ball_nearby(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
-							const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);
+extern void adv_ball_nearby(const AdvRegion *in, const AdvDraw *draw, float *x);
 
 /*
  * One ascent step of size alpha (units) along gradient (n), then projection and clipping, in place (Madry et al. 2018).
@@ -56,12 +72,10 @@ extern void adv_ball_nearby(const AdvBall *ball, size_t n, const float *x0, doub
  * Descent: a negative alpha. A step that is too small for single precision is not lost: L-infinity: each input moves by one float at
  * least; L2: one input does.
  */
-extern void adv_ball_step(const AdvBall *ball, size_t n, const float *x0, double eps, double alpha,
-						  const float *low, const float *high, const float *gradient, float *x);
+extern void adv_ball_step(const AdvRegion *in, double alpha, const float *gradient, float *x);
 
-/* Bring any x into the ball and the clip range, in place. */
-extern void adv_ball_project(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
-							 const float *high, float *x);
+/* Bring any x (n) into the ball and the clip range, in place. */
+extern void adv_ball_project(const AdvRegion *in, float *x);
 
 /* |x - x0| in the ball's norm and units; INFINITY when an input of unit 0 differs. */
 extern double adv_ball_distance(const AdvBall *ball, size_t n, const float *x0, const float *x);

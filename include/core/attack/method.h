@@ -59,12 +59,7 @@ typedef struct AdvAttackSettings
 /* One row on its way. Arrays are (n), channels last, and the row's own. */
 typedef struct AdvClimb
 {
-	const AdvBall *ball;
-	size_t n;
-	const float *x0;
-	const float *low; /* bounds of x', as adv_ball_bounds gives them for this eps */
-	const float *high;
-	double eps;
+	AdvRegion in;    /* where x' may go */
 	double alpha;    /* step, in units; negative: down, towards a target */
 	const void *own; /* AdvAttackSettings.own */
 	float *memory;   /* (n times what the method asks for) from step to step */

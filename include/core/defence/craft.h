@@ -24,8 +24,7 @@ typedef struct AdvCraft
 } AdvCraft;
 
 /* Where in its ball a row starts, as adv_ball_random and adv_ball_nearby do it. */
-typedef void (*AdvStart)(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
-						 const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x);
+typedef void (*AdvStart)(const AdvRegion *in, const AdvDraw *draw, float *x);
 
 /* Write into the workspace's d_act, from its logits, the gradient of what is climbed, up to a positive factor for each row. */
 typedef void (*AdvSlope)(const AdvCraft *c, const AdvSlice *slice);

@@ -4,6 +4,7 @@
  */
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/attack/ball.h"
@@ -143,82 +144,99 @@ shrink_loop(size_t n, double shrink, const float *restrict x0, float *restrict x
 ADV_DISPATCH(static, shrink, (size_t n, double shrink, const float *x0, float *x), (n, shrink, x0, x))
 
 void
-adv_ball_project(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
-				 const float *high, float *x)
+adv_ball_project(const AdvRegion *in, float *x)
 {
 	double distance = 0;
 
-	if (ball->norm == ADV_NORM_L2)
+	if (in->ball->norm == ADV_NORM_L2)
 	{
-		l2_squares(n, ball->unit, x0, x, &distance);
+		l2_squares(in->n, in->ball->unit, in->x0, x, &distance);
 		distance = sqrt(distance);
 	}
-	if (distance > eps)
-		shrink(n, eps / distance, x0, x);
-	for (size_t i = 0; i < n; i++)
-		x[i] = clamp(x[i], low[i], high[i]);
+	if (distance > in->eps)
+		shrink(in->n, in->eps / distance, in->x0, x);
+	for (size_t i = 0; i < in->n; i++)
+		x[i] = clamp(x[i], in->low[i], in->high[i]);
+}
+
+static bool
+can_move(const AdvRegion *in, size_t i)
+{
+	return unit_of(in->ball, i) > 0 && in->low[i] < in->high[i];
+}
+
+/* The first random number of a restart: each has one for every input, and one more. */
+static uint64_t
+first_of(const AdvRegion *in, const AdvDraw *draw)
+{
+	return draw->restart * ((uint64_t) in->n + 1);
 }
 
 /* A standard normal number for an input that can move, 0 for another. */
 static double
-normal_of(const AdvBall *ball, size_t i, const float *low, const float *high, uint64_t seed, uint64_t key,
-		  uint64_t index)
+normal_of(const AdvRegion *in, const AdvDraw *draw, size_t i)
 {
-	return unit_of(ball, i) > 0 && low[i] < high[i] ? adv_normal(seed, ADV_FOR_ATTACK, key, index) : 0;
+	return can_move(in, i) ? adv_normal(draw->seed, ADV_FOR_ATTACK, draw->key, first_of(in, draw) + i) : 0;
 }
 
-void
-adv_ball_random(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
-				const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x)
+/* L2: a direction from independent normal numbers, and a radius whose power is uniform, by the number of inputs that can move. */
+static void
+random_in_l2(const AdvRegion *in, const AdvDraw *draw, float *x)
 {
-	uint64_t first = restart * ((uint64_t) n + 1);
 	size_t moving = 0;
 	double squares = 0;
 	double radius;
 
-	if (ball->norm == ADV_NORM_LINF)
+	for (size_t i = 0; i < in->n; i++)
 	{
-		for (size_t i = 0; i < n; i++)
-		{
-			double u = adv_uniform(seed, ADV_FOR_ATTACK, key, first + i);
-
-			x[i] = clamp((float) (x0[i] + eps * unit_of(ball, i) * (2 * u - 1)), low[i], high[i]);
-		}
-		return;
-	}
-
-	/* a direction from independent normal numbers, and a radius: its power is uniform, by the number of inputs that can move */
-	for (size_t i = 0; i < n; i++)
-	{
-		double u = normal_of(ball, i, low, high, seed, key, first + i);
+		double u = normal_of(in, draw, i);
 
 		squares += u * u;
-		moving += unit_of(ball, i) > 0 && low[i] < high[i];
+		moving += can_move(in, i);
 	}
-	radius = eps * pow(adv_uniform(seed, ADV_FOR_ATTACK, key, first + n), 1 / fmax((double) moving, 1));
-	for (size_t i = 0; i < n; i++)
+	radius = in->eps * pow(adv_uniform(draw->seed, ADV_FOR_ATTACK, draw->key, first_of(in, draw) + in->n),
+						   1 / fmax((double) moving, 1));
+	for (size_t i = 0; i < in->n; i++)
 	{
-		double u = normal_of(ball, i, low, high, seed, key, first + i);
+		double u = normal_of(in, draw, i);
 
-		x[i] = (float) (x0[i] + (squares > 0 ? radius * u / sqrt(squares) : 0) * unit_of(ball, i));
+		x[i] = (float) (in->x0[i] + (squares > 0 ? radius * u / sqrt(squares) : 0) * unit_of(in->ball, i));
 	}
-	adv_ball_project(ball, n, x0, eps, low, high, x);
+	adv_ball_project(in, x);
 }
 
 void
-adv_ball_nearby(const AdvBall *ball, size_t n, const float *x0, double eps, const float *low,
-				const float *high, uint64_t seed, uint64_t key, uint64_t restart, float *x)
+adv_ball_random(const AdvRegion *in, const AdvDraw *draw, float *x)
 {
-	uint64_t first = restart * ((uint64_t) n + 1);
+	uint64_t first = first_of(in, draw);
 
-	for (size_t i = 0; i < n; i++)
+	if (in->ball->norm == ADV_NORM_L2)
 	{
-		double z = adv_normal(seed, ADV_FOR_ATTACK, key, first + i);
-		float near = nearest_float(x0[i] + NEARBY * fmax(eps, 1) * unit_of(ball, i) * z);
-
-		x[i] = neighbour(near, near == x0[i] ? (z > 0) - (z < 0) : 0);
+		random_in_l2(in, draw, x);
+		return;
 	}
-	adv_ball_project(ball, n, x0, eps, low, high, x);
+	for (size_t i = 0; i < in->n; i++)
+	{
+		double u = adv_uniform(draw->seed, ADV_FOR_ATTACK, draw->key, first + i);
+
+		x[i] = clamp((float) (in->x0[i] + in->eps * unit_of(in->ball, i) * (2 * u - 1)), in->low[i],
+					 in->high[i]);
+	}
+}
+
+void
+adv_ball_nearby(const AdvRegion *in, const AdvDraw *draw, float *x)
+{
+	uint64_t first = first_of(in, draw);
+
+	for (size_t i = 0; i < in->n; i++)
+	{
+		double z = adv_normal(draw->seed, ADV_FOR_ATTACK, draw->key, first + i);
+		float near = nearest_float(in->x0[i] + NEARBY * fmax(in->eps, 1) * unit_of(in->ball, i) * z);
+
+		x[i] = neighbour(near, near == in->x0[i] ? (z > 0) - (z < 0) : 0);
+	}
+	adv_ball_project(in, x);
 }
 
 /* A step smaller than what separates floats here moves by one float: it must not be lost where x is large. */
@@ -293,14 +311,14 @@ ADV_DISPATCH(static, l2_move,
 
 /* A step that is lost between floats moves the input that it would move most, by one float. */
 static void
-l2_nudge(const AdvBall *ball, size_t n, double alpha, const float *gradient, float *x)
+l2_nudge(const AdvRegion *in, double alpha, const float *gradient, float *x)
 {
 	double most = 0;
 	size_t at = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < in->n; i++)
 	{
-		double u = unit_of(ball, i);
+		double u = unit_of(in->ball, i);
 		double size = fabs(gradient[i] * u * u);
 
 		if (size > most)
@@ -313,29 +331,27 @@ l2_nudge(const AdvBall *ball, size_t n, double alpha, const float *gradient, flo
 }
 
 static void
-l2_step(const AdvBall *ball, size_t n, const float *x0, double eps, double alpha, const float *low,
-		const float *high, const float *gradient, float *x)
+l2_step(const AdvRegion *in, double alpha, const float *gradient, float *x)
 {
 	double squares;
 	int32_t moved;
 
-	l2_gradient(n, ball->unit, gradient, &squares);
+	l2_gradient(in->n, in->ball->unit, gradient, &squares);
 	if (squares == 0)
 		return;
-	l2_move(n, alpha / sqrt(squares), ball->unit, gradient, x, &moved);
+	l2_move(in->n, alpha / sqrt(squares), in->ball->unit, gradient, x, &moved);
 	if (!moved)
-		l2_nudge(ball, n, alpha, gradient, x);
-	adv_ball_project(ball, n, x0, eps, low, high, x);
+		l2_nudge(in, alpha, gradient, x);
+	adv_ball_project(in, x);
 }
 
 void
-adv_ball_step(const AdvBall *ball, size_t n, const float *x0, double eps, double alpha, const float *low,
-			  const float *high, const float *gradient, float *x)
+adv_ball_step(const AdvRegion *in, double alpha, const float *gradient, float *x)
 {
-	if (ball->norm == ADV_NORM_LINF)
-		linf_step(n, (float) alpha, ball->unit, low, high, gradient, x);
+	if (in->ball->norm == ADV_NORM_LINF)
+		linf_step(in->n, (float) alpha, in->ball->unit, in->low, in->high, gradient, x);
 	else
-		l2_step(ball, n, x0, eps, alpha, low, high, gradient, x);
+		l2_step(in, alpha, gradient, x);
 }
 
 double

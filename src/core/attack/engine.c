@@ -194,19 +194,18 @@ consider(const Engine *e, Slot *slot, const AdvVerdict *v)
 	copy_input(e, slot->best_x, slot_x(e, slot));
 }
 
+static AdvRegion
+region(const Engine *e, const Slot *slot)
+{
+	return (AdvRegion){&e->attack->ball, e->inputs, slot->x0, slot->low, slot->high, slot->eps};
+}
+
 /* What the method sees of a slot. */
 static AdvClimb
 climb(const Engine *e, const Slot *slot)
 {
-	return (AdvClimb){.ball = &e->attack->ball,
-					  .n = e->inputs,
-					  .x0 = slot->x0,
-					  .low = slot->low,
-					  .high = slot->high,
-					  .eps = slot->eps,
-					  .alpha = slot->alpha,
-					  .own = e->attack->own,
-					  .memory = slot->memory};
+	return (AdvClimb){
+		.in = region(e, slot), .alpha = slot->alpha, .own = e->attack->own, .memory = slot->memory};
 }
 
 /* ---- tries: restarts at one eps ---- */
@@ -225,10 +224,10 @@ static Move
 place_random(const Engine *e, Slot *slot)
 {
 	const AdvAttack *a = e->attack;
-	uint64_t start = (uint64_t) slot->retreats << 32 | (uint64_t) slot->restart;
+	AdvRegion in = region(e, slot);
+	AdvDraw draw = {a->seed, slot->key, (uint64_t) slot->retreats << 32 | (uint64_t) slot->restart};
 
-	adv_ball_random(&a->ball, e->inputs, slot->x0, slot->eps, slot->low, slot->high, a->seed, slot->key,
-					start, slot_x(e, slot));
+	adv_ball_random(&in, &draw, slot_x(e, slot));
 	begin_restart(e, slot);
 	return PLACE;
 }
@@ -246,10 +245,11 @@ place_clean(const Engine *e, Slot *slot, bool judged)
 static Move
 place_warm(const Engine *e, Slot *slot)
 {
+	AdvRegion in = region(e, slot);
 	float *x = slot_x(e, slot);
 
 	copy_input(e, x, slot->bracket.broken ? slot->found_x : slot->best_x);
-	adv_ball_project(&e->attack->ball, e->inputs, slot->x0, slot->eps, slot->low, slot->high, x);
+	adv_ball_project(&in, x);
 	begin_restart(e, slot);
 	return PLACE;
 }

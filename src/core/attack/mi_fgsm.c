@@ -27,7 +27,7 @@ set(AdvAttackSettings *settings)
 static void
 begin(const AdvClimb *c)
 {
-	memset(c->memory, 0, sizeof(float) * c->n);
+	memset(c->memory, 0, sizeof(float) * c->in.n);
 }
 
 /* A gradient of zeros adds nothing. */
@@ -37,11 +37,11 @@ move(const AdvClimb *c, const float *gradient, float *x)
 	double decay = ((const Own *) c->own)->decay;
 	double norm = 0;
 
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->in.n; i++)
 		norm += fabs(gradient[i]);
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->in.n; i++)
 		c->memory[i] = (float) (decay * c->memory[i] + (norm > 0 ? gradient[i] / norm : 0));
-	adv_ball_step(c->ball, c->n, c->x0, c->eps, c->alpha, c->low, c->high, c->memory, x);
+	adv_ball_step(&c->in, c->alpha, c->memory, x);
 }
 
 static const AdvParameter parameters[] = {

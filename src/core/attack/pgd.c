@@ -8,7 +8,7 @@
 static void
 move(const AdvClimb *c, const float *gradient, float *x)
 {
-	adv_ball_step(c->ball, c->n, c->x0, c->eps, c->alpha, c->low, c->high, gradient, x);
+	adv_ball_step(&c->in, c->alpha, gradient, x);
 }
 
 static const AdvParameter pgd_parameters[] = {

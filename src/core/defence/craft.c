@@ -46,12 +46,7 @@ climb_of(const AdvCraft *c, const AdvRobust *how, int r)
 	size_t n = adv_shape_size(c->ws->net->input);
 	size_t at = (size_t) r * n;
 
-	return (AdvClimb){.ball = &how->ball,
-					  .n = n,
-					  .x0 = c->x0 + at,
-					  .low = c->low + at,
-					  .high = c->high + at,
-					  .eps = how->eps,
+	return (AdvClimb){.in = {&how->ball, n, c->x0 + at, c->low + at, c->high + at, how->eps},
 					  .alpha = how->alpha,
 					  .own = how->own,
 					  .memory = c->memory + at * adv_attack_memory()};
@@ -70,11 +65,11 @@ begin(AdvCraft *c, const AdvRobust *how, const AdvSlice *slice, AdvStart start)
 	{
 		size_t at = (size_t) r * n;
 		AdvClimb row = climb_of(c, how, r);
+		AdvDraw draw = {c->seed, slice->key[r], slice->restart};
 
 		adv_ball_bounds(&how->ball, n, c->x0 + at, how->eps, c->low + at, c->high + at);
 		if (start)
-			start(&how->ball, n, c->x0 + at, how->eps, c->low + at, c->high + at, c->seed, slice->key[r],
-				  slice->restart, x + at);
+			start(&row.in, &draw, x + at);
 		if (attack->begin)
 			attack->begin(&row);
 	}
