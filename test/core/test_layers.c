@@ -176,7 +176,7 @@ test_avgpool(void)
 	s.type->forward(&s, 2, src, dst);
 	ok(memcmp(dst, (float[]){5, 6, 9, 10, 105, 106, 109, 110}, sizeof(dst)) == 0,
 	   "avgpool forms means of windows");
-	s.type->backward(&s, 1, src, dst, (float[]){4, 8, 12, 16}, d_src, NULL, NULL);
+	s.type->backward(&s, &(AdvBack){1, src, dst, (float[]){4, 8, 12, 16}, d_src});
 	for (int i = 0; i < 24; i++)
 		same = same && d_src[i] == (i >= 16 ? 0 : (float) (i % 8 / 4 * 2 + i % 2 + 1));
 	ok(same, "each place gets its part of the gradient, dropped lines get none");
@@ -203,7 +203,7 @@ test_globalpool(void)
 	for (int i = 0; i < 2; i++)
 		worst = fmax(worst, fabs(dst[i] - sum[i] / (side * side)) / dst[i]);
 	okf(worst < 2e-6, "globalpool forms means of large images, within %.1e", worst);
-	s.type->backward(&s, 1, src, dst, (float[]){side * side, -side * side}, src, NULL, NULL);
+	s.type->backward(&s, &(AdvBack){1, src, dst, (float[]){side * side, -side * side}, src});
 	ok(src[0] == 1 && src[1] == -1 && src[2 * side * side - 2] == 1 && src[2 * side * side - 1] == -1,
 	   "each place gets its part of the gradient");
 	free(src);
@@ -264,12 +264,12 @@ test_dropout(void)
 	s.memory = memory;
 	for (int i = 0; i < n; i++)
 		d[i] = 1;
-	s.type->backward(&s, 1, NULL, NULL, d, y, NULL, NULL);
+	s.type->backward(&s, &(AdvBack){1, NULL, NULL, d, y});
 	ok(memcmp(x, y, sizeof(d)) == 0, "gradients are scaled like values");
 	s.noise = &(AdvNoise){NULL};
 	s.type->forward(&s, 1, d, y);
 	same = memcmp(d, y, sizeof(d)) == 0;
-	s.type->backward(&s, 1, NULL, NULL, d, y, NULL, NULL);
+	s.type->backward(&s, &(AdvBack){1, NULL, NULL, d, y});
 	ok(same && memcmp(d, y, sizeof(d)) == 0, "a pass that does not train changes nothing");
 	l.factor = 0;
 	ok(dropped(&l, 2, noise, 2, y, memory) == 0 && y[0] == 1, "nor does dropout 0");
@@ -278,7 +278,7 @@ test_dropout(void)
 	   "almost all are dropped with the largest probability below 1");
 	s.noise = &noise;
 	d[0] = NAN;
-	s.type->backward(&s, 1, NULL, NULL, d, y, NULL, NULL);
+	s.type->backward(&s, &(AdvBack){1, NULL, NULL, d, y});
 	ok(isnan(y[0]), "NaN is not dropped");
 }
 

@@ -152,6 +152,18 @@ typedef enum AdvFusion
 	ADV_FUSION_MAXPOOL
 } AdvFusion;
 
+/* A step's way back: what the forward pass took and gave, the loss's gradient by that, and where its gradients go. Channels last. */
+typedef struct AdvBack
+{
+	int rows;
+	const float *src;   /* (rows, in) */
+	const float *dst;   /* (rows, out) */
+	const float *d_dst; /* (rows, out) */
+	float *d_src;       /* (rows, in), written; NULL: nobody wants it */
+	float *d_weight;    /* as weights lie, added to; NULL: likewise */
+	float *d_bias;
+} AdvBack;
+
 typedef struct AdvLayerType
 {
 	const char *word;
@@ -187,10 +199,9 @@ typedef struct AdvLayerType
 	AdvConvShape (*product)(
 		const AdvLayer *l); /* the convolution that it is, forward, a dense layer over no rows; NULL: none */
 
-	/* ADV_ABORTED when told to stop. d_src is NULL when nobody wants it, d_weight and d_bias (added to) likewise. */
+	/* ADV_ABORTED when told to stop. */
 	AdvStatus (*forward)(const AdvStep *s, int rows, const float *src, float *dst);
-	AdvStatus (*backward)(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
-						  float *d_src, float *d_weight, float *d_bias);
+	AdvStatus (*backward)(const AdvStep *s, const AdvBack *b);
 
 	/*
 	 * Kinds whose pieces are products: the gradient of a part of the weights over any number of rows is added to d_weight (part.outputs,

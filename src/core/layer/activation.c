@@ -60,11 +60,10 @@ relu_forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-relu_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
-			  float *d_src, float *d_weight, float *d_bias)
+relu_backward(const AdvStep *s, const AdvBack *b)
 {
-	if (d_src)
-		adv_relu_backward(values(s, rows), dst, d_dst, d_src);
+	if (b->d_src)
+		adv_relu_backward(values(s, b->rows), b->dst, b->d_dst, b->d_src);
 	return ADV_OK;
 }
 
@@ -86,11 +85,10 @@ tanh_forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-tanh_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
-			  float *d_src, float *d_weight, float *d_bias)
+tanh_backward(const AdvStep *s, const AdvBack *b)
 {
-	if (d_src)
-		adv_tanh_backward(values(s, rows), dst, d_dst, d_src);
+	if (b->d_src)
+		adv_tanh_backward(values(s, b->rows), b->dst, b->d_dst, b->d_src);
 	return ADV_OK;
 }
 

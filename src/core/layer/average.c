@@ -113,11 +113,10 @@ forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-		 float *d_weight, float *d_bias)
+backward(const AdvStep *s, const AdvBack *b)
 {
-	if (d_src)
-		spread_rows(s->layer, rows, d_dst, d_src, s->scratch);
+	if (b->d_src)
+		spread_rows(s->layer, b->rows, b->d_dst, b->d_src, s->scratch);
 	return ADV_OK;
 }
 

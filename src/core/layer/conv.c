@@ -272,21 +272,9 @@ input_gradient(const AdvKernel *k, const AdvConvShape *back, const void *packed,
 	}
 }
 
-/* What some images bring and want back. d_src may be NULL, d_weight and d_bias together too; they are added to. */
-typedef struct Images
-{
-	int rows;
-	const float *src;
-	const float *dst;
-	const float *d_dst;
-	const uint8_t *argmax;
-	float *d_src;
-	float *d_weight;
-	float *d_bias;
-} Images;
-
+/* Some images at once. argmax is theirs; NULL: the step does not pool. */
 static void
-backward_rows(const AdvStep *step, const Images *x, const AdvStop *stop)
+backward_rows(const AdvStep *step, const AdvBack *x, const uint8_t *argmax, const AdvStop *stop)
 {
 	const AdvKernel *k = step->kernel;
 	const AdvConvBlock *b = &step->block;
@@ -301,7 +289,7 @@ backward_rows(const AdvStep *step, const Images *x, const AdvStop *stop)
 	for (int r = 0; r < x->rows; r++)
 	{
 		spread(b, x->dst + (size_t) r * out, x->d_dst + (size_t) r * out,
-			   x->argmax ? x->argmax + (size_t) r * out : NULL, s.d, x->d_bias ? x->d_bias : s.bias);
+			   argmax ? argmax + (size_t) r * out : NULL, s.d, x->d_bias ? x->d_bias : s.bias);
 		if (x->d_weight)
 			k->add_image(&b->shape, x->src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum,
 						 stop);
@@ -349,28 +337,26 @@ forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-		 float *d_weight, float *d_bias)
+backward(const AdvStep *s, const AdvBack *b)
 {
 	size_t in = adv_shape_size(s->layer->in), out = adv_shape_size(s->block.out);
-	int step = rows_at_once(s->layer, rows);
+	int step = rows_at_once(s->layer, b->rows);
 	const AdvStop *within = stop_within(s);
 
-	for (int first = 0; first < rows; first += step)
+	for (int first = 0; first < b->rows; first += step)
 	{
 		size_t i = (size_t) first * in, o = (size_t) first * out;
-		Images x = {rows - first < step ? rows - first : step,
-					src + i,
-					dst + o,
-					d_dst + o,
-					s->memory ? s->memory + o : NULL,
-					d_src ? d_src + i : NULL,
-					d_weight,
-					d_bias};
+		AdvBack some = {b->rows - first < step ? b->rows - first : step,
+						b->src + i,
+						b->dst + o,
+						b->d_dst + o,
+						b->d_src ? b->d_src + i : NULL,
+						b->d_weight,
+						b->d_bias};
 
 		if (adv_step_stops(s))
 			return ADV_ABORTED;
-		backward_rows(s, &x, within);
+		backward_rows(s, &some, s->memory ? s->memory + o : NULL, within);
 	}
 	return adv_stops(within) ? ADV_ABORTED : ADV_OK;
 }

@@ -196,15 +196,14 @@ part_gradient(const AdvStep *s, int rows, AdvPart part, const float *src, const 
 }
 
 static AdvStatus
-backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-		 float *d_weight, float *d_bias)
+backward(const AdvStep *s, const AdvBack *b)
 {
 	AdvPart whole = {0, (int) adv_shape_size(s->layer->out), 0, (int) adv_shape_size(s->layer->in)};
 
-	if (d_src)
-		input_gradient(s, rows, d_dst, d_src);
-	if (d_weight)
-		part_gradient(s, rows, whole, src, d_dst, d_weight, d_bias);
+	if (b->d_src)
+		input_gradient(s, b->rows, b->d_dst, b->d_src);
+	if (b->d_weight)
+		part_gradient(s, b->rows, whole, b->src, b->d_dst, b->d_weight, b->d_bias);
 	return ADV_OK;
 }
 

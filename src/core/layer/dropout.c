@@ -78,11 +78,10 @@ forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-		 float *d_weight, float *d_bias)
+backward(const AdvStep *s, const AdvBack *b)
 {
-	if (d_src)
-		pass(s, rows, d_dst, d_src);
+	if (b->d_src)
+		pass(s, b->rows, b->d_dst, b->d_src);
 	return ADV_OK;
 }
 

@@ -37,13 +37,12 @@ forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-		 float *d_weight, float *d_bias)
+backward(const AdvStep *s, const AdvBack *b)
 {
 	size_t size = adv_shape_size(s->layer->in);
 
-	for (int r = 0; d_src && r < rows; r++)
-		adv_to_channels_last(s->layer->in, d_dst + r * size, d_src + r * size);
+	for (int r = 0; b->d_src && r < b->rows; r++)
+		adv_to_channels_last(s->layer->in, b->d_dst + r * size, b->d_src + r * size);
 	return ADV_OK;
 }
 

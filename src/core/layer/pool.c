@@ -111,11 +111,10 @@ forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-		 float *d_weight, float *d_bias)
+backward(const AdvStep *s, const AdvBack *b)
 {
-	if (d_src)
-		adv_maxpool_backward(s->layer, rows, s->memory, d_dst, d_src);
+	if (b->d_src)
+		adv_maxpool_backward(s->layer, b->rows, s->memory, b->d_dst, b->d_src);
 	return ADV_OK;
 }
 

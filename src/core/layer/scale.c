@@ -26,16 +26,15 @@ forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst, float *d_src,
-		 float *d_weight, float *d_bias)
+backward(const AdvStep *s, const AdvBack *b)
 {
-	size_t positions = (size_t) rows * s->layer->in.h * s->layer->in.w;
+	size_t positions = (size_t) b->rows * s->layer->in.h * s->layer->in.w;
 	size_t channels = (size_t) s->layer->in.c;
 	const float *factor = s->bias;
 
-	for (size_t p = 0; d_src && p < positions; p++)
+	for (size_t p = 0; b->d_src && p < positions; p++)
 		for (size_t c = 0; c < channels; c++)
-			d_src[p * channels + c] = d_dst[p * channels + c] * factor[c];
+			b->d_src[p * channels + c] = b->d_dst[p * channels + c] * factor[c];
 	return ADV_OK;
 }
 

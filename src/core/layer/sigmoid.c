@@ -37,11 +37,10 @@ sigmoid_forward(const AdvStep *s, int rows, const float *src, float *dst)
 }
 
 static AdvStatus
-sigmoid_backward(const AdvStep *s, int rows, const float *src, const float *dst, const float *d_dst,
-				 float *d_src, float *d_weight, float *d_bias)
+sigmoid_backward(const AdvStep *s, const AdvBack *b)
 {
-	if (d_src)
-		backward((size_t) rows * adv_shape_size(s->layer->in), dst, d_dst, d_src);
+	if (b->d_src)
+		backward((size_t) b->rows * adv_shape_size(s->layer->in), b->dst, b->d_dst, b->d_src);
 	return ADV_OK;
 }
 

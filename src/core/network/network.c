@@ -306,11 +306,15 @@ adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products, bo
 		bool to_input = input_gradient || k > last;
 		bool to_params =
 			d_params && adv_layer_is_trained(l) && !(skip_products && s->type->pieces == ADV_PIECES_PRODUCT);
+		AdvBack back = {rows,
+						ws->act[s->first],
+						ws->act[s->end],
+						ws->d_act[s->end],
+						to_input ? ws->d_act[s->first] : NULL,
+						to_params ? d_params + l->weight : NULL,
+						to_params ? d_params + l->bias : NULL};
 
-		if (should_stop(ws) ||
-			s->type->backward(s, rows, ws->act[s->first], ws->act[s->end], ws->d_act[s->end],
-							  to_input ? ws->d_act[s->first] : NULL, to_params ? d_params + l->weight : NULL,
-							  to_params ? d_params + l->bias : NULL) != ADV_OK)
+		if (should_stop(ws) || s->type->backward(s, &back) != ADV_OK)
 			return ADV_ABORTED;
 	}
 	return ADV_OK;
