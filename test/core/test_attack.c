@@ -202,7 +202,10 @@ predict_inputs(const Training *t, size_t n, const float *x, int32_t *class, floa
 	data.n_rows = data.rows_per_chunk = n;
 	data.chunks = &chunk;
 	adv_team_init(&shared);
-	adv_predict(&t->net, t->params, &data, NULL, n, &team, class, NULL, loss, private, NULL);
+	adv_predict(
+		&(AdvPrediction){
+			.net = &t->net, .params = t->params, .data = &data, .n = n, .prediction = class, .loss = loss},
+		&team, private);
 	free(private);
 }
 

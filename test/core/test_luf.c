@@ -323,8 +323,13 @@ compare_by_hand(const Problem *p, const float *params, float *change)
 	void *private = zeros(adv_predict_private_size(&p->t.net));
 
 	adv_team_init(&shared);
-	if (adv_predict(&p->t.net, params, &p->eval, NULL, N_EVAL, &team, prediction, proba[0], NULL, private,
-					NULL) != ADV_OK)
+	if (adv_predict(&(AdvPrediction){.net = &p->t.net,
+									 .params = params,
+									 .data = &p->eval,
+									 .n = N_EVAL,
+									 .prediction = prediction,
+									 .proba = proba[0]},
+					&team, private) != ADV_OK)
 		bail_out("prediction by hand failed");
 	for (size_t x = 0; x < N_EVAL; x++)
 	{

@@ -243,8 +243,9 @@ predict(void *arg)
 	Predictor *p = arg;
 	void *private = zeros(adv_predict_private_size(&p->t->net));
 
-	p->status = adv_predict(&p->t->net, p->t->params, &p->t->data, p->rows, p->n, &p->team, p->prediction,
-							p->proba, p->loss, private, p->done);
+	p->status = adv_predict(&(AdvPrediction){&p->t->net, p->t->params, &p->t->data, p->rows, p->n,
+											 p->prediction, p->proba, p->loss, p->done},
+							&p->team, private);
 	free(private);
 	return NULL;
 }

@@ -40,12 +40,23 @@ extern AdvpgEntry *advpg_registry_find_id(Oid schema, const char *model_id);
  */
 extern void advpg_registry_task(const AdvpgEntry *entry, AdvpgTrainTask *task);
 
+/* What is stored of a training. */
+typedef struct AdvpgVersion
+{
+	const char *name;
+	Jsonb *task; /* complete: what a retraining runs again */
+	const char *digest;
+	Jsonb *metrics;
+	bytea *model;
+	const AdvEpoch *epochs; /* (n_epochs) go to advfair_curve */
+	int n_epochs;
+} AdvpgVersion;
+
 /*
- * Add a version: the next number for the caller's models of that name. n_epochs rows go to advfair_curve. Needs a
- * connection to SPI. Returns the version. Unless promoted, the plain name goes on to mean what it did.
+ * Add a version: the next number for the caller's models of that name. Needs a connection to SPI. Returns the number. Unless promoted,
+ * the plain name goes on to mean what it did.
  */
-extern int advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics,
-							  bytea *model, const AdvEpoch *epochs, int n_epochs, bool promoted);
+extern int advpg_registry_add(Oid schema, const AdvpgVersion *version, bool promoted);
 
 /* Let the plain name mean this version from now on. Needs a connection to SPI. Error: it is not the caller's (42501). */
 extern void advpg_registry_promote(Oid schema, const AdvpgEntry *entry);

@@ -318,8 +318,13 @@ run_model(Member *m, size_t number, AdvError *err)
 		return status;
 
 	adv_team_rewind(&m->alone);
-	status = adv_predict(luf->train->net, m->memory.params, luf->eval, NULL, luf->eval->n_rows, &m->alone,
-						 m->memory.prediction, m->memory.proba, NULL, m->memory.private, NULL);
+	status = adv_predict(&(AdvPrediction){.net = luf->train->net,
+										  .params = m->memory.params,
+										  .data = luf->eval,
+										  .n = luf->eval->n_rows,
+										  .prediction = m->memory.prediction,
+										  .proba = m->memory.proba},
+						 &m->alone, m->memory.private);
 	if (status == ADV_OK)
 		status = check_finite(luf, m->memory.proba, err);
 	if (status == ADV_OK)
@@ -353,8 +358,13 @@ run_base(Member *m, AdvError *err)
 		return status;
 	if (rewind_team(m->team) != ADV_OK)
 		return ADV_ABORTED;
-	status = adv_predict(t.net, t.params, luf->eval, NULL, luf->eval->n_rows, m->team, luf->base_prediction,
-						 luf->base_proba, NULL, m->memory.private, NULL);
+	status = adv_predict(&(AdvPrediction){.net = t.net,
+										  .params = t.params,
+										  .data = luf->eval,
+										  .n = luf->eval->n_rows,
+										  .prediction = luf->base_prediction,
+										  .proba = luf->base_proba},
+						 m->team, m->memory.private);
 	if (status != ADV_OK || rewind_team(m->team) != ADV_OK)
 		return ADV_ABORTED;
 	status = check_finite(luf, luf->base_proba, err);

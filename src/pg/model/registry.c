@@ -248,12 +248,12 @@ execute_now(const char *query, int n, Oid *types, Datum *values, int expected)
 }
 
 int
-advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest, Jsonb *metrics,
-				   bytea *model, const AdvEpoch *epochs, int n_epochs, bool promoted)
+advpg_registry_add(Oid schema, const AdvpgVersion *version, bool promoted)
 {
 	Oid types[] = {TEXTOID, JSONBOID, TEXTOID, JSONBOID, BYTEAOID, BOOLOID};
-	Datum values[] = {CStringGetTextDatum(name), JsonbPGetDatum(task),   CStringGetTextDatum(digest),
-					  JsonbPGetDatum(metrics),   PointerGetDatum(model), BoolGetDatum(promoted)};
+	Datum values[] = {CStringGetTextDatum(version->name),   JsonbPGetDatum(version->task),
+					  CStringGetTextDatum(version->digest), JsonbPGetDatum(version->metrics),
+					  PointerGetDatum(version->model),      BoolGetDatum(promoted)};
 	char *query =
 		psprintf("INSERT INTO %1$s.advfair_model (name, version, owner, task, data_digest, metrics, model, "
 				 "promoted_at)"
@@ -263,19 +263,19 @@ advpg_registry_add(Oid schema, const char *name, Jsonb *task, const char *digest
 				 " RETURNING model_id, version",
 				 schema_name(schema));
 	Datum model_id;
-	int version;
+	int number;
 	bool isnull;
 
-	lock_name(name);
+	lock_name(version->name);
 	execute_now(query, 6, types, values, SPI_OK_INSERT_RETURNING);
 	if (SPI_processed != 1)
 		elog(ERROR, "could not write advfair_model");
 	model_id =
 		datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, UUID_LEN);
-	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	number = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	SPI_freetuptable(SPI_tuptable);
-	add_curve(schema, model_id, epochs, n_epochs);
-	return version;
+	add_curve(schema, model_id, version->epochs, version->n_epochs);
+	return number;
 }
 
 void

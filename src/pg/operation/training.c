@@ -140,9 +140,15 @@ training_metrics(const AdvpgTrained *trained)
 int
 advpg_training_store(Oid schema, const char *model, AdvpgTrained *trained, bool promoted)
 {
-	return advpg_registry_add(schema, model, advpg_train_task_write(&trained->task), trained->digest,
-							  training_metrics(trained), trained->model, trained->epochs, trained->n_epochs,
-							  promoted);
+	AdvpgVersion version = {.name = model,
+							.task = advpg_train_task_write(&trained->task),
+							.digest = trained->digest,
+							.metrics = training_metrics(trained),
+							.model = trained->model,
+							.epochs = trained->epochs,
+							.n_epochs = trained->n_epochs};
+
+	return advpg_registry_add(schema, &version, promoted);
 }
 
 /* What advpg_training_run was called with, and its result. */

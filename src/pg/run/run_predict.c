@@ -54,9 +54,14 @@ work(shm_toc *toc, AdvTeam *team, AdvError *err)
 	private = advpg_attach_memory(adv_predict_private_size(net), err);
 	if (private == NULL)
 		return ADV_LIMIT;
-	return adv_predict(net, advpg_attach(toc, "params"), &data, NULL, data.n_rows, team,
-					   advpg_attach(toc, "prediction"), advpg_attach_optional(toc, "proba"), NULL, private,
-					   advpg_attach(toc, "done"));
+	return adv_predict(&(AdvPrediction){.net = net,
+										.params = advpg_attach(toc, "params"),
+										.data = &data,
+										.n = data.n_rows,
+										.prediction = advpg_attach(toc, "prediction"),
+										.proba = advpg_attach_optional(toc, "proba"),
+										.done = advpg_attach(toc, "done")},
+					   team, private);
 }
 
 const AdvpgRunKind advpg_run_predict_kind = {"predict", work};
