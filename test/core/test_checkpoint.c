@@ -188,6 +188,7 @@ main(void)
 	test_resume("at the start", dense, row, ADV_METHOD_NONE, ADV_ADAM, 0);
 	test_resume("amid an epoch", dense, row, ADV_METHOD_NONE, ADV_ADAM, ROWS + 2 * BATCH);
 	test_resume("between epochs", dense, row, ADV_METHOD_NONE, ADV_ADAM, 2 * ROWS);
+	test_resume("adamw", dense, row, ADV_METHOD_NONE, ADV_ADAMW, ROWS + BATCH);
 	test_resume("sgd", dense, row, ADV_METHOD_NONE, ADV_SGD, ROWS + BATCH);
 	test_resume("images", conv, image, ADV_METHOD_NONE, ADV_ADAM, ROWS + BATCH);
 	test_resume("pgd", dense, row, ADV_METHOD_PGD, ADV_ADAM, ROWS + BATCH);

@@ -79,7 +79,9 @@ test_formulas(int kind, const char *name)
 			double slope;
 
 			g[i] = (float) sin(i + 3 * t);
-			slope = g[i] + opt.weight_decay * w_exact[i];
+			slope = g[i] + (kind == ADV_ADAMW ? 0 : opt.weight_decay * w_exact[i]);
+			if (kind == ADV_ADAMW)
+				w_exact[i] -= opt.learning_rate * opt.weight_decay * w_exact[i];
 			if (kind == ADV_SGD)
 			{
 				m_exact[i] = opt.momentum * m_exact[i] + slope;
@@ -119,6 +121,7 @@ main(void)
 	test_golden("adam_lr001.txt", 0.001);
 	test_golden("adam_lr01.txt", 0.01);
 	test_formulas(ADV_ADAM, "Adam with weight decay");
+	test_formulas(ADV_ADAMW, "AdamW: the decay is none of the gradient's");
 	test_formulas(ADV_SGD, "SGD with momentum and weight decay");
 	test_fading();
 	done_testing();

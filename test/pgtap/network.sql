@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(27);
+SELECT plan(28);
 
 CREATE FUNCTION dense(w real[], b real[], x float8[]) RETURNS float8[] LANGUAGE sql AS $$
 	SELECT array_agg(s + b[o] ORDER BY o)
@@ -115,6 +115,7 @@ SELECT ok(moved('{"optimizer":"sgd","learning_rate":0.5}', 'w0 - 0.5 * g0') < 1e
 SELECT ok(moved('{"learning_rate":0.25}', 'w0 - 0.25 * g0 / (abs(g0) + 1e-8)') < 1e-5, 'Adam''s first step has the size of the learning rate');
 SELECT ok(moved('{"optimizer":"sgd","learning_rate":0.5,"batch_size":30}', 'w0 - 0.5 * g0') < 1e-6, 'a batch of exactly the rows is the same');
 SELECT ok(moved('{"optimizer":"sgd","learning_rate":0.5,"weight_decay":0.1}', 'w0 - 0.5 * (g0 + 0.1 * w0)') < 1e-6, 'weight decay is an L2 penalty');
+SELECT ok(moved('{"optimizer":"adamw","learning_rate":0.25,"weight_decay":0.8}', '0.8 * w0 - 0.25 * g0 / (abs(g0) + 1e-8)') < 1e-5, 'AdamW''s takes a share of the weight, whatever the gradient');
 -- oversampling weighs classes; each kind of example has its share of the gradient
 SELECT ok(moved('{"optimizer":"sgd","learning_rate":0.5,"oversample":"balance"}', 'w0 - 0.5 * g0') > 1e-3, 'balanced classes give another gradient');
 

@@ -12,6 +12,7 @@
 /* Methods by name, filled in from the core's tables when a task is read first. */
 #define MAX_METHODS 64
 static AdvWord attack_words[MAX_METHODS + 1];
+static AdvWord optimizer_words[MAX_METHODS + 1];
 static AdvWord method_words[MAX_METHODS + 1] = {{"merged", ADVPG_METHOD_MERGED}};
 
 static const AdvWord encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
@@ -21,7 +22,6 @@ static const AdvWord encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
 static const AdvWord missing_words[] = {
 	{"error", ADVPG_MISSING_ERROR}, {"drop", ADVPG_MISSING_DROP}, {NULL, 0}};
 static const AdvWord unseen_words[] = {{"error", ADV_UNSEEN_ERROR}, {"ignore", ADV_UNSEEN_IGNORE}, {NULL, 0}};
-static const AdvWord optimizer_words[] = {{"adam", ADV_ADAM}, {"sgd", ADV_SGD}, {NULL, 0}};
 static const AdvWord init_words[] = {{"glorot", ADV_INIT_GLOROT}, {"he", ADV_INIT_HE}, {NULL, 0}};
 static const AdvWord norm_words[] = {{"linf", ADV_NORM_LINF}, {"l2", ADV_NORM_L2}, {NULL, 0}};
 static const AdvWord eps_unit_words[] = {{"input", ADVPG_EPS_INPUT}, {"sd", ADVPG_EPS_SD}, {NULL, 0}};
@@ -249,6 +249,8 @@ advpg_kind_words(void)
 {
 	for (int i = 0; adv_attack_methods[i] && i < MAX_METHODS; i++)
 		attack_words[i] = (AdvWord){adv_attack_methods[i]->name, i + 1};
+	for (int i = 0; adv_optimizers[i].name && i < MAX_METHODS; i++)
+		optimizer_words[i] = (AdvWord){adv_optimizers[i].name, i};
 	for (int i = 1; adv_defences[i] && i < MAX_METHODS; i++)
 		method_words[i] = (AdvWord){adv_defences[i]->name, i + 1};
 }
