@@ -85,6 +85,7 @@ typedef struct AdvDefence
 	double alpha;                   /* where none is said, a share of eps */
 	double validation;    /* where no rows are held out: the share of them that it wants to look at */
 	int rows_per_example; /* 1: adversarial ones are in the place of natural ones; 2: behind them */
+	int labelled; /* which of an example's rows the loss takes the cross-entropy of: 0, or 1, those behind */
 
 	/* settings before anything is said; NULL: none has a default */
 	void (*set)(AdvDefenceSettings *settings);

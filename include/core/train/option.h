@@ -34,6 +34,17 @@ typedef struct AdvTrainPlace
 	int32_t epochs;    /* of the training */
 } AdvTrainPlace;
 
+/* Rows whose cross-entropy is part of what is minimized, after it has been put into d_logits. */
+typedef struct AdvTrainOutputs
+{
+	int rows;
+	int classes;
+	const float *logits;  /* (rows, classes) */
+	const int32_t *label; /* (rows) */
+	float scale;          /* of the objective's gradient */
+	float *d_logits;      /* (rows, classes) to be added to */
+} AdvTrainOutputs;
+
 typedef struct AdvTrainOption
 {
 	const char *name;
@@ -46,6 +57,9 @@ typedef struct AdvTrainOption
 
 	/* what the learning rate is multiplied by for a minibatch; NULL: 1 */
 	double (*rate)(const void *own, const AdvTrainPlace *place);
+
+	/* what it adds to the objective's sum over the rows; NULL: 0 */
+	double (*loss)(const void *own, const AdvTrainOutputs *outputs);
 } AdvTrainOption;
 
 /* All options; the list ends with NULL. */
@@ -56,6 +70,9 @@ extern AdvTrainOptions adv_train_options_unset(void);
 
 /* Fill in what was left open, for a training of so many epochs. ADV_INVALID names what cannot be. */
 extern AdvStatus adv_train_options_complete(AdvTrainOptions *options, int32_t epochs, AdvError *err);
+
+/* What all of them add to the objective's sum over rows; its gradient, times scale, is added to d_logits. */
+extern double adv_train_options_loss(const AdvTrainOptions *options, const AdvTrainOutputs *outputs);
 
 /* What the learning rate is multiplied by for a minibatch. */
 extern double adv_train_options_rate(const AdvTrainOptions *options, const AdvTrainPlace *place);

@@ -127,6 +127,7 @@ const AdvDefence adv_defence_mart = {
 	.steps = 10,
 	.alpha = 0.25,
 	.rows_per_example = 2,
+	.labelled = 1,
 	.set = set,
 	.craft = craft,
 	.loss = loss,

@@ -6,10 +6,12 @@
 
 #include "core/train/option.h"
 
+extern const AdvTrainOption adv_option_label_smoothing;
 extern const AdvTrainOption adv_option_schedule;
 
 const AdvTrainOption *const adv_train_options[ADV_MAX_OPTIONS + 1] = {
 	&adv_option_schedule,
+	&adv_option_label_smoothing,
 	NULL,
 };
 
@@ -46,4 +48,15 @@ adv_train_options_rate(const AdvTrainOptions *options, const AdvTrainPlace *plac
 		if (adv_train_options[i]->rate)
 			factor *= adv_train_options[i]->rate(options->of[i].own, place);
 	return factor;
+}
+
+double
+adv_train_options_loss(const AdvTrainOptions *options, const AdvTrainOutputs *outputs)
+{
+	double sum = 0;
+
+	for (int i = 0; adv_train_options[i]; i++)
+		if (adv_train_options[i]->loss)
+			sum += adv_train_options[i]->loss(options->of[i].own, outputs);
+	return sum;
 }

@@ -66,12 +66,17 @@ static double
 slice_loss(AdvTrainRun *run, const AdvSlice *slice, int64_t *correct)
 {
 	const AdvNetwork *net = run->net;
+	const float *logits = run->ws.act[net->n_layers];
+	float *d_logits = run->ws.d_act[net->n_layers];
 	float scale = 1.0f / (float) run->rows;
+	size_t at = (size_t) run->defence->labelled * (size_t) slice->rows * (size_t) net->classes;
+	AdvTrainOutputs outputs = {slice->rows, net->classes, logits + at, slice->label, scale, d_logits + at};
+	double sum;
 
-	if (run->defence->loss)
-		return run->defence->loss(&run->defending, slice, scale, correct);
-	return adv_cross_entropy(slice->rows, net->classes, run->ws.act[net->n_layers], slice->label, scale, NULL,
-							 run->ws.d_act[net->n_layers], correct);
+	sum = run->defence->loss ? run->defence->loss(&run->defending, slice, scale, correct)
+							 : adv_cross_entropy(slice->rows, net->classes, logits, slice->label, scale, NULL,
+												 d_logits, correct);
+	return sum + adv_train_options_loss(&run->t->spec->options, &outputs);
 }
 
 /* Where in the minibatch a slice begins: slices are as even as can be. */
