@@ -1,8 +1,8 @@
--- Schedules of the learning rate and label smoothing: settings of every kind of training, stored with the task, the same for any number of workers.
+-- Schedules of the learning rate, label smoothing and clipping: settings of every kind of training, stored with the task, the same for any number of workers.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(68);
+SELECT plan(75);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(300, 6);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE FUNCTION refused(settings jsonb, message text, hint text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
@@ -23,13 +23,14 @@ INSERT INTO schedules VALUES ('constant', '{"schedule": "constant"}', '{"schedul
 	('cosine', '{"schedule": "cosine"}', '{"schedule": "cosine", "warmup": 0}'),
 	('step', '{"schedule": "step", "step_factor": 0.5}', '{"schedule": "step", "warmup": 0, "step_epochs": 2, "step_factor": 0.5}'),
 	('one_cycle', '{"schedule": "one_cycle"}', '{"schedule": "one_cycle", "warmup": 1.2}'),
-	('smooth', '{"label_smoothing": 0.2}', '{"label_smoothing": 0.2}');
+	('smooth', '{"label_smoothing": 0.2}', '{"label_smoothing": 0.2}'),
+	('clipped', '{"clip_norm": 0.05}', '{"clip_norm": 0.05}');
 SELECT ok(version = 1 AND accuracy > 0.5, name || ': trained') FROM schedules,
 	advfair_train(name, 'people', 'income', arch => 'dense 8, tanh', epochs => 4, batch_size => 40, learning_rate => 0.01, settings => settings);
 SELECT ok(version = 1, 'without') FROM advfair_train('without', 'people', 'income', arch => 'dense 8, tanh', epochs => 4, batch_size => 40, learning_rate => 0.01);
 SELECT is(task -> 'settings', stored, name || ': the task has what was left open, too') FROM schedules JOIN advfair_model USING (name);
 SELECT ok(NOT task ? 'settings', 'nothing said, nothing stored') FROM advfair_model WHERE name = 'without';
-SELECT is(count(DISTINCT model), 6::bigint, 'each is another model, but that constant is as without') FROM advfair_model;
+SELECT is(count(DISTINCT model), 7::bigint, 'each is another model, but that constant is as without') FROM advfair_model;
 SELECT is((SELECT model FROM advfair_model WHERE name = 'constant'), (SELECT model FROM advfair_model WHERE name = 'without'), 'by the same bytes');
 SELECT is(advfair_fit(task - 'model' || jsonb_build_object('workers', workers)), model, format('%s: %s workers', name, workers))
 FROM schedules JOIN advfair_model USING (name), unnest('{1,2,3}'::int[]) workers;
@@ -46,11 +47,12 @@ SELECT is(advfair_fit((task || '{"workers": 2}') - 'model'), model, name || ': 2
 
 -- what is refused
 SELECT refused('{"schedule": "linear"}', 'task key "settings.schedule" is "linear", but must be one of: constant, cosine, step, one_cycle');
-SELECT refused('{"scheduler": "step"}', 'unknown key "scheduler" in settings', 'Settings of a training are schedule, warmup, step_epochs, step_factor, label_smoothing.');
+SELECT refused('{"scheduler": "step"}', 'unknown key "scheduler" in settings', 'Settings of a training are schedule, warmup, step_epochs, step_factor, label_smoothing, clip_norm.');
 SELECT refused('{"warmup": -1}', 'task key "settings.warmup" is -1, but must be at least 0 and at most 100000');
 SELECT refused('{"warmup": 5}', 'warmup is 5 epochs, but the training has 4');
 SELECT refused('{"schedule": "step", "step_factor": 0}', 'task key "settings.step_factor" is 0, but must be greater than 0 and at most 1');
 SELECT refused('{"schedule": "cosine", "step_epochs": 2}', 'step_epochs is for schedule step alone');
+SELECT refused('{"clip_norm": 0}', 'task key "settings.clip_norm" is 0, but must be greater than 0 and at most 1e+30');
 SELECT refused('{"label_smoothing": 1.5}', 'task key "settings.label_smoothing" is 1.5, but must be at least 0 and at most 1');
 SELECT refused('{"step_factor": 0.5}', 'step_factor is for schedule step alone');
 SELECT * FROM finish();

@@ -58,6 +58,9 @@ typedef struct AdvTrainOption
 	/* what the learning rate is multiplied by for a minibatch; NULL: 1 */
 	double (*rate)(const void *own, const AdvTrainPlace *place);
 
+	/* the largest L2 norm that the gradient of a minibatch may have; NULL: any */
+	double (*norm)(const void *own);
+
 	/* what it adds to the objective's sum over the rows; NULL: 0 */
 	double (*loss)(const void *own, const AdvTrainOutputs *outputs);
 } AdvTrainOption;
@@ -70,6 +73,9 @@ extern AdvTrainOptions adv_train_options_unset(void);
 
 /* Fill in what was left open, for a training of so many epochs. ADV_INVALID names what cannot be. */
 extern AdvStatus adv_train_options_complete(AdvTrainOptions *options, int32_t epochs, AdvError *err);
+
+/* The largest L2 norm that the gradient of a minibatch may have; INFINITY: any. */
+extern double adv_train_options_norm(const AdvTrainOptions *options);
 
 /* What all of them add to the objective's sum over rows; its gradient, times scale, is added to d_logits. */
 extern double adv_train_options_loss(const AdvTrainOptions *options, const AdvTrainOutputs *outputs);

@@ -25,7 +25,9 @@ typedef struct AdvTrainShared
 	void *packed; /* parameters as kernels read them, kept up to date by whoever changes them */
 	float *m;     /* (n_params) optimizer state */
 	float *v;
-	double *part_loss; /* (ADV_VALIDATION_PARTS) */
+	float *gradient;       /* of all pieces, one after another; NULL: gradients are not clipped */
+	double *piece_squares; /* (pieces) the sum of squares of each; likewise */
+	double *part_loss;     /* (ADV_VALIDATION_PARTS) */
 	int64_t *part_correct;
 	void *defence; /* the method's state, which checkpoints keep */
 	size_t bytes;
@@ -43,6 +45,7 @@ typedef struct AdvTrainRun
 	AdvCraft craft; /* of one slice; it has no memory unless the method crafts */
 	AdvDefending defending;
 	float *gradient; /* of one piece */
+	double shrink;   /* of the minibatch's gradient, where it is clipped */
 	size_t n_conv;
 	int epoch;              /* from 0 */
 	size_t begin;           /* first example of the minibatch, in the epoch's order */
@@ -76,6 +79,20 @@ extern int adv_shuffle_bits(size_t n_examples);
 extern AdvStatus adv_shuffle(AdvTrainRun *run);
 
 /* ---- pieces.c ---- */
+
+/* A piece of a layer's parameters: weights of some outputs (filters), and their biases. */
+typedef struct AdvPiece
+{
+	int number; /* from 1 */
+	int layer;
+	AdvPart part;
+	size_t weights; /* a gradient has so many floats, then one for each output */
+	bool has_bias;  /* the part with the first inputs has it */
+	size_t at;      /* floats of the gradients of those before */
+} AdvPiece;
+
+/* Go on to the next piece of all parameters, from {0}; false behind the last one, where at is how many floats there are. */
+extern bool adv_next_piece(const AdvNetwork *net, AdvPiece *p);
 
 /* The largest piece of a layer's weights: a part of a dense layer, or some whole filters. */
 extern AdvPart adv_largest_piece(const AdvLayer *l);

@@ -2,16 +2,19 @@
  * options.c
  *		The options of trainings that there are. See option.h.
  */
+#include <math.h>
 #include <string.h>
 
 #include "core/train/option.h"
 
+extern const AdvTrainOption adv_option_clip;
 extern const AdvTrainOption adv_option_label_smoothing;
 extern const AdvTrainOption adv_option_schedule;
 
 const AdvTrainOption *const adv_train_options[ADV_MAX_OPTIONS + 1] = {
 	&adv_option_schedule,
 	&adv_option_label_smoothing,
+	&adv_option_clip,
 	NULL,
 };
 
@@ -59,4 +62,15 @@ adv_train_options_loss(const AdvTrainOptions *options, const AdvTrainOutputs *ou
 		if (adv_train_options[i]->loss)
 			sum += adv_train_options[i]->loss(options->of[i].own, outputs);
 	return sum;
+}
+
+double
+adv_train_options_norm(const AdvTrainOptions *options)
+{
+	double most = INFINITY;
+
+	for (int i = 0; adv_train_options[i]; i++)
+		if (adv_train_options[i]->norm)
+			most = fmin(most, adv_train_options[i]->norm(options->of[i].own));
+	return most;
 }

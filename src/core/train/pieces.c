@@ -2,9 +2,13 @@
  * pieces.c
  *		Phase 2 of a minibatch: parameters are cut into fixed pieces; whoever forms the gradient of a piece, over the whole minibatch, applies the
  *		update at once and packs the new weights.
+ *
+ * Where gradients are clipped nobody can update before the last piece's gradient is there: then all are kept, each with its sum of squares,
+ * and a barrier lies between. The sums are added up in the order of pieces, by every member.
  */
 #include "core/train/trainrun.h"
 
+#include <math.h>
 #include <string.h>
 
 #define PIECE_OUTPUTS 256  /* outputs of a dense piece */
@@ -24,107 +28,202 @@ adv_largest_piece(const AdvLayer *l)
 }
 
 static void
+begin_layer(const AdvNetwork *net, AdvPiece *p, int layer)
+{
+	while (layer < net->n_layers && adv_layer_type(&net->layers[layer])->pieces == ADV_PIECES_NONE)
+		layer++;
+	p->layer = layer;
+	p->part = (AdvPart){0};
+}
+
+/* The layer's next part, or the first of the next layer. */
+static void
+step_on(const AdvNetwork *net, AdvPiece *p)
+{
+	const AdvLayer *l = &net->layers[p->layer];
+	AdvPart whole = adv_whole_layer(l), step = adv_largest_piece(l);
+
+	p->at += p->weights + (size_t) p->part.outputs;
+	p->part.input += step.inputs;
+	if (p->part.input < whole.inputs)
+		return;
+	p->part.input = 0;
+	p->part.output += step.outputs;
+	if (p->part.output >= whole.outputs)
+		begin_layer(net, p, p->layer + 1);
+}
+
+bool
+adv_next_piece(const AdvNetwork *net, AdvPiece *p)
+{
+	const AdvLayer *l;
+	AdvPart whole, step;
+
+	if (p->number++ == 0)
+		begin_layer(net, p, 0);
+	else
+		step_on(net, p);
+	if (p->layer == net->n_layers)
+		return false;
+	l = &net->layers[p->layer];
+	whole = adv_whole_layer(l);
+	step = adv_largest_piece(l);
+	p->part.outputs =
+		whole.outputs - p->part.output < step.outputs ? whole.outputs - p->part.output : step.outputs;
+	p->part.inputs = whole.inputs - p->part.input < step.inputs ? whole.inputs - p->part.input : step.inputs;
+	p->weights = l->n_weight / (size_t) whole.outputs / (size_t) whole.inputs * (size_t) p->part.outputs *
+				 (size_t) p->part.inputs;
+	p->has_bias = p->part.input == 0;
+	return true;
+}
+
+/* ---- gradients ---- */
+
+static void
+dense_gradient(AdvTrainRun *run, const AdvPiece *p, float *gradient)
+{
+	memset(gradient, 0, sizeof(float) * (p->weights + (size_t) p->part.outputs));
+	adv_part_gradient(&run->ws, p->layer, run->rows * run->defence->rows_per_example, p->part,
+					  run->shared.dense_src[p->layer], run->shared.dense_d_dst[p->layer], gradient,
+					  p->has_bias ? gradient + p->weights : NULL);
+}
+
+/* Add up the slices' gradients of parameters first .. first + count, which lie before the first dense layer. */
+static void
+add_slices(const AdvTrainRun *run, size_t first, size_t count, float *gradient)
+{
+	memset(gradient, 0, sizeof(float) * count);
+	for (int s = 0; s < run->n_slices; s++)
+	{
+		const float *slice = run->shared.slice_gradient + (size_t) s * run->n_conv + first;
+
+		for (size_t i = 0; i < count; i++)
+			gradient[i] += slice[i];
+	}
+}
+
+static size_t
+first_weight(const AdvLayer *l, const AdvPiece *p)
+{
+	return l->weight + (size_t) p->part.output * (l->n_weight / (size_t) l->out.c) + (size_t) p->part.input;
+}
+
+static void
+form(AdvTrainRun *run, const AdvPiece *p, float *gradient)
+{
+	const AdvLayer *l = &run->net->layers[p->layer];
+
+	if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT)
+	{
+		dense_gradient(run, p, gradient);
+		return;
+	}
+	add_slices(run, first_weight(l, p), p->weights, gradient);
+	add_slices(run, l->bias + (size_t) p->part.output, (size_t) p->part.outputs, gradient + p->weights);
+}
+
+/* ---- updates ---- */
+
+static void
 update(AdvTrainRun *run, size_t first, size_t count, const float *gradient)
 {
 	adv_optimizer_update(&run->optimizer, run->step, count, run->t->params + first, gradient,
 						 run->shared.m + first, run->shared.v + first);
 }
 
-/* The weights of a part, whole lines at once, or line by line. */
+/* Whole lines at once, or line by line. */
 static void
-update_part(AdvTrainRun *run, const AdvLayer *l, AdvPart part)
+apply(AdvTrainRun *run, const AdvPiece *p, const float *gradient)
 {
-	size_t in = adv_shape_size(l->in);
-	size_t line = (size_t) part.inputs, lines = (size_t) part.outputs;
-	size_t first = l->weight + (size_t) part.output * in + (size_t) part.input;
+	const AdvLayer *l = &run->net->layers[p->layer];
+	size_t outputs = (size_t) p->part.outputs;
+	size_t in = l->n_weight / (size_t) l->out.c, line = p->weights / outputs;
+	size_t first = first_weight(l, p);
 
 	if (line == in)
-		update(run, first, lines * line, run->gradient);
+		update(run, first, p->weights, gradient);
 	else
-		for (size_t o = 0; o < lines; o++)
-			update(run, first + o * in, line, run->gradient + o * line);
+		for (size_t o = 0; o < outputs; o++)
+			update(run, first + o * in, line, gradient + o * line);
+	if (p->has_bias)
+		update(run, l->bias + (size_t) p->part.output, outputs, gradient + p->weights);
+	adv_pack_part(run->net, p->layer, p->part, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
 }
 
-/* A part of dense layer i; the one with the first inputs has the bias as well. */
 static void
-run_dense_piece(AdvTrainRun *run, int i, AdvPart part)
+form_and_apply(AdvTrainRun *run, const AdvPiece *p, float *gradient)
 {
-	const AdvLayer *l = &run->net->layers[i];
-	size_t size = (size_t) part.outputs * (size_t) part.inputs;
-	float *d_bias = part.input == 0 ? run->gradient + size : NULL;
-
-	memset(run->gradient, 0, sizeof(float) * (size + (size_t) part.outputs));
-	adv_part_gradient(&run->ws, i, run->rows * run->defence->rows_per_example, part, run->shared.dense_src[i],
-					  run->shared.dense_d_dst[i], run->gradient, d_bias);
-	update_part(run, l, part);
-	if (d_bias)
-		update(run, l->bias + (size_t) part.output, (size_t) part.outputs, d_bias);
-	adv_pack_part(run->net, i, part, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
+	form(run, p, gradient);
+	apply(run, p, gradient);
 }
 
-/* Add up the slices' gradients of parameters first .. first + count, which lie before the first dense layer, and update. */
+/* ---- clipping ---- */
+
+static size_t
+values_of(const AdvPiece *p)
+{
+	return p->weights + (p->has_bias ? (size_t) p->part.outputs : 0);
+}
+
 static void
-update_conv(AdvTrainRun *run, size_t first, size_t count)
+form_and_measure(AdvTrainRun *run, const AdvPiece *p, float *gradient)
 {
-	memset(run->gradient, 0, sizeof(float) * count);
-	for (int s = 0; s < run->n_slices; s++)
-	{
-		const float *slice = run->shared.slice_gradient + (size_t) s * run->n_conv + first;
+	double squares = 0;
 
-		for (size_t i = 0; i < count; i++)
-			run->gradient[i] += slice[i];
-	}
-	update(run, first, count, run->gradient);
+	form(run, p, gradient);
+	for (size_t i = 0; i < values_of(p); i++)
+		squares += (double) gradient[i] * gradient[i];
+	run->shared.piece_squares[p->number - 1] = squares;
 }
 
-/* Some filters of convolution i. */
 static void
-run_conv_piece(AdvTrainRun *run, int i, AdvPart part)
+shrink_and_apply(AdvTrainRun *run, const AdvPiece *p, float *gradient)
 {
-	const AdvLayer *l = &run->net->layers[i];
-	size_t filter = l->n_weight / (size_t) l->out.c;
-
-	update_conv(run, l->weight + (size_t) part.output * filter, (size_t) part.outputs * filter);
-	update_conv(run, l->bias + (size_t) part.output, (size_t) part.outputs);
-	adv_pack_part(run->net, i, part, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
+	for (size_t i = 0; run->shrink < 1 && i < values_of(p); i++)
+		gradient[i] = (float) (run->shrink * gradient[i]);
+	apply(run, p, gradient);
 }
 
-/* The pieces of layer i, of which every size-th is this member's; piece counts those of all layers. */
+/* ---- all pieces ---- */
+
+typedef void (*Visit)(AdvTrainRun *run, const AdvPiece *p, float *gradient);
+
+/* Every size-th piece is this member's. Where gradients are kept, each has its own place. */
 static AdvStatus
-run_layer_pieces(AdvTrainRun *run, int i, int *piece)
+visit_own(AdvTrainRun *run, Visit visit, float *kept)
 {
-	const AdvLayer *l = &run->net->layers[i];
-	AdvPart whole = adv_whole_layer(l);
-	AdvPart step = adv_largest_piece(l);
-	AdvPart part;
-
-	for (part.output = 0; part.output < whole.outputs; part.output += step.outputs)
-		for (part.input = 0; part.input < whole.inputs; part.input += step.inputs)
-		{
-			if ((*piece)++ % run->team->size != run->team->rank)
-				continue;
-			if (adv_team_should_stop(run->team))
-				return ADV_ABORTED;
-			part.outputs =
-				whole.outputs - part.output < step.outputs ? whole.outputs - part.output : step.outputs;
-			part.inputs = whole.inputs - part.input < step.inputs ? whole.inputs - part.input : step.inputs;
-			if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT)
-				run_dense_piece(run, i, part);
-			else
-				run_conv_piece(run, i, part);
-		}
+	for (AdvPiece p = {0}; adv_next_piece(run->net, &p);)
+	{
+		if ((p.number - 1) % run->team->size != run->team->rank)
+			continue;
+		if (adv_team_should_stop(run->team))
+			return ADV_ABORTED;
+		visit(run, &p, kept ? kept + p.at : run->gradient);
+	}
 	return ADV_OK;
+}
+
+/* By how much the minibatch's gradient is to be shrunk. */
+static double
+shrink_of(const AdvTrainRun *run, double most)
+{
+	double squares = 0;
+
+	for (AdvPiece p = {0}; adv_next_piece(run->net, &p);)
+		squares += run->shared.piece_squares[p.number - 1];
+	return sqrt(squares) > most ? most / sqrt(squares) : 1;
 }
 
 AdvStatus
 adv_run_pieces(AdvTrainRun *run)
 {
-	const AdvNetwork *net = run->net;
-	int piece = 0;
+	double most = adv_train_options_norm(&run->t->spec->options);
 
-	for (int i = 0; i < net->n_layers; i++)
-		if (adv_layer_type(&net->layers[i])->pieces != ADV_PIECES_NONE &&
-			run_layer_pieces(run, i, &piece) != ADV_OK)
-			return ADV_ABORTED;
-	return ADV_OK;
+	if (isinf(most))
+		return visit_own(run, form_and_apply, NULL);
+	if (visit_own(run, form_and_measure, run->shared.gradient) != ADV_OK ||
+		adv_team_barrier(run->team) != ADV_OK)
+		return ADV_ABORTED;
+	run->shrink = shrink_of(run, most);
+	return visit_own(run, shrink_and_apply, run->shared.gradient);
 }

@@ -4,6 +4,7 @@
  */
 #include "core/train/trainrun.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/carve.h"
@@ -58,6 +59,15 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 	s.packed = adv_carve(&carver, adv_packed_size(net, ADV_PASS_BACKWARD), 1);
 	s.m = adv_carve_floats(&carver, net->n_params);
 	s.v = adv_carve_floats(&carver, net->n_params);
+	if (isfinite(adv_train_options_norm(&spec->options)))
+	{
+		AdvPiece p = {0};
+
+		while (adv_next_piece(net, &p))
+			;
+		s.gradient = adv_carve_floats(&carver, p.at);
+		s.piece_squares = adv_carve(&carver, (size_t) p.number, sizeof(double));
+	}
 	s.part_loss = adv_carve(&carver, ADV_VALIDATION_PARTS, sizeof(double));
 	s.part_correct = adv_carve(&carver, ADV_VALIDATION_PARTS, sizeof(int64_t));
 	s.defence = adv_carve(&carver, adv_defence_state_size(&spec->robust, net), 1);
