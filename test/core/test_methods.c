@@ -31,7 +31,7 @@ open_row(Row *r, const AdvAttackMethod *method, AdvNorm norm, double alpha)
 	r->ball = (AdvBall){norm, NULL, -INFINITY, INFINITY};
 	r->settings = adv_attack_unset(method);
 	adv_ball_bounds(&r->ball, 2, r->x0, 0.3, r->low, r->high);
-	r->climb = (AdvClimb){&r->ball, 2, r->x0, r->low, r->high, 0.3, alpha, r->settings.own, r->memory};
+	r->climb = (AdvClimb){{&r->ball, 2, r->x0, r->low, r->high, 0.3}, alpha, r->settings.own, r->memory};
 	if (method->begin)
 		method->begin(&r->climb);
 }
