@@ -59,8 +59,7 @@ is_layer(int i, const char *word, AdvShape out, size_t weight, size_t n_weight, 
 static void
 test_layers(void)
 {
-	ok(parse(ADV_ARCH_IMAGE, image) == ADV_OK && net.n_layers == 12,
-	   "the image network");
+	ok(parse(ADV_ARCH_IMAGE, image) == ADV_OK && net.n_layers == 12, "the image network");
 	ok(is_layer(0, "conv", (AdvShape){32, 32, 32}, 0, 864, 32), "its first layer");
 	ok(is_layer(3, "conv", (AdvShape){64, 16, 16}, 896, 18432, 64), "its second convolution");
 	ok(is_layer(6, "flatten", (AdvShape){4096, 1, 1}, 19392, 0, 0), "a flatten layer is added");
@@ -103,6 +102,11 @@ test_grammar(void)
 	reads_as("globalPOOL ,conv 5x3, GlobalPool", (AdvShape){2, 5, 4}, "globalpool, conv 5x3, globalpool");
 	reads_as("DropOut .50,dropout 0", flat, "dropout 0.5, dropout 0");
 	reads_as("maxpool 4, conv 5x3", (AdvShape){2, 4, 4}, "maxpool 4, conv 5x3");
+	reads_as("conv 5x3Stride2,maxpool 2 STRIDE 02, conv 4x3 stride 1, maxpool 2 stride 1",
+			 (AdvShape){2, 9, 8}, "conv 5x3 stride 2, maxpool 2, conv 4x3, maxpool 2 stride 1");
+	ok(net.layers[0].out.h == 5 && net.layers[0].out.w == 4 && net.layers[1].out.h == 2 &&
+		   net.layers[3].out.h == 1,
+	   "a stride's shapes");
 }
 
 static void
@@ -110,7 +114,8 @@ test_wrong_words(void)
 {
 	fails_with("convv 3x3", image, ADV_INVALID, "unknown layer \"convv\" in arch string");
 	is_string(err.hint,
-			  "Layers are conv NxS, dense N, maxpool P, avgpool P, globalpool, relu, tanh, leaky_relu A, "
+			  "Layers are conv NxS [stride T], dense N, maxpool P [stride T], avgpool P, globalpool, relu, "
+			  "tanh, leaky_relu A, "
 			  "sigmoid, gelu and dropout P, separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
@@ -140,6 +145,12 @@ test_rules(void)
 	fails_with("conv 3x0", image, ADV_INVALID, "kernel size of conv in arch string must be at least 1");
 	fails_with("maxpool 0", image, ADV_INVALID, "window size of maxpool in arch string must be at least 1");
 	fails_with("conv 3x4", image, ADV_INVALID, "kernel size 4 of conv in arch string is even");
+	fails_with("conv 3x3 stride 0", image, ADV_INVALID, "stride of conv in arch string must be at least 1");
+	fails_with("maxpool 3 stride 32", image, ADV_LIMIT,
+			   "stride of maxpool in arch string must be at most 31");
+	fails_with("conv 3x3 stride", image, ADV_INVALID, "cannot read layer \"conv 3x3 stride\" in arch string");
+	fails_with("avgpool 2 stride 2", image, ADV_INVALID,
+			   "cannot read layer \"avgpool 2 stride 2\" in arch string");
 	fails_with("conv 3x3", flat, ADV_INVALID, "conv needs an image as input");
 	is_string(err.detail, "The input is a vector of 10 values.", "the detail gives the vector's length");
 	fails_with("dropout 1.0", flat, ADV_INVALID, "probability of dropout in arch string must be less than 1");

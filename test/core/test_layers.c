@@ -147,7 +147,7 @@ test_relu(void)
 static void
 test_maxpool(void)
 {
-	AdvLayer l = {.size = 2, .in = {2, 3, 2}, .out = {2, 1, 1}};
+	AdvLayer l = {.size = 2, .stride = 2, .in = {2, 3, 2}, .out = {2, 1, 1}};
 	float src[] = {1, 5, 3, 5, 3, 2, 0, 5, 9, 9, 9, 9}, dst[2], d_dst[] = {7, 8}, d_src[12];
 	uint8_t argmax[2];
 	bool same = true;
@@ -161,6 +161,29 @@ test_maxpool(void)
 	src[0] = src[7] = NAN;
 	adv_maxpool_forward(&l, 1, src, dst, NULL);
 	ok(isnan(dst[0]) && isnan(dst[1]), "NaN is not lost");
+}
+
+/* Windows that overlap, and those with places between them. */
+static void
+test_maxpool_stride(void)
+{
+	AdvLayer l = {.size = 3, .stride = 2, .in = {1, 3, 5}, .out = {1, 1, 2}};
+	AdvLayer sparse = {.size = 1, .stride = 2, .in = {1, 3, 5}, .out = {1, 2, 3}};
+	float x[] = {1, 2, 3, 4, 5, 6, 7, 99, 8, 9, 10, 11, 12, 13, 14}, d_y[] = {3, 5, 7, 11, 13, 17};
+	float y[6], d_x[15];
+	uint8_t which[6];
+
+	memset(d_x, 0xff, sizeof(d_x));
+	adv_maxpool_forward(&l, 1, x, y, which);
+	adv_maxpool_backward(&l, 1, which, d_y, d_x);
+	ok(y[0] == 99 && y[1] == 99 && d_x[7] == 8 && d_x[6] == 0 && d_x[14] == 0,
+	   "the maximum of two windows has the gradients of both");
+	memset(d_x, 0xff, sizeof(d_x));
+	adv_maxpool_forward(&sparse, 1, x, y, which);
+	adv_maxpool_backward(&sparse, 1, which, d_y, d_x);
+	ok(y[0] == 1 && y[1] == 3 && y[2] == 5 && y[3] == 10 && y[5] == 14 && d_x[2] == 5 && d_x[12] == 13 &&
+		   d_x[1] == 0 && d_x[7] == 0,
+	   "what lies in no window has none");
 }
 
 static void
@@ -343,6 +366,7 @@ main(void)
 	test_sigmoid();
 	test_gelu();
 	test_maxpool();
+	test_maxpool_stride();
 	test_avgpool();
 	test_dropout();
 	test_globalpool();

@@ -373,6 +373,41 @@ test_init(void)
 	free_case(&c);
 }
 
+/* What a convolution with a stride gives is summed up by hand. */
+static void
+test_stride(const char *arch, int stride, int size, AdvShape out)
+{
+	AdvShape in = {3, 7, 10};
+	double worst = 0;
+	Case c;
+
+	make_case(&c, arch, in, 2, false, 2, ADV_PASS_BACKWARD);
+	for (size_t i = 0; i < c.net.n_params; i++)
+		c.params[i] = (float) sin(1.7 * (double) i);
+	for (size_t i = 0; i < 2 * adv_shape_size(in); i++)
+		c.x[i] = (float) cos(0.9 * (double) i);
+	forward(&c, NULL);
+	ok(memcmp(&c.net.layers[0].out, &out, sizeof(out)) == 0, arch);
+	for (size_t i = 0; i < 2 * adv_shape_size(out); i++)
+	{
+		int f = (int) i % out.c, x = (int) i / out.c % out.w, y = (int) i / out.c / out.w % out.h;
+		const float *image = c.x + i / adv_shape_size(out) * adv_shape_size(in);
+		double sum = c.params[c.net.layers[0].bias + (size_t) f];
+
+		for (int k = 0; k < in.c * size * size; k++)
+		{
+			int row = y * stride + k / size % size - size / 2, col = x * stride + k % size - size / 2;
+
+			if (row >= 0 && row < in.h && col >= 0 && col < in.w)
+				sum += (double) c.params[f * in.c * size * size + k] *
+					   image[(k / size / size * in.h + row) * in.w + col];
+		}
+		worst = fmax(worst, fabs(sum - c.ws.act[1][i]));
+	}
+	okf(worst < 1e-4, "what it gives differs by %.2g", worst);
+	free_case(&c);
+}
+
 /* All that depends on kernels, on one instruction set. */
 static void
 test_passes(void)
@@ -411,6 +446,13 @@ test_passes(void)
 	test_differences(
 		"conv 5x3, dropout 0.3, relu, maxpool 2, dropout 0.25, conv 3x3, tanh, dropout 0, dropout 0.5",
 		(AdvShape){3, 7, 5}, 3, false);
+	test_differences("conv 5x3 stride 2, relu, conv 18x3 stride 3, tanh", (AdvShape){3, 9, 14}, 3, true);
+	test_differences("conv 5x1 stride 2, maxpool 3 stride 2, tanh, conv 3x5 stride 2, relu",
+					 (AdvShape){2, 13, 12}, 3, false);
+	test_differences("conv 5x3, maxpool 2 stride 1, relu, maxpool 1 stride 2", (AdvShape){2, 6, 7}, 3, false);
+	test_stride("conv 5x3 stride 2, maxpool 2", 2, 3, (AdvShape){5, 4, 5});
+	test_stride("conv 17x5 stride 3", 3, 5, (AdvShape){17, 3, 4});
+	test_stride("conv 4x1 stride 4", 4, 1, (AdvShape){4, 2, 3});
 	test_differences("gelu, dense 7, gelu, gelu, dense 5, tanh, gelu", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, gelu, maxpool 2, conv 3x3, gelu, relu", (AdvShape){3, 7, 5}, 3, false);
 	test_options();

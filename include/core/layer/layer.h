@@ -36,10 +36,11 @@ adv_shape_size(AdvShape s)
 /* One layer of a network: plain data, without pointers. */
 typedef struct AdvLayer
 {
-	int32_t kind; /* its place in adv_layer_types */
-	int32_t size; /* conv: kernel; pooling: window */
-	float factor; /* leaky relu, dropout: the number behind the word */
-	AdvShape in;  /* of one row */
+	int32_t kind;   /* its place in adv_layer_types */
+	int32_t size;   /* conv: kernel; pooling: window */
+	int32_t stride; /* conv and pooling: places of the input from one of the output to the next */
+	float factor;   /* leaky relu, dropout: the number behind the word */
+	AdvShape in;    /* of one row */
 	AdvShape out;
 	size_t weight;   /* offsets into the parameter vector */
 	size_t n_weight; /* 0: no parameters */
@@ -72,11 +73,15 @@ typedef struct AdvNoise
 	uint64_t epoch;
 } AdvNoise;
 
-/* A convolution and the layers that are computed along with it: a maxpool and relus that follow. */
+/*
+ * A convolution and the layers that are computed along with it: a maxpool and relus that follow. Kernels give the raw result of stride 1. Of
+ * that, each result is the maximum of a window, and windows lie stride places apart.
+ */
 typedef struct AdvConvBlock
 {
 	AdvConvShape shape;
 	int pool; /* window, 1: none */
+	int stride;
 	bool relu;
 	AdvShape out; /* of one row */
 } AdvConvBlock;
@@ -103,12 +108,13 @@ typedef struct AdvStep
 	const AdvStop *stop; /* ask NULL: nobody */
 } AdvStep;
 
-/* A layer as written: width is N, size S or P, factor A. */
+/* A layer as written: width is N, size S or P, stride T, factor A. */
 typedef struct AdvLayerWord
 {
 	const struct AdvLayerType *type;
 	int32_t width;
 	int32_t size;
+	int32_t stride; /* the usual one, unless written */
 	float factor;
 } AdvLayerWord;
 
@@ -171,6 +177,7 @@ typedef struct AdvLayerType
 		form_words; /* "dense N for N outputs, for example dense 128"; NULL: the system adds it, nobody writes it */
 	const char *listed; /* "dense N" */
 	AdvLayerForm form;
+	bool strides;      /* "stride T" may follow; usual are 1, and a window's size */
 	bool element_wise; /* out has the shape of in, and each value depends on the one at its place */
 	bool needs_input;  /* going back it looks at src: what is in its place must not be overwritten */
 	AdvFusion fusion;
@@ -245,6 +252,15 @@ extern AdvStatus adv_check_below_one(const AdvBuilder *b, const AdvLayerWord *wo
 
 /* A window of pooling: fits a byte's worth of places, and the input. */
 extern AdvStatus adv_check_window(const AdvBuilder *b, const AdvLayerWord *word);
+
+extern AdvStatus adv_check_stride(const AdvBuilder *b, const AdvLayerWord *word);
+
+/* The stride of who says nothing. */
+static inline int32_t
+adv_usual_stride(const AdvLayerType *type, int32_t size)
+{
+	return type->strides && type->form == ADV_FORM_SIZE ? size : 1;
+}
 
 /* All of a layer with weights. */
 static inline AdvPart

@@ -49,6 +49,13 @@ strip_lines(const AdvConvShape *s, int pool)
 	return (lines + pool - 1) / pool * pool;
 }
 
+/* A convolution with a stride has lines that nobody looks at: they are not computed, so the others are one at a time. */
+static int
+forward_strip(const AdvConvBlock *b)
+{
+	return b->stride > b->pool ? 1 : strip_lines(&b->shape, b->pool);
+}
+
 /* ---- scratch ---- */
 
 typedef struct Scratch
@@ -66,7 +73,7 @@ carve_scratch(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass, void *mem
 {
 	AdvCarver carver = {memory, 0};
 	AdvConvShape back = turned(&b->shape);
-	size_t raw = adv_raw_size(&b->shape, strip_lines(&b->shape, b->pool));
+	size_t raw = adv_raw_size(&b->shape, forward_strip(b));
 	size_t image = k->image_size(&b->shape);
 	Scratch s = {0};
 
@@ -90,12 +97,12 @@ carve_scratch(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass, void *mem
 
 /* ---- forward ---- */
 
-/* One line of windows: raw (pool lines, positions, step) to dst (w, f); pool is a constant. */
+/* One line of windows, next floats apart: raw (pool lines, positions, step) to dst (w, f); pool is a constant. */
 ADV_LOOP void
-finish_windows(int pool, bool relu, int w, int f, size_t step, size_t line, const float *raw,
+finish_windows(int pool, bool relu, int w, int f, size_t step, size_t line, size_t next, const float *raw,
 			   const float *bias, float *dst, uint8_t *argmax)
 {
-	for (int x = 0; x < w; x++, raw += (size_t) pool * step, dst += f, argmax = argmax ? argmax + f : NULL)
+	for (int x = 0; x < w; x++, raw += next, dst += f, argmax = argmax ? argmax + f : NULL)
 	{
 		ADV_INDEPENDENT
 		for (int i = 0; i < f; i++)
@@ -124,18 +131,19 @@ finish_line_loop(const AdvConvBlock *b, const float *raw, const float *bias, flo
 {
 	size_t step = adv_round_up((size_t) b->shape.f, ADV_VECTOR);
 	size_t line = step * (size_t) adv_conv_pitch(&b->shape);
+	size_t next = step * (size_t) b->stride;
 	int w = b->out.w, f = b->out.c;
 
 	if (b->pool == 1 && b->relu)
-		finish_windows(1, true, w, f, step, line, raw, bias, dst, NULL);
+		finish_windows(1, true, w, f, step, line, next, raw, bias, dst, NULL);
 	else if (b->pool == 1)
-		finish_windows(1, false, w, f, step, line, raw, bias, dst, NULL);
+		finish_windows(1, false, w, f, step, line, next, raw, bias, dst, NULL);
 	else if (b->pool == 2 && argmax)
-		finish_windows(2, b->relu, w, f, step, line, raw, bias, dst, argmax);
+		finish_windows(2, b->relu, w, f, step, line, next, raw, bias, dst, argmax);
 	else if (b->pool == 2)
-		finish_windows(2, b->relu, w, f, step, line, raw, bias, dst, NULL);
+		finish_windows(2, b->relu, w, f, step, line, next, raw, bias, dst, NULL);
 	else
-		finish_windows(b->pool, b->relu, w, f, step, line, raw, bias, dst, argmax);
+		finish_windows(b->pool, b->relu, w, f, step, line, next, raw, bias, dst, argmax);
 }
 ADV_DISPATCH(static, finish_line,
 			 (const AdvConvBlock *b, const float *raw, const float *bias, float *dst, uint8_t *argmax),
@@ -149,11 +157,11 @@ finish(const AdvConvBlock *b, int y, int count, const float *raw, const float *b
 	size_t raw_line = adv_round_up((size_t) b->shape.f, ADV_VECTOR) * (size_t) adv_conv_pitch(&b->shape);
 	size_t out_line = (size_t) b->out.w * (size_t) b->out.c;
 
-	for (int i = 0; i < count / b->pool && y / b->pool + i < b->out.h; i++)
+	for (int i = 0; i * b->stride + b->pool <= count && y / b->stride + i < b->out.h; i++)
 	{
-		size_t at = (size_t) (y / b->pool + i) * out_line;
+		size_t at = (size_t) (y / b->stride + i) * out_line;
 
-		finish_line(b, raw + (size_t) i * (size_t) b->pool * raw_line, bias, dst + at,
+		finish_line(b, raw + (size_t) i * (size_t) b->stride * raw_line, bias, dst + at,
 					argmax ? argmax + at : NULL);
 	}
 }
@@ -169,13 +177,13 @@ forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_
 	Scratch s = carve_scratch(k, b, step->pass, step->scratch, &size);
 	size_t in = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.c;
 	size_t out = adv_shape_size(b->out);
-	int strip = strip_lines(&b->shape, b->pool);
+	int strip = forward_strip(b);
 
 	for (int r = 0; r < rows; r++)
 	{
 		const void *image = k->put(&b->shape, src + (size_t) r * in, s.image);
 
-		for (int y = 0; y < b->shape.h && !adv_stops(stop); y += strip)
+		for (int y = 0; y < b->shape.h && !adv_stops(stop); y += strip > b->stride ? strip : b->stride)
 		{
 			int count = b->shape.h - y < strip ? b->shape.h - y : strip;
 
@@ -188,13 +196,12 @@ forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_
 
 /* ---- backward ---- */
 
-/* The gradient of one line of windows goes to where each maximum came from, and to the bias; pool is a constant. */
+/* The gradient of one line of windows, next floats apart, goes to where each maximum came from, and to the bias; pool is a constant. */
 ADV_LOOP void
-spread_windows(int pool, bool relu, int w, int f, size_t line, const float *dst, const float *d_dst,
-			   const uint8_t *argmax, float *d, float *d_bias)
+spread_windows(int pool, bool relu, int w, int f, size_t line, size_t next, const float *dst,
+			   const float *d_dst, const uint8_t *argmax, float *d, float *d_bias)
 {
-	for (int x = 0; x < w;
-		 x++, dst += f, d_dst += f, argmax = argmax ? argmax + f : NULL, d += (size_t) pool * f)
+	for (int x = 0; x < w; x++, dst += f, d_dst += f, argmax = argmax ? argmax + f : NULL, d += next)
 	{
 		ADV_INDEPENDENT
 		for (int i = 0; i < f; i++)
@@ -214,21 +221,22 @@ spread_line_loop(const AdvConvBlock *b, const float *dst, const float *d_dst, co
 				 float *d_bias)
 {
 	size_t line = (size_t) b->shape.w * (size_t) b->shape.f;
+	size_t next = (size_t) b->stride * (size_t) b->shape.f;
 	int w = b->out.w, f = b->out.c;
 
 	if (b->pool == 1)
-		spread_windows(1, b->relu, w, f, line, dst, d_dst, NULL, d, d_bias);
+		spread_windows(1, b->relu, w, f, line, next, dst, d_dst, NULL, d, d_bias);
 	else if (b->pool == 2)
-		spread_windows(2, b->relu, w, f, line, dst, d_dst, argmax, d, d_bias);
+		spread_windows(2, b->relu, w, f, line, next, dst, d_dst, argmax, d, d_bias);
 	else
-		spread_windows(b->pool, b->relu, w, f, line, dst, d_dst, argmax, d, d_bias);
+		spread_windows(b->pool, b->relu, w, f, line, next, dst, d_dst, argmax, d, d_bias);
 }
 ADV_DISPATCH(static, spread_line,
 			 (const AdvConvBlock *b, const float *dst, const float *d_dst, const uint8_t *argmax, float *d,
 			  float *d_bias),
 			 (b, dst, d_dst, argmax, d, d_bias))
 
-/* d (h, w, f), the gradient of one image's raw result; positions that fill no window have none. */
+/* d (h, w, f), the gradient of one image's raw result; positions in no window have none. */
 static void
 spread(const AdvConvBlock *b, const float *dst, const float *d_dst, const uint8_t *argmax, float *d,
 	   float *d_bias)
@@ -236,11 +244,11 @@ spread(const AdvConvBlock *b, const float *dst, const float *d_dst, const uint8_
 	size_t line = (size_t) b->shape.w * (size_t) b->shape.f;
 	size_t out_line = (size_t) b->out.w * (size_t) b->out.c;
 
-	if (b->shape.h % b->pool || b->shape.w % b->pool)
+	if (b->stride > b->pool || b->shape.h % b->pool || b->shape.w % b->pool)
 		memset(d, 0, sizeof(float) * (size_t) b->shape.h * line);
 	for (int y = 0; y < b->out.h; y++)
 		spread_line(b, dst + (size_t) y * out_line, d_dst + (size_t) y * out_line,
-					argmax ? argmax + (size_t) y * out_line : NULL, d + (size_t) (y * b->pool) * line,
+					argmax ? argmax + (size_t) y * out_line : NULL, d + (size_t) (y * b->stride) * line,
 					d_bias);
 }
 
@@ -371,7 +379,7 @@ check_kernel(const AdvBuilder *b, int32_t size)
 	return ADV_INVALID;
 }
 
-/* Stride 1, "same" zero padding. */
+/* "Same" zero padding: the middle of the first filter is the first place, that of the next stride places on. */
 static AdvStatus
 build(AdvBuilder *b, const AdvLayerWord *word)
 {
@@ -383,28 +391,32 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 		(status = adv_check_positive(b, "conv", "kernel size", size)) != ADV_OK ||
 		(status = adv_check_at_most(b, "conv", "number of filters", filters, ADV_MAX_INPUTS)) != ADV_OK ||
 		(status = adv_check_at_most(b, "conv", "kernel size", size, ADV_MAX_KERNEL)) != ADV_OK ||
-		(status = check_kernel(b, size)) != ADV_OK)
+		(status = check_kernel(b, size)) != ADV_OK || (status = adv_check_stride(b, word)) != ADV_OK)
 		return status;
-	return b->add(b, word, (AdvShape){filters, b->shape.h, b->shape.w},
-				  (uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size), (uint64_t) filters);
+	return b->add(
+		b, word,
+		(AdvShape){filters, (b->shape.h - 1) / word->stride + 1, (b->shape.w - 1) / word->stride + 1},
+		(uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size), (uint64_t) filters);
 }
 
-/* Relus, wherever, and one maxpool. */
+/* Relus, wherever, and one maxpool whose windows lie side by side; without a stride of its own. */
 static int
 take_along(AdvStep *s, int n, const AdvLayerType *const *types)
 {
 	const AdvLayer *l = s->layer;
-	AdvConvBlock b = {.shape = product(l), .pool = 1, .out = l->out};
+	AdvConvBlock b = {.shape = product(l), .pool = 1, .stride = l->stride, .out = l->out};
 	int taken = 1;
 
 	for (; taken < n; taken++)
 	{
 		AdvFusion fusion = types[l[taken].kind]->fusion;
 
-		if (fusion == ADV_FUSION_NONE || (fusion == ADV_FUSION_MAXPOOL && b.pool > 1))
+		if (fusion == ADV_FUSION_NONE ||
+			(fusion == ADV_FUSION_MAXPOOL && (b.stride > 1 || l[taken].stride != l[taken].size)))
 			break;
 		b.relu = b.relu || fusion == ADV_FUSION_RELU;
-		b.pool = fusion == ADV_FUSION_MAXPOOL ? l[taken].size : b.pool;
+		if (fusion == ADV_FUSION_MAXPOOL)
+			b.pool = b.stride = l[taken].size;
 		b.out = l[taken].out;
 	}
 	s->block = b;
@@ -431,9 +443,10 @@ scratch_size(const AdvStep *s)
 
 const AdvLayerType adv_conv_layer = {
 	.word = "conv",
-	.form_words = "conv NxS for N filters of S x S, for example conv 32x3",
-	.listed = "conv NxS",
+	.form_words = "conv NxS for N filters of S x S, for example conv 32x3 or conv 32x3 stride 2",
+	.listed = "conv NxS [stride T]",
 	.form = ADV_FORM_FILTERS,
+	.strides = true,
 	.needs_input = true,
 	.pieces = ADV_PIECES_FILTERS,
 	.drawn = true,

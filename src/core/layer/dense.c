@@ -219,7 +219,8 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 	if ((status = adv_check_positive(b, "dense", "number of outputs", word->width)) != ADV_OK ||
 		(status = adv_check_at_most(b, "dense", "number of outputs", word->width, ADV_MAX_INPUTS)) != ADV_OK)
 		return status;
-	if (!b->flat && (status = b->add(b, &(AdvLayerWord){&adv_flatten_layer}, flat, 0, 0)) != ADV_OK)
+	if (!b->flat &&
+		(status = b->add(b, &(AdvLayerWord){&adv_flatten_layer, .stride = 1}, flat, 0, 0)) != ADV_OK)
 		return status;
 	b->flat = true;
 	return b->add(b, word, (AdvShape){word->width, 1, 1}, (uint64_t) word->width * (uint64_t) b->shape.c,

@@ -1,6 +1,6 @@
 /*
  * pool.c
- *		Maximum over windows of size x size, stride size; lines and columns that fill no window are dropped.
+ *		Maximum over windows of size x size, stride places apart, by default size; lines and columns that fill no window are dropped.
  *
  * Both passes go through the places of a window one by one, with the channels as inner loop. NaN counts as largest,
  * so that it reaches the loss.
@@ -37,7 +37,7 @@ adv_maxpool_forward_loop(const AdvLayer *l, int rows, const float *src, float *d
 		for (int y = 0; y < l->out.h; y++)
 			for (int x = 0; x < l->out.w; x++)
 			{
-				const float *window = src + (size_t) y * l->size * line + (size_t) x * l->size * c;
+				const float *window = src + (size_t) y * l->stride * line + (size_t) x * l->stride * c;
 
 				memcpy(dst, window, sizeof(float) * (size_t) c);
 				if (argmax)
@@ -61,23 +61,37 @@ give_to_place(int c, const uint8_t *which, uint8_t place, const float *d_dst, fl
 		d_src[i] = which[i] == place ? d_dst[i] : 0;
 }
 
+/* The same, where windows overlap: a place may be the maximum of several. */
+ADV_LOOP void
+add_to_place(int c, const uint8_t *which, uint8_t place, const float *d_dst, float *restrict d_src)
+{
+	for (int i = 0; i < c; i++)
+		d_src[i] += which[i] == place ? d_dst[i] : 0;
+}
+
 ADV_LOOP void
 adv_maxpool_backward_loop(const AdvLayer *l, int rows, const uint8_t *argmax, const float *d_dst,
 						  float *d_src)
 {
 	int c = l->in.c;
 	size_t line = (size_t) l->in.w * c;
+	bool overlap = l->stride < l->size;
 
-	if (l->in.h % l->size || l->in.w % l->size)
+	if (l->stride != l->size || l->in.h % l->size || l->in.w % l->size)
 		memset(d_src, 0, sizeof(float) * rows * l->in.h * line);
 	for (int r = 0; r < rows; r++, d_src += l->in.h * line)
 		for (int y = 0; y < l->out.h; y++)
 			for (int x = 0; x < l->out.w; x++, argmax += c, d_dst += c)
 			{
-				float *window = d_src + (size_t) y * l->size * line + (size_t) x * l->size * c;
+				float *window = d_src + (size_t) y * l->stride * line + (size_t) x * l->stride * c;
 
 				for (int place = 0; place < l->size * l->size; place++)
-					give_to_place(c, argmax, (uint8_t) place, d_dst, window + place_offset(l, line, place));
+					if (overlap)
+						add_to_place(c, argmax, (uint8_t) place, d_dst,
+									 window + place_offset(l, line, place));
+					else
+						give_to_place(c, argmax, (uint8_t) place, d_dst,
+									  window + place_offset(l, line, place));
 			}
 }
 ADV_DISPATCH(extern, adv_maxpool_backward,
@@ -91,9 +105,14 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 {
 	AdvStatus status = adv_check_window(b, word);
 
+	if (status == ADV_OK)
+		status = adv_check_stride(b, word);
 	if (status != ADV_OK)
 		return status;
-	return b->add(b, word, (AdvShape){b->shape.c, b->shape.h / word->size, b->shape.w / word->size}, 0, 0);
+	return b->add(b, word,
+				  (AdvShape){b->shape.c, (b->shape.h - word->size) / word->stride + 1,
+							 (b->shape.w - word->size) / word->stride + 1},
+				  0, 0);
 }
 
 /* Which place of each window won. */
@@ -120,9 +139,10 @@ backward(const AdvStep *s, const AdvBack *b)
 
 const AdvLayerType adv_maxpool_layer = {
 	.word = "maxpool",
-	.form_words = "maxpool P for windows of P x P, for example maxpool 2",
-	.listed = "maxpool P",
+	.form_words = "maxpool P for windows of P x P, for example maxpool 2 or maxpool 3 stride 2",
+	.listed = "maxpool P [stride T]",
 	.form = ADV_FORM_SIZE,
+	.strides = true,
 	.fusion = ADV_FUSION_MAXPOOL,
 	.build = build,
 	.memory = memory,

@@ -5,6 +5,7 @@
 #include "core/layer/layer.h"
 
 #define MAX_WINDOW 16 /* of pooling: the winner's place fits a byte */
+#define MAX_STRIDE 31
 
 AdvStatus
 adv_check_image(const AdvBuilder *b, const char *word)
@@ -48,6 +49,15 @@ adv_check_below_one(const AdvBuilder *b, const AdvLayerWord *word, const char *w
 		return ADV_OK;
 	return adv_fail(b->err, ADV_INVALID, "%s of %s in arch string must be less than 1", what,
 					word->type->word);
+}
+
+AdvStatus
+adv_check_stride(const AdvBuilder *b, const AdvLayerWord *word)
+{
+	AdvStatus status = adv_check_positive(b, word->type->word, "stride", word->stride);
+
+	return status == ADV_OK ? adv_check_at_most(b, word->type->word, "stride", word->stride, MAX_STRIDE)
+							: status;
 }
 
 AdvStatus

@@ -3,7 +3,7 @@
  *		Arch strings: from "conv 32x3, maxpool 2, relu" to layers with shapes and parameter offsets, and back.
  *
  *		arch = [ layer { "," layer } ]
- *		layer = word [ number | N "x" S ]
+ *		layer = word [ number | N "x" S ] [ "stride" T ]
  *
  * Case does not matter, blanks are free. Words, numbers and rules are those of the kinds of layers (layer.h).
  */
@@ -148,6 +148,31 @@ find_type(const char *s, size_t len)
 	return NULL;
 }
 
+/* A word, of letters and underscores, is at s. */
+static size_t
+word_length(const char *s)
+{
+	size_t len = 0;
+
+	while (is_letter(s[len]) || (len > 0 && s[len] == '_'))
+		len++;
+	return len;
+}
+
+/* "stride T", if it is there and may be. */
+static bool
+read_stride(const char **s, AdvLayerWord *word)
+{
+	const char *at = skip_blanks(*s);
+
+	word->stride = adv_usual_stride(word->type, word->size);
+	if (!word->type->strides || word_length(at) != strlen("stride") ||
+		strncasecmp(at, "stride", strlen("stride")) != 0)
+		return true;
+	*s = at + strlen("stride");
+	return read_number(s, &word->stride);
+}
+
 /* What is written behind a kind's word. */
 static bool
 read_numbers(const char **s, AdvLayerWord *word)
@@ -179,18 +204,16 @@ static AdvStatus
 read_word(const char **s, AdvLayerWord *word, AdvError *err)
 {
 	const char *start = skip_blanks(*s);
-	size_t len = 0;
+	size_t len = word_length(start);
 	bool complete;
 
-	while (is_letter(start[len]) || (len > 0 && start[len] == '_'))
-		len++;
 	memset(word, 0, sizeof(*word));
 	word->type = find_type(start, len);
 	if (!word->type)
 		return fail_layer(start, err);
 
 	*s = start + len;
-	complete = read_numbers(s, word);
+	complete = read_numbers(s, word) && read_stride(s, word);
 	*s = skip_blanks(*s);
 	if (!complete || (**s != ',' && **s != '\0'))
 		return fail_form(start, word->type->form_words, err);
@@ -250,6 +273,7 @@ add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weig
 	l = &net->layers[net->n_layers++];
 	l->kind = kind_of(word->type);
 	l->size = word->size;
+	l->stride = word->stride;
 	l->factor = word->factor;
 	l->in = b->shape;
 	l->out = out;
@@ -296,8 +320,8 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 	net->scale = scale;
 	net->input = input;
 	if (scale)
-		status =
-			add_layer(&b, &(AdvLayerWord){&adv_scale_layer}, input, (uint64_t) input.c, (uint64_t) input.c);
+		status = add_layer(&b, &(AdvLayerWord){&adv_scale_layer, .stride = 1}, input, (uint64_t) input.c,
+						   (uint64_t) input.c);
 
 	arch = skip_blanks(arch);
 	while (status == ADV_OK && *arch != '\0')
@@ -310,7 +334,8 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 		if (status == ADV_OK && *arch == ',' && *(arch = skip_blanks(arch + 1)) == '\0')
 			status = fail_layer(arch, err);
 	}
-	return status == ADV_OK ? add_word(&b, &(AdvLayerWord){&adv_dense_layer, .width = classes}) : status;
+	return status == ADV_OK ? add_word(&b, &(AdvLayerWord){&adv_dense_layer, .width = classes, .stride = 1})
+							: status;
 }
 
 /* ---- writing ---- */
@@ -352,6 +377,8 @@ write_numbers(const AdvLayer *l, char *buf, size_t size)
 			write_factor(l->factor, buf + 1, size - 1);
 			break;
 	}
+	if (l->stride != adv_usual_stride(adv_layer_type(l), l->size))
+		snprintf(buf + strlen(buf), size - strlen(buf), " stride %d", (int) l->stride);
 }
 
 void
@@ -363,7 +390,7 @@ adv_network_arch(const AdvNetwork *net, char *buf)
 	for (int i = 0; i < net->n_layers - 1; i++)
 	{
 		const AdvLayer *l = &net->layers[i];
-		char numbers[32];
+		char numbers[48];
 
 		if (!adv_layer_type(l)->form_words)
 			continue;
