@@ -116,7 +116,7 @@ test_wrong_words(void)
 	is_string(err.hint,
 			  "Layers are conv NxS [stride T], dense N, maxpool P [stride T], avgpool P, globalpool, relu, "
 			  "tanh, leaky_relu A, "
-			  "sigmoid, gelu and dropout P, separated by commas.",
+			  "sigmoid, gelu, dropout P and batchnorm, separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
 	is_string(err.hint, "Write dense N for N outputs, for example dense 128.",

@@ -186,6 +186,70 @@ test_maxpool_stride(void)
 	   "what lies in no window has none");
 }
 
+/* Two batches of two rows each, three channels of 2 x 2 values, against the formulas in double precision. */
+static void
+test_batchnorm(void)
+{
+	enum
+	{
+		c = 3,
+		places = 8,
+		n = 2 * places * c
+	};
+	AdvLayer l = {.in = {c, 2, 2}, .out = {c, 2, 2}, .n_weight = c, .n_bias = c, .n_statistic = 2 * c};
+	AdvStep s = step_of("batchnorm", &l);
+	AdvNoise noise = {(uint64_t[]){1, 2}, 2, 0, 0};
+	AdvStop stop = {NULL, NULL};
+	_Alignas(64) float kept[4][2 * c];
+	float gamma[] = {2, -1, 0.5f}, beta[] = {0.25f, 3, -1}, running[] = {1, 2, 3, 4, 5, 6};
+	float x[n], y[n], sums[2 * c] = {0}, moved[2 * c];
+	double worst = 0, worst_running = 0, worst_fixed = 0;
+
+	s.weight = gamma;
+	s.bias = beta;
+	s.statistic = running;
+	s.noise = &noise;
+	s.stop = &stop;
+	s.memory = (uint8_t *) kept;
+	for (int i = 0; i < n; i++)
+		x[i] = (float) (1000 * (i % c) + 3 * sin(i * i) + (i >= n / 2 ? 10 : 0));
+	s.type->forward(&s, 4, x, y);
+	s.type->backward(&s, &(AdvBack){.rows = 4, .src = x, .dst = y, .d_dst = y, .sums = sums});
+	memcpy(moved, running, sizeof(moved));
+	s.type->absorb(&l, (AdvPart){0, c, 0, 1}, 4, sums, moved);
+	for (int i = 0; i < c; i++)
+	{
+		double mean[3] = {0}, variance[3] = {0}; /* of each batch, and of all */
+
+		for (int k = i; k < n; k += c)
+		{
+			mean[k >= n / 2] += x[k] / places;
+			mean[2] += x[k] / (2 * places);
+		}
+		for (int k = i; k < n; k += c)
+		{
+			variance[k >= n / 2] += pow(x[k] - mean[k >= n / 2], 2) / places;
+			variance[2] += pow(x[k] - mean[2], 2) / (2 * places - 1);
+		}
+		for (int k = i; k < n; k += c)
+			worst =
+				fmax(worst, fabs(gamma[i] * (x[k] - mean[k >= n / 2]) / sqrt(variance[k >= n / 2] + 1e-5) +
+								 beta[i] - y[k]));
+		worst_running = fmax(worst_running, fabs(0.9 * running[i] + 0.1 * mean[2] - moved[i]) / 100);
+		worst_running = fmax(worst_running, fabs(0.9 * running[c + i] + 0.1 * variance[2] - moved[c + i]));
+	}
+	okf(worst < 1e-4, "batchnorm normalizes each batch, to %.2g", worst);
+	okf(worst_running < 0.05, "and moves the running statistics by a tenth, to %.2g", worst_running);
+
+	noise.key = NULL;
+	s.type->forward(&s, 4, x, y);
+	for (int k = 0; k < n; k++)
+		worst_fixed =
+			fmax(worst_fixed, fabs(gamma[k % c] * (x[k] - running[k % c]) / sqrt(running[c + k % c] + 1e-5) +
+								   beta[k % c] - y[k]));
+	okf(worst_fixed < 1e-3, "a pass that does not train goes by them, to %.2g", worst_fixed);
+}
+
 static void
 test_avgpool(void)
 {
@@ -367,6 +431,7 @@ main(void)
 	test_gelu();
 	test_maxpool();
 	test_maxpool_stride();
+	test_batchnorm();
 	test_avgpool();
 	test_dropout();
 	test_globalpool();

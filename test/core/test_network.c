@@ -201,9 +201,18 @@ largest(size_t n, const float *x)
 	return m;
 }
 
-/* Gradients of up to 200 parameters and inputs of a network by differences. */
+static bool
+is_statistic(const AdvNetwork *net, size_t i)
+{
+	for (int l = 0; l < net->n_layers; l++)
+		if (i >= net->layers[l].statistic && i < net->layers[l].statistic + net->layers[l].n_statistic)
+			return true;
+	return false;
+}
+
+/* Gradients of up to 200 parameters and inputs of a network by differences, in passes that train or do not. */
 static void
-test_differences(const char *arch, AdvShape shape, int classes, bool scale)
+test_differences_of(const char *arch, AdvShape shape, int classes, bool scale, bool trains)
 {
 	Case c;
 	size_t size = adv_shape_size(shape), wrong = 0, moved = 0, checked = 0;
@@ -212,7 +221,7 @@ test_differences(const char *arch, AdvShape shape, int classes, bool scale)
 	double scale_w, scale_x;
 
 	make_case(&c, arch, shape, classes, scale, 3, ADV_PASS_BACKWARD);
-	c.ws.noise = (AdvNoise){(uint64_t[]){5, 6, 7}, 3, 1, 2}; /* of passes that train */
+	c.ws.noise = (AdvNoise){trains ? (uint64_t[]){5, 6, 7} : NULL, 3, 1, 2};
 	randomize(&c, 17);
 	d_x = floats(c.rows * size);
 	forward(&c, NULL);
@@ -223,19 +232,66 @@ test_differences(const char *arch, AdvShape shape, int classes, bool scale)
 	scale_x = largest(c.rows * size, d_x);
 
 	for (size_t i = fixed; i < c.net.n_params; i += 1 + c.net.n_params / 200, checked++)
-		wrong += !agrees(&c, &c.params[i], c.d_params[i], scale_w);
+		wrong += !is_statistic(&c.net, i) && !agrees(&c, &c.params[i], c.d_params[i], scale_w);
 	for (size_t i = 0; i < c.rows * size; i += 1 + c.rows * size / 200, checked++)
 		wrong += !agrees(&c, &c.x[i], d_x[i], scale_x);
 	for (size_t i = 0; i < fixed; i++)
 		moved += c.d_params[i] != 0;
-	okf(wrong == 0, "differences agree: \"%s\" on %d x %d x %d%s", arch, shape.c, shape.h, shape.w,
-		scale ? ", scaled" : "");
+	okf(wrong == 0, "differences agree: \"%s\" on %d x %d x %d%s%s", arch, shape.c, shape.h, shape.w,
+		scale ? ", scaled" : "", trains ? "" : ", without training");
 	if (wrong > 0)
 		diag("%zu of %zu derivatives are wrong", wrong, checked);
 	if (scale)
 		ok(moved == 0, "the scaling layer gets no gradient");
 	free(d_x);
 	free_case(&c);
+}
+
+static void
+test_differences(const char *arch, AdvShape shape, int classes, bool scale)
+{
+	test_differences_of(arch, shape, classes, scale, true);
+}
+
+/* Layers that do something else in passes that do not train. */
+static void
+test_differences_both(const char *arch, AdvShape shape, int classes, bool scale)
+{
+	test_differences_of(arch, shape, classes, scale, true);
+	test_differences_of(arch, shape, classes, scale, false);
+}
+
+/* A folded network gives the same logits and input gradients, with layers less. */
+static void
+test_fold(const char *arch, AdvShape shape, bool scale, int gone)
+{
+	Case c, folded;
+	double worst = 0;
+	size_t inputs = 3 * adv_shape_size(shape);
+
+	make_case(&c, arch, shape, 3, scale, 3, ADV_PASS_BACKWARD);
+	randomize(&c, 5);
+	for (size_t i = 0; i < c.net.n_params; i++)
+		if (is_statistic(&c.net, i))
+			c.params[i] = (float) (1.5 + sin((double) i));
+	make_case(&folded, arch, shape, 3, scale, 3, ADV_PASS_BACKWARD);
+	memcpy(folded.params, c.params, sizeof(float) * c.net.n_params);
+	memcpy(folded.x, c.x, sizeof(float) * inputs);
+	memcpy(folded.label, c.label, sizeof(int32_t) * 3);
+	adv_network_fold(&folded.net, folded.params);
+	adv_workspace_init(&folded.ws, &folded.net, 3, ADV_PASS_BACKWARD, folded.memory);
+	forward(&c, NULL);
+	forward(&folded, NULL);
+	adv_backward(&c.ws, 3, NULL, false, true);
+	adv_backward(&folded.ws, 3, NULL, false, true);
+	for (int i = 0; i < 9; i++)
+		worst = fmax(worst, fabs(c.ws.act[c.net.n_layers][i] - folded.ws.act[folded.net.n_layers][i]));
+	for (size_t i = 0; i < inputs; i++)
+		worst = fmax(worst, fabs(c.ws.d_act[0][i] - folded.ws.d_act[0][i]));
+	okf(worst < 1e-5 && folded.net.n_layers == c.net.n_layers - gone, "\"%s\" folded differs by %.2g", arch,
+		worst);
+	free_case(&c);
+	free_case(&folded);
 }
 
 /* Forward-only workspaces, options of the backward pass, redirected memory: all agree with the plain passes. */
@@ -278,11 +334,12 @@ test_options(void)
 
 	memset(c.d_params, 0, sizeof(float) * c.net.n_params);
 	adv_backward(&c.ws, 3, c.d_params, true, false);
-	for (at = 0; adv_layer_type(&c.net.layers[at])->pieces != ADV_PIECES_PRODUCT; at++)
-		;
-	at = c.net.layers[at].weight;
-	ok(memcmp(c.d_params, d_full, sizeof(float) * at) == 0, "dense gradients can be skipped");
-	ok(largest(c.net.n_params - at, c.d_params + at) == 0, "and are then left alone");
+	at = 2 * (size_t) shape.c; /* the scaling layer has none */
+	ok(memcmp(c.d_params, d_full + at, sizeof(float) * c.net.n_summed) == 0,
+	   "dense gradients can be skipped");
+	ok(c.net.n_summed == c.net.layers[9].weight - at &&
+		   largest(c.net.n_params - c.net.n_summed, c.d_params + c.net.n_summed) == 0,
+	   "and are then left alone");
 
 	c.ws.act[c.net.n_layers] = elsewhere;
 	forward(&c, NULL);
@@ -450,6 +507,15 @@ test_passes(void)
 	test_differences("conv 5x1 stride 2, maxpool 3 stride 2, tanh, conv 3x5 stride 2, relu",
 					 (AdvShape){2, 13, 12}, 3, false);
 	test_differences("conv 5x3, maxpool 2 stride 1, relu, maxpool 1 stride 2", (AdvShape){2, 6, 7}, 3, false);
+	test_differences_both("batchnorm, conv 5x3, batchnorm, relu, maxpool 2, conv 18x3, batchnorm, tanh",
+						  (AdvShape){3, 7, 5}, 3, false);
+	test_differences_both("dense 6, batchnorm, tanh, dense 5, batchnorm", (AdvShape){5, 1, 1}, 3, true);
+	test_fold(
+		"batchnorm, conv 5x3, batchnorm, relu, batchnorm, maxpool 2, conv 18x3 stride 2, batchnorm, tanh",
+		(AdvShape){3, 9, 8}, true, 2);
+	test_fold("conv 5x3, batchnorm, batchnorm, dense 7, batchnorm, relu, dense 4, tanh", (AdvShape){2, 3, 4},
+			  false, 3);
+	test_fold("dense 6, tanh", (AdvShape){5, 1, 1}, true, 0);
 	test_stride("conv 5x3 stride 2, maxpool 2", 2, 3, (AdvShape){5, 4, 5});
 	test_stride("conv 17x5 stride 3", 3, 5, (AdvShape){17, 3, 4});
 	test_stride("conv 4x1 stride 4", 4, 1, (AdvShape){4, 2, 3});

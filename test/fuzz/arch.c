@@ -20,10 +20,10 @@ consistent(const AdvNetwork *net, AdvShape input, int classes)
 	{
 		const AdvLayer *l = &net->layers[i];
 
-		if (memcmp(&l->in, &shape, sizeof(shape)) != 0 || l->weight != at || l->bias != at + l->n_weight ||
+		if (memcmp(&l->in, &shape, sizeof(shape)) != 0 || l->weight != at || l->bias != at + l->n_weight || l->statistic != l->bias + l->n_bias ||
 			l->out.c < 1 || l->out.h < 1 || l->out.w < 1 || adv_shape_size(l->out) > ADV_MAX_INPUTS)
 			return false;
-		at = l->bias + l->n_bias;
+		at = l->statistic + l->n_statistic;
 		shape = l->out;
 	}
 	return strcmp(adv_layer_type(&net->layers[net->n_layers - 1])->word, "dense") == 0 && shape.c == classes && shape.h == 1 &&

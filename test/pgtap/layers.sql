@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(21);
+SELECT plan(22);
 
 CREATE FUNCTION distance(a float8[], b float8[]) RETURNS float8 LANGUAGE sql AS
 	$$ SELECT CASE WHEN cardinality(a) = cardinality(b) THEN max(abs(u - v)) END FROM unnest(a, b) t (u, v) $$;
@@ -42,7 +42,7 @@ SELECT i AS id, (i % 2)::text AS label, decode(string_agg(lpad(to_hex((i % 2 * 6
 FROM generate_series(1, 60) i, generate_series(1, 2 * 7 * 9) k GROUP BY i;
 ALTER TABLE picture ADD PRIMARY KEY (id);
 CREATE FUNCTION all_kinds(p text) RETURNS text LANGUAGE sql AS $$
-	SELECT 'conv 5x3, leaky_relu 0.1, avgpool 2, dropout 0.2, conv 4x3, gelu, maxpool 2, conv 3x1, globalpool, dense 6, sigmoid, dropout '
+	SELECT 'conv 5x3, batchnorm, leaky_relu 0.1, avgpool 2, dropout 0.2, conv 4x3 stride 2, gelu, maxpool 2 stride 1, conv 3x1, globalpool, dense 6, batchnorm, sigmoid, dropout '
 		|| p || ', dense 4, relu, dense 5, tanh' $$;
 CREATE FUNCTION training(changes jsonb DEFAULT '{}') RETURNS bytea LANGUAGE sql AS $$
 	SELECT advfair_fit('{"data":"picture","label":"label","input_shape":[2,7,9],"epochs":3,"batch_size":20,"seed":4}'
@@ -50,7 +50,8 @@ CREATE FUNCTION training(changes jsonb DEFAULT '{}') RETURNS bytea LANGUAGE sql 
 CREATE TEMP TABLE model AS SELECT training() AS m;
 SELECT is(advfair_describe(m) ->> 'arch', all_kinds('0.1'), 'described as written') FROM model;
 SELECT is(array_agg(layer || parameter || shape::text),
-	'{"1weight{5,2,3,3}","1bias{5}","2weight{4,5,3,3}","2bias{4}","3weight{3,4,1,1}","3bias{3}","4weight{6,3}","4bias{6}","5weight{4,6}","5bias{4}","6weight{5,4}","6bias{5}","7weight{2,5}","7bias{2}"}',
+	'{"1weight{5,2,3,3}","1bias{5}","2weight{5}","2bias{5}","2running_mean{5}","2running_var{5}","3weight{4,5,3,3}","3bias{4}","4weight{3,4,1,1}","4bias{3}",'
+	'"5weight{6,3}","5bias{6}","6weight{6}","6bias{6}","6running_mean{6}","6running_var{6}","7weight{4,6}","7bias{4}","8weight{5,4}","8bias{5}","9weight{2,5}","9bias{2}"}',
 	'layers without parameters are not counted') FROM model, advfair_weights(m);
 CREATE TEMP TABLE built AS
 SELECT advfair_build(advfair_describe(m), (SELECT array_agg(v ORDER BY w.n, u.n) FROM advfair_weights(m) WITH ORDINALITY w (layer, parameter, shape, weights, n),
@@ -72,6 +73,8 @@ SELECT isnt(md5(training(jsonb_build_object('arch', all_kinds('0.2')))),
 	md5(m), 'another probability is another network') FROM model;
 SELECT is(md5(training(t)), md5(training(t)), t ->> 'method' || ': the same bytes again')
 FROM (VALUES ('{"kind":"adv_train","method":"trades","eps":0.02,"steps":2}'::jsonb), ('{"kind":"adv_train","method":"mart","eps":0.02,"steps":2}')) v (t);
+SELECT ok(bool_and(v <> 0 AND (parameter = 'running_mean' OR v > 0 AND v <> 1)), 'running statistics have moved')
+FROM model, advfair_weights(m) w, unnest(weights) v WHERE parameter LIKE 'running%';
 SELECT ok(count(*) = 60 AND bool_and(linf <= 0.05001), 'attacked') FROM advfair_pgd('m', 'picture', 0.05, id => 'id', steps => 3);
 SELECT throws_ok($$ SELECT advfair_build('{"arch":"dropout 1","input_shape":[2],"classes":["a","b"]}', '{1,2,3,4,5,6}') $$, '22023',
 	'probability of dropout in arch string must be less than 1');

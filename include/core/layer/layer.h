@@ -46,7 +46,18 @@ typedef struct AdvLayer
 	size_t n_weight; /* 0: no parameters */
 	size_t bias;
 	size_t n_bias;
+	size_t statistic; /* of what has come through in training: learned, but not by gradients */
+	size_t n_statistic;
+	size_t summed; /* where its gradients begin among those that are sums over slices, if they are */
 } AdvLayer;
+
+/* How many parameters a layer has. */
+typedef struct AdvCount
+{
+	uint64_t weights;
+	uint64_t biases;
+	uint64_t statistics;
+} AdvCount;
 
 /* A rectangle of a layer's weights: some of its outputs (filters) by some of its inputs (channels). */
 typedef struct AdvPart
@@ -99,6 +110,7 @@ typedef struct AdvStep
 	const AdvKernel *kernel; /* NULL: none, or adv_gemm */
 	const float *weight;
 	const float *bias;
+	const float *statistic;
 	const void *forward; /* packed weights, for the way forward */
 	const void *back;
 	uint8_t *
@@ -126,9 +138,8 @@ typedef struct AdvBuilder
 	bool flat; /* shape is a vector, not an image */
 	AdvError *err;
 
-	/* Append a layer that turns the current shape into out, with the given numbers of weights and biases. */
-	AdvStatus (*add)(struct AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weight,
-					 uint64_t n_bias);
+	/* Append a layer that turns the current shape into out. */
+	AdvStatus (*add)(struct AdvBuilder *b, const AdvLayerWord *word, AdvShape out, AdvCount n);
 	void *network;
 } AdvBuilder;
 
@@ -147,6 +158,7 @@ typedef enum AdvPieces
 {
 	ADV_PIECES_NONE = 0, /* nothing is trained */
 	ADV_PIECES_FILTERS,  /* whole filters, whose gradient is the sum of the slices' */
+	ADV_PIECES_CHANNELS, /* a weight for each channel, likewise */
 	ADV_PIECES_PRODUCT /* rectangles, whose gradient is one product over the minibatch: inputs and output gradients of all its rows are kept */
 } AdvPieces;
 
@@ -168,6 +180,7 @@ typedef struct AdvBack
 	float *d_src;       /* (rows, in), written; NULL: nobody wants it */
 	float *d_weight;    /* as weights lie, added to; NULL: likewise */
 	float *d_bias;
+	float *sums; /* of what statistics are made of, added to; NULL: likewise */
 } AdvBack;
 
 typedef struct AdvLayerType
@@ -177,17 +190,20 @@ typedef struct AdvLayerType
 		form_words; /* "dense N for N outputs, for example dense 128"; NULL: the system adds it, nobody writes it */
 	const char *listed; /* "dense N" */
 	AdvLayerForm form;
-	bool strides;      /* "stride T" may follow; usual are 1, and a window's size */
+	bool strides; /* "stride T" may follow; usual are 1, and a window's size */
+	bool linear; /* out is weights times src, plus biases: what follows and is affine can become part of it */
 	bool element_wise; /* out has the shape of in, and each value depends on the one at its place */
 	bool needs_input;  /* going back it looks at src: what is in its place must not be overwritten */
 	AdvFusion fusion;
 	AdvPieces pieces;
-	bool
-		drawn; /* weights are drawn by fan and biases are 0; else they begin as the next two and are never trained */
+	bool drawn; /* weights are drawn by fan and biases are 0; else they begin as the next two */
 	float initial_weight;
 	float initial_bias;
-	const char *weight_name; /* NULL: no parameters */
+	const float *initial_statistic; /* of each kind */
+	const char *weight_name;        /* NULL: no parameters */
 	const char *bias_name;
+	const char *const *
+		statistic_names; /* of the kinds of statistics, as many of each as there are biases; ends with NULL */
 
 	/* Check what is written and add the layer; NULL: element-wise, nothing to check. */
 	AdvStatus (*build)(AdvBuilder *b, const AdvLayerWord *word);
@@ -211,6 +227,18 @@ typedef struct AdvLayerType
 	AdvStatus (*backward)(const AdvStep *s, const AdvBack *b);
 
 	/*
+	 * Statistics (kinds, outputs) of part's outputs take in what a minibatch of so many rows has given: sums (kinds, part.outputs) of what
+	 * the way back of its slices has left.
+	 */
+	void (*absorb)(const AdvLayer *l, AdvPart part, size_t rows, const float *sums, float *statistic);
+
+	/*
+	 * A pass that does not train only scales each channel: what a channel is multiplied by and what is added then, from all parameters.
+	 * NULL: it does something else.
+	 */
+	void (*affine)(const AdvLayer *l, const float *params, int channel, double *factor, double *shift);
+
+	/*
 	 * Kinds whose pieces are products: the gradient of a part of the weights over any number of rows is added to d_weight (part.outputs,
 	 * part.inputs) and, unless NULL, d_bias (part.outputs). src (rows, in) and d_dst (rows, out) are readable 64 bytes past their end.
 	 */
@@ -232,6 +260,20 @@ static inline bool
 adv_layer_is_trained(const AdvLayer *l)
 {
 	return adv_layer_type(l)->pieces != ADV_PIECES_NONE;
+}
+
+/* Whether its gradients are sums over the slices of a minibatch. */
+static inline bool
+adv_layer_is_summed(const AdvLayer *l)
+{
+	return adv_layer_is_trained(l) && adv_layer_type(l)->pieces != ADV_PIECES_PRODUCT;
+}
+
+/* Kinds of statistics that it has of each output. */
+static inline int
+adv_statistic_kinds(const AdvLayer *l)
+{
+	return (int) (l->n_statistic / (size_t) l->out.c);
 }
 
 /* ---- layers.c: what the system adds by itself ---- */
@@ -266,9 +308,12 @@ adv_usual_stride(const AdvLayerType *type, int32_t size)
 static inline AdvPart
 adv_whole_layer(const AdvLayer *l)
 {
-	bool product = adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT;
+	AdvPieces pieces = adv_layer_type(l)->pieces;
 
-	return (AdvPart){0, l->out.c, 0, product ? (int) adv_shape_size(l->in) : l->in.c};
+	return (AdvPart){0, l->out.c, 0,
+					 pieces == ADV_PIECES_PRODUCT    ? (int) adv_shape_size(l->in)
+					 : pieces == ADV_PIECES_CHANNELS ? 1
+													 : l->in.c};
 }
 
 /* Whether to stop in the middle of a step. */

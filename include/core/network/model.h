@@ -31,4 +31,7 @@ extern void adv_model_write(const AdvModel *model, unsigned char *bytes);
 extern AdvStatus adv_model_read(const unsigned char *bytes, size_t size, const AdvAllocator *allocator,
 								AdvModel *model, AdvError *err);
 
+/* Make a model that was read one for everything but training and writing: see adv_network_fold. */
+extern void adv_model_fold(AdvModel *model);
+
 #endif

@@ -6,7 +6,7 @@
  * the output layer (dense K; softmax belongs to the loss) and, on request, a fixed scaling layer in front.
  *
  * Layouts. Parameters are one float vector in network order, each layer's weight then bias: dense (out, in), conv
- * (filters, channels, h, w), scale shift (c) then factor (c); flattening is C, H, W order. That is what PyTorch
+ * (filters, channels, h, w), scale shift (c) then factor (c), statistics behind; flattening is C, H, W order. That is what PyTorch
  * uses. Activations are channels last, (rows, h, w, c), because patches and pooling then touch runs of memory; a
  * flatten layer, added where a dense layer follows an image, restores C, H, W order.
  *
@@ -35,6 +35,7 @@ typedef struct AdvNetwork
 	bool scale; /* layers[0] is the fixed scaling layer */
 	AdvShape input;
 	size_t n_params; /* all, the scaling layer's included */
+	size_t n_summed; /* those whose gradients are sums over the slices of a minibatch */
 	AdvLayer layers[ADV_MAX_LAYERS];
 } AdvNetwork;
 
@@ -64,6 +65,12 @@ extern void adv_network_init(const AdvNetwork *net, float *params, uint64_t seed
 /* The same for parameters first .. first + count only: there may be so many that a host wants to look around meanwhile. */
 extern void adv_network_init_some(const AdvNetwork *net, float *params, uint64_t seed, AdvInit init,
 								  size_t first, size_t count);
+
+/*
+ * Make of a network and its parameters, in place, a shorter one that gives the same in all passes but those that train, up to rounding: batchnorm
+ * behind a convolution or a dense layer becomes part of that.
+ */
+extern void adv_network_fold(AdvNetwork *net, float *params);
 
 /* Copy those parameters that are never trained, the scaling layer's: they belong to the data. */
 extern void adv_network_copy_fixed(const AdvNetwork *net, const float *from, float *to);
@@ -119,8 +126,8 @@ extern AdvStatus adv_forward(AdvWorkspace *ws, int rows);
 
 /*
  * Backward pass after adv_forward: reads ws->d_act[n_layers] (rows, classes). d_params, when not NULL, is a vector of
- * n_params to which gradients are ADDED, those of kinds whose pieces are products unless skip_products (the caller then computes them
- * from act and d_act, by adv_part_gradient). With input_gradient, ws->d_act[0] receives the gradient with respect to the input;
+ * n_params to which gradients are ADDED; with skip_products, one of n_summed, without those of kinds whose pieces are products (the caller then
+ * computes them from act and d_act, by adv_part_gradient). In the place of statistics are the sums that they are made of. With input_gradient, ws->d_act[0] receives the gradient with respect to the input;
  * without, it and everything before the first trained layer is skipped.
  */
 extern AdvStatus adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products,

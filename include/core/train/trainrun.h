@@ -19,7 +19,7 @@ typedef struct AdvTrainShared
 	uint32_t *bucket;   /* (n_buckets + 1) */
 	double *slice_loss; /* (n_slices) sums over the rows of a slice */
 	int64_t *slice_correct;
-	float *slice_gradient; /* (n_slices, n_conv) gradients of the parameters before the first dense layer */
+	float *slice_gradient; /* (n_slices, n_summed) gradients that are sums over slices */
 	float *dense_src[ADV_MAX_LAYERS];   /* (rows of a minibatch, in) of each dense layer */
 	float *dense_d_dst[ADV_MAX_LAYERS]; /* (rows of a minibatch, out) */
 	void *packed; /* parameters as kernels read them, kept up to date by whoever changes them */
@@ -44,9 +44,8 @@ typedef struct AdvTrainRun
 	const AdvDefence *defence;
 	AdvCraft craft; /* of one slice; it has no memory unless the method crafts */
 	AdvDefending defending;
-	float *gradient; /* of one piece */
+	float *gradient; /* of one piece; or sums that statistics are made of */
 	double shrink;   /* of the minibatch's gradient, where it is clipped */
-	size_t n_conv;
 	int epoch;              /* from 0 */
 	size_t begin;           /* first example of the minibatch, in the epoch's order */
 	int rows;               /* of the minibatch */

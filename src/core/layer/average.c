@@ -127,7 +127,8 @@ build_windows(AdvBuilder *b, const AdvLayerWord *word)
 
 	if (status != ADV_OK)
 		return status;
-	return b->add(b, word, (AdvShape){b->shape.c, b->shape.h / word->size, b->shape.w / word->size}, 0, 0);
+	return b->add(b, word, (AdvShape){b->shape.c, b->shape.h / word->size, b->shape.w / word->size},
+				  (AdvCount){0});
 }
 
 const AdvLayerType adv_avgpool_layer = {
@@ -146,7 +147,7 @@ build_global(AdvBuilder *b, const AdvLayerWord *word)
 {
 	AdvStatus status = adv_check_image(b, word->type->word);
 
-	return status == ADV_OK ? b->add(b, word, (AdvShape){b->shape.c, 1, 1}, 0, 0) : status;
+	return status == ADV_OK ? b->add(b, word, (AdvShape){b->shape.c, 1, 1}, (AdvCount){0}) : status;
 }
 
 const AdvLayerType adv_globalpool_layer = {

@@ -360,7 +360,8 @@ backward(const AdvStep *s, const AdvBack *b)
 						b->d_dst + o,
 						b->d_src ? b->d_src + i : NULL,
 						b->d_weight,
-						b->d_bias};
+						b->d_bias,
+						b->sums};
 
 		if (adv_step_stops(s))
 			return ADV_ABORTED;
@@ -396,7 +397,8 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 	return b->add(
 		b, word,
 		(AdvShape){filters, (b->shape.h - 1) / word->stride + 1, (b->shape.w - 1) / word->stride + 1},
-		(uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size), (uint64_t) filters);
+		(AdvCount){(uint64_t) filters * (uint64_t) b->shape.c * (uint64_t) (size * size),
+				   (uint64_t) filters});
 }
 
 /* Relus, wherever, and one maxpool whose windows lie side by side; without a stride of its own. */
@@ -447,6 +449,7 @@ const AdvLayerType adv_conv_layer = {
 	.listed = "conv NxS [stride T]",
 	.form = ADV_FORM_FILTERS,
 	.strides = true,
+	.linear = true,
 	.needs_input = true,
 	.pieces = ADV_PIECES_FILTERS,
 	.drawn = true,

@@ -220,11 +220,11 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 		(status = adv_check_at_most(b, "dense", "number of outputs", word->width, ADV_MAX_INPUTS)) != ADV_OK)
 		return status;
 	if (!b->flat &&
-		(status = b->add(b, &(AdvLayerWord){&adv_flatten_layer, .stride = 1}, flat, 0, 0)) != ADV_OK)
+		(status = b->add(b, &(AdvLayerWord){&adv_flatten_layer, .stride = 1}, flat, (AdvCount){0})) != ADV_OK)
 		return status;
 	b->flat = true;
-	return b->add(b, word, (AdvShape){word->width, 1, 1}, (uint64_t) word->width * (uint64_t) b->shape.c,
-				  (uint64_t) word->width);
+	return b->add(b, word, (AdvShape){word->width, 1, 1},
+				  (AdvCount){(uint64_t) word->width * (uint64_t) b->shape.c, (uint64_t) word->width});
 }
 
 static int
@@ -256,6 +256,7 @@ const AdvLayerType adv_dense_layer = {
 	.form_words = "dense N for N outputs, for example dense 128",
 	.listed = "dense N",
 	.form = ADV_FORM_WIDTH,
+	.linear = true,
 	.needs_input = true,
 	.pieces = ADV_PIECES_PRODUCT,
 	.drawn = true,

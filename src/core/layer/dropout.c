@@ -90,7 +90,7 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 {
 	AdvStatus status = adv_check_below_one(b, word, "probability");
 
-	return status == ADV_OK ? b->add(b, word, b->shape, 0, 0) : status;
+	return status == ADV_OK ? b->add(b, word, b->shape, (AdvCount){0}) : status;
 }
 
 /* Which values are kept. */

@@ -14,13 +14,12 @@ extern const AdvLayerType adv_leaky_relu_layer;
 extern const AdvLayerType adv_sigmoid_layer;
 extern const AdvLayerType adv_gelu_layer;
 extern const AdvLayerType adv_dropout_layer;
+extern const AdvLayerType adv_batchnorm_layer;
 
 const AdvLayerType *const adv_layer_types[] = {
-	&adv_scale_layer,      &adv_flatten_layer,
-	&adv_conv_layer,       &adv_dense_layer,
-	&adv_maxpool_layer,    &adv_avgpool_layer,
-	&adv_globalpool_layer, &adv_relu_layer,
-	&adv_tanh_layer,       &adv_leaky_relu_layer,
-	&adv_sigmoid_layer,    &adv_gelu_layer,
-	&adv_dropout_layer,    NULL,
+	&adv_scale_layer,      &adv_flatten_layer,   &adv_conv_layer,
+	&adv_dense_layer,      &adv_maxpool_layer,   &adv_avgpool_layer,
+	&adv_globalpool_layer, &adv_relu_layer,      &adv_tanh_layer,
+	&adv_leaky_relu_layer, &adv_sigmoid_layer,   &adv_gelu_layer,
+	&adv_dropout_layer,    &adv_batchnorm_layer, NULL,
 };

@@ -45,7 +45,7 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 {
 	AdvStatus status = adv_check_below_one(b, word, "slope");
 
-	return status == ADV_OK ? b->add(b, word, b->shape, 0, 0) : status;
+	return status == ADV_OK ? b->add(b, word, b->shape, (AdvCount){0}) : status;
 }
 
 const AdvLayerType adv_leaky_relu_layer = {

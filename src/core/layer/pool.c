@@ -112,7 +112,7 @@ build(AdvBuilder *b, const AdvLayerWord *word)
 	return b->add(b, word,
 				  (AdvShape){b->shape.c, (b->shape.h - word->size) / word->stride + 1,
 							 (b->shape.w - word->size) / word->stride + 1},
-				  0, 0);
+				  (AdvCount){0});
 }
 
 /* Which place of each window won. */

@@ -247,10 +247,11 @@ kind_of(const AdvLayerType *type)
 
 /* AdvBuilder.add */
 static AdvStatus
-add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weight, uint64_t n_bias)
+add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, AdvCount n)
 {
 	AdvNetwork *net = b->network;
 	AdvLayer *l;
+	uint64_t all = n.weights + n.biases + n.statistics;
 	AdvStatus status = check_values(out, "output of a layer in arch string", b->err);
 
 	if (status != ADV_OK)
@@ -261,11 +262,11 @@ add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weig
 		adv_detail(b->err, "The limit is %d, with those that the system adds.", ADV_MAX_LAYERS);
 		return ADV_LIMIT;
 	}
-	if (n_weight > ADV_MAX_PARAMS || net->n_params + n_weight + n_bias > ADV_MAX_PARAMS)
+	if (n.weights > ADV_MAX_PARAMS || net->n_params + all > ADV_MAX_PARAMS)
 	{
 		adv_fail(b->err, ADV_LIMIT, "network has too many parameters");
 		adv_detail(b->err, "Up to layer %d (%s) it has %llu; the limit is %llu.", net->n_layers + 1,
-				   word->type->word, (unsigned long long) (net->n_params + n_weight + n_bias),
+				   word->type->word, (unsigned long long) (net->n_params + all),
 				   (unsigned long long) ADV_MAX_PARAMS);
 		return ADV_LIMIT;
 	}
@@ -278,10 +279,17 @@ add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weig
 	l->in = b->shape;
 	l->out = out;
 	l->weight = net->n_params;
-	l->n_weight = (size_t) n_weight;
+	l->n_weight = (size_t) n.weights;
 	l->bias = l->weight + l->n_weight;
-	l->n_bias = (size_t) n_bias;
-	net->n_params = l->bias + l->n_bias;
+	l->n_bias = (size_t) n.biases;
+	l->statistic = l->bias + l->n_bias;
+	l->n_statistic = (size_t) n.statistics;
+	net->n_params = l->statistic + l->n_statistic;
+	if (adv_layer_is_summed(l))
+	{
+		l->summed = net->n_summed;
+		net->n_summed += (size_t) all;
+	}
 	b->shape = out;
 	return ADV_OK;
 }
@@ -289,7 +297,7 @@ add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, uint64_t n_weig
 static AdvStatus
 add_word(AdvBuilder *b, const AdvLayerWord *word)
 {
-	return word->type->build ? word->type->build(b, word) : b->add(b, word, b->shape, 0, 0);
+	return word->type->build ? word->type->build(b, word) : b->add(b, word, b->shape, (AdvCount){0});
 }
 
 static AdvStatus
@@ -320,8 +328,8 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 	net->scale = scale;
 	net->input = input;
 	if (scale)
-		status = add_layer(&b, &(AdvLayerWord){&adv_scale_layer, .stride = 1}, input, (uint64_t) input.c,
-						   (uint64_t) input.c);
+		status = add_layer(&b, &(AdvLayerWord){&adv_scale_layer, .stride = 1}, input,
+						   (AdvCount){(uint64_t) input.c, (uint64_t) input.c});
 
 	arch = skip_blanks(arch);
 	while (status == ADV_OK && *arch != '\0')

@@ -615,3 +615,10 @@ adv_model_read(const unsigned char *bytes, size_t size, const AdvAllocator *allo
 		read_params(&r, bytes + size - CRC_SIZE - params, header.n_params, &model->params);
 	return r.status;
 }
+
+/* Parameters are const for all others, but they are the model's own. */
+void
+adv_model_fold(AdvModel *model)
+{
+	adv_network_fold(&model->net, (float *) (uintptr_t) model->params);
+}

@@ -23,7 +23,10 @@ init_layer(const AdvLayer *l, int number, float *params, uint64_t seed, AdvInit 
 	double limit = sqrt(6 / (init == ADV_INIT_HE ? fan_in : fan_in + fan_out));
 
 	for (size_t i = first; i < end; i++)
-		if (i >= l->n_weight)
+		if (i >= l->n_weight + l->n_bias)
+			params[l->weight + i] =
+				type->initial_statistic[(i - l->n_weight - l->n_bias) / (size_t) l->out.c];
+		else if (i >= l->n_weight)
 			params[l->weight + i] = type->initial_bias;
 		else
 			params[l->weight + i] =
@@ -39,7 +42,7 @@ adv_network_init_some(const AdvNetwork *net, float *params, uint64_t seed, AdvIn
 	for (int i = 0; i < net->n_layers; i++)
 	{
 		const AdvLayer *l = &net->layers[i];
-		size_t n = l->n_weight + l->n_bias;
+		size_t n = l->n_weight + l->n_bias + l->n_statistic;
 		size_t from = first > l->weight ? first - l->weight : 0;
 		size_t to = first + count > l->weight ? first + count - l->weight : 0;
 
@@ -254,6 +257,7 @@ adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed)
 
 		s->weight = params + s->layer->weight;
 		s->bias = params + s->layer->bias;
+		s->statistic = params + s->layer->statistic;
 		s->forward = adv_packed_forward(ws->net, s->first, packed);
 		s->back = ws->pass == ADV_PASS_FORWARD ? NULL : adv_packed_back(ws->net, s->first, packed);
 		s->scratch = ws->scratch;
@@ -304,15 +308,16 @@ adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products, bo
 		const AdvStep *s = &ws->steps[k];
 		const AdvLayer *l = s->layer;
 		bool to_input = input_gradient || k > last;
-		bool to_params =
-			d_params && adv_layer_is_trained(l) && !(skip_products && s->type->pieces == ADV_PIECES_PRODUCT);
+		bool to_params = d_params && (skip_products ? adv_layer_is_summed(l) : adv_layer_is_trained(l));
+		float *d = to_params ? d_params + (skip_products ? l->summed : l->weight) : NULL;
 		AdvBack back = {rows,
 						ws->act[s->first],
 						ws->act[s->end],
 						ws->d_act[s->end],
 						to_input ? ws->d_act[s->first] : NULL,
-						to_params ? d_params + l->weight : NULL,
-						to_params ? d_params + l->bias : NULL};
+						d,
+						d ? d + l->n_weight : NULL,
+						d ? d + l->n_weight + l->n_bias : NULL};
 
 		if (should_stop(ws) || s->type->backward(s, &back) != ADV_OK)
 			return ADV_ABORTED;

@@ -19,7 +19,7 @@ AdvPart
 adv_largest_piece(const AdvLayer *l)
 {
 	AdvPart part = adv_whole_layer(l);
-	int outputs = adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT ? PIECE_OUTPUTS : PIECE_FILTERS;
+	int outputs = adv_layer_type(l)->pieces == ADV_PIECES_FILTERS ? PIECE_FILTERS : PIECE_OUTPUTS;
 
 	part.outputs = part.outputs < outputs ? part.outputs : outputs;
 	if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT && part.inputs > PIECE_INPUTS)
@@ -88,24 +88,25 @@ dense_gradient(AdvTrainRun *run, const AdvPiece *p, float *gradient)
 					  p->has_bias ? gradient + p->weights : NULL);
 }
 
-/* Add up the slices' gradients of parameters first .. first + count, which lie before the first dense layer. */
+/* Add up the slices' gradients, of those that are summed numbers first .. first + count. */
 static void
 add_slices(const AdvTrainRun *run, size_t first, size_t count, float *gradient)
 {
 	memset(gradient, 0, sizeof(float) * count);
 	for (int s = 0; s < run->n_slices; s++)
 	{
-		const float *slice = run->shared.slice_gradient + (size_t) s * run->n_conv + first;
+		const float *slice = run->shared.slice_gradient + (size_t) s * run->net->n_summed + first;
 
 		for (size_t i = 0; i < count; i++)
 			gradient[i] += slice[i];
 	}
 }
 
+/* Number of a piece's first weight among its layer's parameters. */
 static size_t
 first_weight(const AdvLayer *l, const AdvPiece *p)
 {
-	return l->weight + (size_t) p->part.output * (l->n_weight / (size_t) l->out.c) + (size_t) p->part.input;
+	return (size_t) p->part.output * (l->n_weight / (size_t) l->out.c) + (size_t) p->part.input;
 }
 
 static void
@@ -118,8 +119,9 @@ form(AdvTrainRun *run, const AdvPiece *p, float *gradient)
 		dense_gradient(run, p, gradient);
 		return;
 	}
-	add_slices(run, first_weight(l, p), p->weights, gradient);
-	add_slices(run, l->bias + (size_t) p->part.output, (size_t) p->part.outputs, gradient + p->weights);
+	add_slices(run, l->summed + first_weight(l, p), p->weights, gradient);
+	add_slices(run, l->summed + l->n_weight + (size_t) p->part.output, (size_t) p->part.outputs,
+			   gradient + p->weights);
 }
 
 /* ---- updates ---- */
@@ -131,6 +133,22 @@ update(AdvTrainRun *run, size_t first, size_t count, const float *gradient)
 						 run->shared.m + first, run->shared.v + first);
 }
 
+/* Let statistics of a piece take in what the minibatch's slices have left, in the place of the gradient, which has been used. */
+static void
+absorb(AdvTrainRun *run, const AdvPiece *p)
+{
+	const AdvLayer *l = &run->net->layers[p->layer];
+	size_t outputs = (size_t) p->part.outputs;
+	size_t first = l->summed + l->n_weight + l->n_bias + (size_t) p->part.output;
+
+	for (int kind = 0; kind < adv_statistic_kinds(l); kind++)
+		add_slices(run, first + (size_t) kind * (size_t) l->out.c, outputs,
+				   run->gradient + (size_t) kind * outputs);
+	if (l->n_statistic > 0)
+		adv_layer_type(l)->absorb(l, p->part, (size_t) run->rows * (size_t) run->defence->rows_per_example,
+								  run->gradient, run->t->params + l->statistic);
+}
+
 /* Whole lines at once, or line by line. */
 static void
 apply(AdvTrainRun *run, const AdvPiece *p, const float *gradient)
@@ -138,7 +156,7 @@ apply(AdvTrainRun *run, const AdvPiece *p, const float *gradient)
 	const AdvLayer *l = &run->net->layers[p->layer];
 	size_t outputs = (size_t) p->part.outputs;
 	size_t in = l->n_weight / (size_t) l->out.c, line = p->weights / outputs;
-	size_t first = first_weight(l, p);
+	size_t first = l->weight + first_weight(l, p);
 
 	if (line == in)
 		update(run, first, p->weights, gradient);
@@ -147,6 +165,7 @@ apply(AdvTrainRun *run, const AdvPiece *p, const float *gradient)
 			update(run, first + o * in, line, gradient + o * line);
 	if (p->has_bias)
 		update(run, l->bias + (size_t) p->part.output, outputs, gradient + p->weights);
+	absorb(run, p);
 	adv_pack_part(run->net, p->layer, p->part, run->t->params, ADV_PASS_BACKWARD, run->shared.packed);
 }
 

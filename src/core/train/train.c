@@ -95,7 +95,7 @@ run_slice(AdvTrainRun *run, int slice)
 	int per_example = run->defence->rows_per_example;
 	int first = slice_start(run, slice);
 	int rows = slice_start(run, slice + 1) - first;
-	float *d_params = run->shared.slice_gradient + (size_t) slice * run->n_conv;
+	float *d_params = run->shared.slice_gradient + (size_t) slice * net->n_summed;
 	int32_t label[ADV_SLICE_ROWS];
 	uint64_t key[ADV_SLICE_ROWS];
 	AdvSlice examples = {rows, label, key, (uint64_t) run->epoch};
@@ -117,7 +117,7 @@ run_slice(AdvTrainRun *run, int slice)
 
 	run->shared.slice_correct[slice] = 0;
 	run->shared.slice_loss[slice] = slice_loss(run, &examples, &run->shared.slice_correct[slice]);
-	memset(d_params, 0, sizeof(float) * run->n_conv);
+	memset(d_params, 0, sizeof(float) * net->n_summed);
 	status = adv_backward(&run->ws, rows * per_example, d_params, true, false);
 	run->ws.noise = (AdvNoise){NULL}; /* whoever passes through it next does not train */
 	return status;

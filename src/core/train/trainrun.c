@@ -22,17 +22,6 @@ rows_per_example(const AdvTrainSpec *spec)
 	return (size_t) adv_defence_of(&spec->robust)->rows_per_example;
 }
 
-/* Parameters before the first dense layer: convolutions never follow one. */
-static size_t
-conv_params(const AdvNetwork *net)
-{
-	int i = 0;
-
-	while (adv_layer_type(&net->layers[i])->pieces != ADV_PIECES_PRODUCT)
-		i++;
-	return net->layers[i].weight;
-}
-
 /* What a team shares; without memory, only measured. */
 static AdvTrainShared
 carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples, void *memory)
@@ -49,7 +38,7 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 	s.bucket = adv_carve(&carver, ((size_t) 1 << adv_shuffle_bits(n_examples)) + 1, sizeof(uint32_t));
 	s.slice_loss = adv_carve(&carver, n_slices, sizeof(double));
 	s.slice_correct = adv_carve(&carver, n_slices, sizeof(int64_t));
-	s.slice_gradient = adv_carve_floats(&carver, n_slices * conv_params(net));
+	s.slice_gradient = adv_carve_floats(&carver, n_slices * net->n_summed);
 	for (int i = 0; i < net->n_layers; i++)
 		if (adv_layer_type(&net->layers[i])->pieces == ADV_PIECES_PRODUCT)
 		{
@@ -81,22 +70,18 @@ adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_
 	return carve_shared(net, spec, n_examples, NULL).bytes;
 }
 
-/* Floats of a piece's gradient, weight then bias. */
+/* Floats of a piece's gradient, weights then biases, or of the sums that statistics are made of. */
 static size_t
 gradient_size(const AdvNetwork *net)
 {
 	size_t largest = 0;
 
-	for (int i = 0; i < net->n_layers; i++)
+	for (AdvPiece p = {0}; adv_next_piece(net, &p);)
 	{
-		const AdvLayer *l = &net->layers[i];
-		AdvPart piece = adv_largest_piece(l);
-		size_t size = 0;
+		size_t outputs = (size_t) p.part.outputs;
+		size_t sums = outputs * (size_t) adv_statistic_kinds(&net->layers[p.layer]);
+		size_t size = p.weights + outputs > sums ? p.weights + outputs : sums;
 
-		if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT)
-			size = ((size_t) piece.inputs + 1) * (size_t) piece.outputs;
-		else if (adv_layer_type(l)->pieces == ADV_PIECES_FILTERS)
-			size = l->n_weight / (size_t) l->out.c * (size_t) piece.outputs;
 		largest = size > largest ? size : largest;
 	}
 	return largest;
@@ -163,8 +148,7 @@ adv_trainrun_open(AdvTrainRun *run, const AdvTrain *t, AdvTeam *team)
 						 .team = team,
 						 .defence = adv_defence_of(&t->spec->robust),
 						 .shared = carve_shared(t->net, t->spec, t->n_examples, t->shared),
-						 .craft = {.seed = t->spec->seed, .ws = &run->ws},
-						 .n_conv = conv_params(t->net)};
+						 .craft = {.seed = t->spec->seed, .ws = &run->ws}};
 	run->defending = (AdvDefending){.robust = &t->spec->robust,
 									.team = team,
 									.ws = &run->ws,

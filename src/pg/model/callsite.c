@@ -81,6 +81,7 @@ load_model(struct varlena *value, const struct varatt_external *pointer, MemoryC
 	site->context = context;
 	advpg_model_read(bytes, context, &site->model);
 	CHECK_FOR_INTERRUPTS();
+	adv_model_fold(&site->model);
 	site->toasted = VARATT_IS_EXTERNAL_ONDISK(value);
 	if (site->toasted)
 	{

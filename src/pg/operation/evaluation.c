@@ -93,6 +93,7 @@ advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 	const AdvpgEntry *entry = spec->entry ? spec->entry : advpg_registry_find(spec->schema, spec->model);
 
 	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &e->model);
+	adv_model_fold(&e->model);
 	/* a version that is not stored yet has no number */
 	e->name = entry->version > 0 ? psprintf("%s@%d", entry->name, entry->version) : pstrdup(entry->name);
 	e->class = spec->class ? advpg_find_class(&e->model, advpg_cstring_text(spec->class)) : -1;

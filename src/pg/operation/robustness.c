@@ -91,6 +91,7 @@ open_crafter(AdvpgRobustness *robustness, Oid schema, const char *craft_on)
 	entry = advpg_registry_find(schema, craft_on);
 	crafter = palloc(sizeof(AdvModel));
 	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, crafter);
+	adv_model_fold(crafter);
 	check_crafter(&robustness->e->model, crafter, craft_on);
 	robustness->crafter = crafter;
 }

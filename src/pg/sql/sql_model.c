@@ -176,6 +176,9 @@ advfair_weights(PG_FUNCTION_ARGS)
 					model.params + l->weight, l->n_weight);
 		sizes[0] = l->n_bias;
 		put_weights(rsinfo, number, type->bias_name, sizes, 1, model.params + l->bias, l->n_bias);
+		for (int k = 0; k < adv_statistic_kinds(l); k++)
+			put_weights(rsinfo, number, type->statistic_names[k], sizes, 1,
+						model.params + l->statistic + (size_t) k * l->n_bias, l->n_bias);
 	}
 	return (Datum) 0;
 }
