@@ -101,6 +101,29 @@ test_grammar(void)
 	reads_as("AvgPool02,conv 5x3", (AdvShape){2, 5, 4}, "avgpool 2, conv 5x3");
 	reads_as("globalPOOL ,conv 5x3, GlobalPool", (AdvShape){2, 5, 4}, "globalpool, conv 5x3, globalpool");
 	reads_as("DropOut .50,dropout 0", flat, "dropout 0.5, dropout 0");
+	reads_as("Residual ( conv 4x3,RESIDUAL(relu) , maxpool 2 ),residual(residual(conv 4x1)), dense "
+			 "3,residual(tanh)",
+			 image,
+			 "residual(conv 4x3, residual(relu), maxpool 2), residual(residual(conv 4x1)), dense 3, "
+			 "residual(tanh)");
+	ok(is_layer(6, "project", (AdvShape){4, 16, 16}, 112, 12, 4) && net.layers[6].stride == 2 &&
+		   net.layers[6].peer == 0 && net.layers[0].peer == 6 && net.layers[4].peer == 2,
+	   "where a block changes the shape its input is projected");
+	fails_with("residual()", flat, ADV_INVALID, "empty layer in arch string");
+	fails_with("residual(relu,)", flat, ADV_INVALID, "empty layer in arch string");
+	fails_with("residual relu", flat, ADV_INVALID, "cannot read layer \"residual relu\" in arch string");
+	fails_with("residual(relu", flat, ADV_INVALID, "\"(\" in arch string without a \")\" behind it");
+	fails_with("residual(", flat, ADV_INVALID, "\"(\" in arch string without a \")\" behind it");
+	fails_with("residual(relu))", flat, ADV_INVALID, "\")\" in arch string without a \"(\" before it");
+	fails_with("relu)", flat, ADV_INVALID, "\")\" in arch string without a \"(\" before it");
+	fails_with("residual(relu) tanh, relu", flat, ADV_INVALID,
+			   "cannot read \"tanh\" behind \")\" in arch string");
+	fails_with("residual(relu)(", flat, ADV_INVALID, "cannot read \"\" behind \")\" in arch string");
+	fails_with("residual(conv 3x3, dense 4)", image, ADV_INVALID,
+			   "a residual block in arch string begins with an image and ends with a vector");
+	fails_with(
+		"residual(residual(residual(residual(residual(residual(residual(residual(residual(relu)))))))))",
+		flat, ADV_LIMIT, "more than 8 blocks within each other in arch string");
 	reads_as("maxpool 4, conv 5x3", (AdvShape){2, 4, 4}, "maxpool 4, conv 5x3");
 	reads_as("conv 5x3Stride2,maxpool 2 STRIDE 02, conv 4x3 stride 1, maxpool 2 stride 1",
 			 (AdvShape){2, 9, 8}, "conv 5x3 stride 2, maxpool 2, conv 4x3, maxpool 2 stride 1");
@@ -116,7 +139,7 @@ test_wrong_words(void)
 	is_string(err.hint,
 			  "Layers are conv NxS [stride T], dense N, maxpool P [stride T], avgpool P, globalpool, relu, "
 			  "tanh, leaky_relu A, "
-			  "sigmoid, gelu, dropout P and batchnorm, separated by commas.",
+			  "sigmoid, gelu, dropout P, batchnorm and residual(layers), separated by commas.",
 			  "the hint lists the layers");
 	fails_with("dense 5; relu", flat, ADV_INVALID, "cannot read layer \"dense 5; relu\" in arch string");
 	is_string(err.hint, "Write dense N for N outputs, for example dense 128.",
@@ -181,9 +204,9 @@ test_limits(void)
 	fails_with("dense 16777216, dense 16777216", flat, ADV_LIMIT, "network has too many parameters");
 	is_string(err.detail, "Up to layer 2 (dense) it has 281475178037248; the limit is 268435456.",
 			  "the detail counts them");
-	for (int i = 0; i < 62; i++)
+	for (int i = 0; i < 254; i++)
 		strcat(arch, ",relu");
-	ok(parse(arch, flat) == ADV_OK && net.n_layers == ADV_MAX_LAYERS, "64 layers are allowed");
+	ok(parse(arch, flat) == ADV_OK && net.n_layers == ADV_MAX_LAYERS, "256 layers are allowed");
 	strcat(arch, ",relu");
 	fails_with(arch, flat, ADV_LIMIT, "network has too many layers");
 	memset(arch, ' ', ADV_MAX_ARCH);

@@ -265,7 +265,7 @@ test_differences_both(const char *arch, AdvShape shape, int classes, bool scale)
 static void
 test_fold(const char *arch, AdvShape shape, bool scale, int gone)
 {
-	Case c, folded;
+	Case c, folded, alone;
 	double worst = 0;
 	size_t inputs = 3 * adv_shape_size(shape);
 
@@ -280,17 +280,25 @@ test_fold(const char *arch, AdvShape shape, bool scale, int gone)
 	memcpy(folded.label, c.label, sizeof(int32_t) * 3);
 	adv_network_fold(&folded.net, folded.params);
 	adv_workspace_init(&folded.ws, &folded.net, 3, ADV_PASS_BACKWARD, folded.memory);
+	make_case(&alone, arch, shape, 3, scale, 3, ADV_PASS_FORWARD);
+	memcpy(alone.x, c.x, sizeof(float) * inputs);
+	load_input(&alone);
+	load_and_forward(&alone.ws, c.params, 3);
 	forward(&c, NULL);
 	forward(&folded, NULL);
 	adv_backward(&c.ws, 3, NULL, false, true);
 	adv_backward(&folded.ws, 3, NULL, false, true);
 	for (int i = 0; i < 9; i++)
 		worst = fmax(worst, fabs(c.ws.act[c.net.n_layers][i] - folded.ws.act[folded.net.n_layers][i]));
+	ok(memcmp(alone.ws.act[c.net.n_layers], c.ws.act[c.net.n_layers], sizeof(float) * 9) == 0 &&
+		   isfinite(c.ws.act[c.net.n_layers][0]) && largest(inputs, c.ws.d_act[0]) > 0,
+	   "a forward pass alone gives the same");
 	for (size_t i = 0; i < inputs; i++)
 		worst = fmax(worst, fabs(c.ws.d_act[0][i] - folded.ws.d_act[0][i]));
 	okf(worst < 1e-5 && folded.net.n_layers == c.net.n_layers - gone, "\"%s\" folded differs by %.2g", arch,
 		worst);
 	free_case(&c);
+	free_case(&alone);
 	free_case(&folded);
 }
 
@@ -507,6 +515,22 @@ test_passes(void)
 	test_differences("conv 5x1 stride 2, maxpool 3 stride 2, tanh, conv 3x5 stride 2, relu",
 					 (AdvShape){2, 13, 12}, 3, false);
 	test_differences("conv 5x3, maxpool 2 stride 1, relu, maxpool 1 stride 2", (AdvShape){2, 6, 7}, 3, false);
+	test_differences("residual(relu), residual(conv 3x3, relu), residual(conv 3x3)", (AdvShape){3, 5, 4}, 3,
+					 false);
+	test_differences(
+		"conv 5x3, relu, residual(relu, conv 5x3, tanh, residual(tanh, conv 5x1), conv 5x3), relu, tanh",
+		(AdvShape){2, 5, 4}, 3, true);
+	test_differences(
+		"residual(conv 17x3 stride 2, tanh, conv 7x3), relu, residual(maxpool 3 stride 2, conv 7x1), "
+		"residual(residual(conv 5x1)), globalpool",
+		(AdvShape){3, 9, 14}, 3, true);
+	test_differences("residual(dense 6, tanh, dense 5), tanh, residual(residual(dense 7, relu), dense 4, "
+					 "tanh), residual(dense 4)",
+					 (AdvShape){5, 1, 1}, 3, false);
+	test_differences_both(
+		"conv 4x3, batchnorm, relu, residual(conv 4x3, batchnorm, relu, conv 4x3, batchnorm), relu, "
+		"residual(conv 6x3 stride 2, batchnorm, relu, conv 6x3, batchnorm), relu, globalpool",
+		(AdvShape){3, 7, 6}, 3, false);
 	test_differences_both("batchnorm, conv 5x3, batchnorm, relu, maxpool 2, conv 18x3, batchnorm, tanh",
 						  (AdvShape){3, 7, 5}, 3, false);
 	test_differences_both("dense 6, batchnorm, tanh, dense 5, batchnorm", (AdvShape){5, 1, 1}, 3, true);
@@ -515,6 +539,10 @@ test_passes(void)
 		(AdvShape){3, 9, 8}, true, 2);
 	test_fold("conv 5x3, batchnorm, batchnorm, dense 7, batchnorm, relu, dense 4, tanh", (AdvShape){2, 3, 4},
 			  false, 3);
+	test_fold("conv 4x3, batchnorm, relu, residual(conv 4x3, batchnorm, relu, conv 4x3, batchnorm), relu, "
+			  "residual(conv 6x3 stride 2, batchnorm, residual(relu), conv 6x3, batchnorm), batchnorm, tanh, "
+			  "globalpool",
+			  (AdvShape){3, 7, 6}, true, 5);
 	test_fold("dense 6, tanh", (AdvShape){5, 1, 1}, true, 0);
 	test_stride("conv 5x3 stride 2, maxpool 2", 2, 3, (AdvShape){5, 4, 5});
 	test_stride("conv 17x5 stride 3", 3, 5, (AdvShape){17, 3, 4});

@@ -20,6 +20,8 @@ consistent(const AdvNetwork *net, AdvShape input, int classes)
 	{
 		const AdvLayer *l = &net->layers[i];
 
+		if (adv_layer_type(l)->ends_block)
+			shape = net->layers[l->peer].in;
 		if (memcmp(&l->in, &shape, sizeof(shape)) != 0 || l->weight != at || l->bias != at + l->n_weight || l->statistic != l->bias + l->n_bias ||
 			l->out.c < 1 || l->out.h < 1 || l->out.w < 1 || adv_shape_size(l->out) > ADV_MAX_INPUTS)
 			return false;

@@ -42,7 +42,7 @@ SELECT i AS id, (i % 2)::text AS label, decode(string_agg(lpad(to_hex((i % 2 * 6
 FROM generate_series(1, 60) i, generate_series(1, 2 * 7 * 9) k GROUP BY i;
 ALTER TABLE picture ADD PRIMARY KEY (id);
 CREATE FUNCTION all_kinds(p text) RETURNS text LANGUAGE sql AS $$
-	SELECT 'conv 5x3, batchnorm, leaky_relu 0.1, avgpool 2, dropout 0.2, conv 4x3 stride 2, gelu, maxpool 2 stride 1, conv 3x1, globalpool, dense 6, batchnorm, sigmoid, dropout '
+	SELECT 'conv 5x3, batchnorm, leaky_relu 0.1, avgpool 2, dropout 0.2, conv 4x3 stride 2, gelu, maxpool 2 stride 1, residual(conv 3x1, relu, residual(conv 3x3)), globalpool, dense 6, batchnorm, sigmoid, dropout '
 		|| p || ', dense 4, relu, dense 5, tanh' $$;
 CREATE FUNCTION training(changes jsonb DEFAULT '{}') RETURNS bytea LANGUAGE sql AS $$
 	SELECT advfair_fit('{"data":"picture","label":"label","input_shape":[2,7,9],"epochs":3,"batch_size":20,"seed":4}'
@@ -51,7 +51,8 @@ CREATE TEMP TABLE model AS SELECT training() AS m;
 SELECT is(advfair_describe(m) ->> 'arch', all_kinds('0.1'), 'described as written') FROM model;
 SELECT is(array_agg(layer || parameter || shape::text),
 	'{"1weight{5,2,3,3}","1bias{5}","2weight{5}","2bias{5}","2running_mean{5}","2running_var{5}","3weight{4,5,3,3}","3bias{4}","4weight{3,4,1,1}","4bias{3}",'
-	'"5weight{6,3}","5bias{6}","6weight{6}","6bias{6}","6running_mean{6}","6running_var{6}","7weight{4,6}","7bias{4}","8weight{5,4}","8bias{5}","9weight{2,5}","9bias{2}"}',
+	'"5weight{3,3,3,3}","5bias{3}","6weight{3,4,1,1}","6bias{3}",'
+	'"7weight{6,3}","7bias{6}","8weight{6}","8bias{6}","8running_mean{6}","8running_var{6}","9weight{4,6}","9bias{4}","10weight{5,4}","10bias{5}","11weight{2,5}","11bias{2}"}',
 	'layers without parameters are not counted') FROM model, advfair_weights(m);
 CREATE TEMP TABLE built AS
 SELECT advfair_build(advfair_describe(m), (SELECT array_agg(v ORDER BY w.n, u.n) FROM advfair_weights(m) WITH ORDINALITY w (layer, parameter, shape, weights, n),

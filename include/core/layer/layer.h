@@ -18,6 +18,7 @@
 
 #define ADV_MAX_INPUTS (1 << 24) /* values in one input, and in any activation of one row */
 #define ADV_MAX_KERNEL 31
+#define ADV_MAX_DEPTH  8 /* of blocks within blocks */
 
 /* A flat vector of n values is {n, 1, 1}. */
 typedef struct AdvShape
@@ -40,6 +41,7 @@ typedef struct AdvLayer
 	int32_t size;   /* conv: kernel; pooling: window */
 	int32_t stride; /* conv and pooling: places of the input from one of the output to the next */
 	float factor;   /* leaky relu, dropout: the number behind the word */
+	int32_t peer;   /* of the first and the last layer of a block: the other one's number */
 	AdvShape in;    /* of one row */
 	AdvShape out;
 	size_t weight;   /* offsets into the parameter vector */
@@ -113,6 +115,8 @@ typedef struct AdvStep
 	const float *statistic;
 	const void *forward; /* packed weights, for the way forward */
 	const void *back;
+	float *const *act;          /* the workspace's activations */
+	const struct AdvStep *peer; /* of the first and the last layer of a block: the other one's step */
 	uint8_t *
 		memory; /* (max_rows, what the kind asks for) from the way forward to the way back; may be NULL going forward alone */
 	void *scratch;
@@ -136,6 +140,12 @@ typedef struct AdvBuilder
 	AdvShape input;
 	AdvShape shape;
 	bool flat; /* shape is a vector, not an image */
+	int depth; /* blocks that are open */
+	struct
+	{
+		int layer;
+		bool flat; /* what came into it */
+	} open[ADV_MAX_DEPTH];
 	AdvError *err;
 
 	/* Append a layer that turns the current shape into out. */
@@ -150,7 +160,8 @@ typedef enum AdvLayerForm
 	ADV_FORM_WIDTH,    /* N */
 	ADV_FORM_SIZE,     /* P */
 	ADV_FORM_FILTERS,  /* NxS */
-	ADV_FORM_FACTOR    /* A, a decimal number */
+	ADV_FORM_FACTOR,   /* A, a decimal number */
+	ADV_FORM_BLOCK     /* layers in parentheses */
 } AdvLayerForm;
 
 /* How training cuts a kind's parameters. */
@@ -190,7 +201,8 @@ typedef struct AdvLayerType
 		form_words; /* "dense N for N outputs, for example dense 128"; NULL: the system adds it, nobody writes it */
 	const char *listed; /* "dense N" */
 	AdvLayerForm form;
-	bool strides; /* "stride T" may follow; usual are 1, and a window's size */
+	bool strides;    /* "stride T" may follow; usual are 1, and a window's size */
+	bool ends_block; /* the last layer of a block */
 	bool linear; /* out is weights times src, plus biases: what follows and is affine can become part of it */
 	bool element_wise; /* out has the shape of in, and each value depends on the one at its place */
 	bool needs_input;  /* going back it looks at src: what is in its place must not be overwritten */
@@ -207,6 +219,9 @@ typedef struct AdvLayerType
 
 	/* Check what is written and add the layer; NULL: element-wise, nothing to check. */
 	AdvStatus (*build)(AdvBuilder *b, const AdvLayerWord *word);
+
+	/* Kinds whose form is a block: add its last layer. in came into the block, stride is that of all its layers together. */
+	AdvStatus (*close)(AdvBuilder *b, AdvShape in, bool was_flat, int32_t stride);
 
 	/*
 	 * How many of the n layers that begin with s->layer its step computes, as the fusion of those behind says; fills in s->block.

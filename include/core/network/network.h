@@ -18,7 +18,7 @@
 #include "core/layer/layer.h"
 #include "core/layer/order.h"
 
-#define ADV_MAX_LAYERS  64
+#define ADV_MAX_LAYERS  256
 #define ADV_MAX_ARCH    2048 /* bytes of an arch string, with its terminator */
 #define ADV_MAX_CLASSES 65536
 #define ADV_MAX_PARAMS  ((size_t) 1 << 28) /* parameters of a network */
@@ -90,7 +90,7 @@ extern void adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const floa
  * Working memory of one slice of at most max_rows rows. act[l] is the input of layer l, act[n_layers] the logits,
  * d_act[l] the loss gradient with respect to act[l]; element-wise layers share their input's memory (except layer 0, those
  * that need their input on the way back and those behind a step with another element-wise layer), and all layers that are computed along with a convolution that of the
- * last. For a forward pass alone, all but act[0] take turns in two buffers.
+ * last. For a forward pass alone, all but act[0] take turns in two buffers, and one more for each block that is open.
  * A host may redirect act[l] and d_act[l] of single layers to memory of its own before a pass (training does, so
  * that dense layers' inputs and output gradients of a whole minibatch lie together).
  */

@@ -15,7 +15,7 @@
 
 /* How epoch, layer and place / 4 share an index. */
 #define PLACE_BITS 22 /* ADV_MAX_INPUTS / 4 */
-#define LAYER_BITS 6  /* ADV_MAX_LAYERS */
+#define LAYER_BITS 8  /* ADV_MAX_LAYERS */
 
 /* kept (n) of one row: whether a number of 32 random bits reaches P 2^32. */
 static void

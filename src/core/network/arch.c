@@ -3,7 +3,7 @@
  *		Arch strings: from "conv 32x3, maxpool 2, relu" to layers with shapes and parameter offsets, and back.
  *
  *		arch = [ layer { "," layer } ]
- *		layer = word [ number | N "x" S ] [ "stride" T ]
+ *		layer = word [ number | N "x" S ] [ "stride" T ] | word "(" arch ")"
  *
  * Case does not matter, blanks are free. Words, numbers and rules are those of the kinds of layers (layer.h).
  */
@@ -43,7 +43,7 @@ is_letter(char c)
 static int
 shown_length(const char *s)
 {
-	int len = (int) strcspn(s, ",");
+	int len = (int) strcspn(s, ",()");
 
 	while (len > 0 && skip_blanks(s + len - 1) >= s + len)
 		len--;
@@ -77,7 +77,7 @@ static AdvStatus
 fail_layer(const char *word, AdvError *err)
 {
 	int len = shown_length(word);
-	int name = (int) strcspn(word, " \t\n\r\f\v,");
+	int name = (int) strcspn(word, " \t\n\r\f\v,()");
 
 	if (name < len)
 		len = name;
@@ -195,11 +195,14 @@ read_numbers(const char **s, AdvLayerWord *word)
 				return false;
 			++*s;
 			return read_number(s, &word->size);
+		case ADV_FORM_BLOCK:
+			*s = skip_blanks(*s);
+			return *(*s)++ == '(';
 	}
 	return false;
 }
 
-/* Read the layer at *s and step over it, up to the comma or the end. */
+/* Read the layer at *s and step over it, up to the comma, a parenthesis or the end; of a block its beginning. */
 static AdvStatus
 read_word(const char **s, AdvLayerWord *word, AdvError *err)
 {
@@ -215,7 +218,7 @@ read_word(const char **s, AdvLayerWord *word, AdvError *err)
 	*s = start + len;
 	complete = read_numbers(s, word) && read_stride(s, word);
 	*s = skip_blanks(*s);
-	if (!complete || (**s != ',' && **s != '\0'))
+	if (!complete || (word->type->form != ADV_FORM_BLOCK && **s != ',' && **s != ')' && **s != '\0'))
 		return fail_form(start, word->type->form_words, err);
 	return ADV_OK;
 }
@@ -294,6 +297,61 @@ add_layer(AdvBuilder *b, const AdvLayerWord *word, AdvShape out, AdvCount n)
 	return ADV_OK;
 }
 
+/* ---- blocks ---- */
+
+static AdvStatus
+open_block(AdvBuilder *b)
+{
+	AdvNetwork *net = b->network;
+
+	if (b->depth == ADV_MAX_DEPTH)
+		return adv_fail(b->err, ADV_LIMIT, "more than %d blocks within each other in arch string",
+						ADV_MAX_DEPTH);
+	b->open[b->depth].layer = net->n_layers - 1;
+	b->open[b->depth++].flat = b->flat;
+	return ADV_OK;
+}
+
+/* How far apart two places of the input are that neighbours in what has become of it since layer first belong to. */
+static uint64_t
+stride_since(const AdvNetwork *net, int first)
+{
+	uint64_t stride = 1;
+
+	for (int i = first; i < net->n_layers; i++)
+	{
+		const AdvLayer *l = &net->layers[i];
+
+		if (!adv_layer_type(l)->ends_block && stride < ADV_MAX_INPUTS)
+			stride *= (uint64_t) l->stride;
+	}
+	return stride;
+}
+
+/* The innermost block ends here. */
+static AdvStatus
+close_block(AdvBuilder *b)
+{
+	AdvNetwork *net = b->network;
+	int first;
+	AdvLayer *begin, *end;
+	AdvStatus status;
+
+	if (b->depth == 0)
+		return adv_fail(b->err, ADV_INVALID, "\")\" in arch string without a \"(\" before it");
+	first = b->open[--b->depth].layer;
+	begin = &net->layers[first];
+	status = adv_layer_type(begin)->close(b, begin->in, b->open[b->depth].flat,
+										  (int32_t) stride_since(net, first));
+	if (status != ADV_OK)
+		return status;
+	end = &net->layers[net->n_layers - 1];
+	end->in = begin->in;
+	end->peer = first;
+	begin->peer = net->n_layers - 1;
+	return ADV_OK;
+}
+
 static AdvStatus
 add_word(AdvBuilder *b, const AdvLayerWord *word)
 {
@@ -315,10 +373,61 @@ check_ends(const char *arch, AdvShape input, int classes, AdvError *err)
 	return check_values(input, "input of the network", err);
 }
 
+/* The layer at *s, and the blocks that end with it. */
+static AdvStatus
+read_layer(AdvBuilder *b, const char **s)
+{
+	AdvLayerWord word;
+	AdvStatus status = read_word(s, &word, b->err);
+
+	if (status == ADV_OK)
+		status = add_word(b, &word);
+	if (status == ADV_OK && word.type->form == ADV_FORM_BLOCK)
+		return open_block(b);
+	for (; status == ADV_OK && **s == ')'; *s = skip_blanks(*s + 1))
+		status = close_block(b);
+	return status;
+}
+
+static AdvStatus
+fail_behind(const char *s, AdvError *err)
+{
+	adv_fail(err, ADV_INVALID, "cannot read \"%.*s\" behind \")\" in arch string", shown_length(s), s);
+	adv_hint(err, "Layers are separated by commas.");
+	return ADV_INVALID;
+}
+
+static AdvStatus
+read_layers(AdvBuilder *b, const char *s)
+{
+	AdvStatus status = ADV_OK;
+
+	while (status == ADV_OK && *s != '\0')
+	{
+		int depth = b->depth;
+
+		status = read_layer(b, &s);
+		if (status != ADV_OK || b->depth > depth)
+			continue;
+		if (*s != ',' && *s != '\0')
+			return fail_behind(s, b->err);
+		if (*s == ',' && *(s = skip_blanks(s + 1)) == '\0')
+			return fail_layer(s, b->err);
+	}
+	if (status == ADV_OK && b->depth > 0)
+		return adv_fail(b->err, ADV_INVALID, "\"(\" in arch string without a \")\" behind it");
+	return status;
+}
+
 AdvStatus
 adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes, bool scale, AdvError *err)
 {
-	AdvBuilder b = {input, input, input.h == 1 && input.w == 1, err, add_layer, net};
+	AdvBuilder b = {.input = input,
+					.shape = input,
+					.flat = input.h == 1 && input.w == 1,
+					.err = err,
+					.add = add_layer,
+					.network = net};
 	AdvStatus status = check_ends(arch, input, classes, err);
 
 	if (status != ADV_OK)
@@ -331,17 +440,8 @@ adv_network_parse(AdvNetwork *net, const char *arch, AdvShape input, int classes
 		status = add_layer(&b, &(AdvLayerWord){&adv_scale_layer, .stride = 1}, input,
 						   (AdvCount){(uint64_t) input.c, (uint64_t) input.c});
 
-	arch = skip_blanks(arch);
-	while (status == ADV_OK && *arch != '\0')
-	{
-		AdvLayerWord word;
-
-		status = read_word(&arch, &word, err);
-		if (status == ADV_OK)
-			status = add_word(&b, &word);
-		if (status == ADV_OK && *arch == ',' && *(arch = skip_blanks(arch + 1)) == '\0')
-			status = fail_layer(arch, err);
-	}
+	if (status == ADV_OK)
+		status = read_layers(&b, skip_blanks(arch));
 	return status == ADV_OK ? add_word(&b, &(AdvLayerWord){&adv_dense_layer, .width = classes, .stride = 1})
 							: status;
 }
@@ -384,6 +484,9 @@ write_numbers(const AdvLayer *l, char *buf, size_t size)
 			buf[0] = ' ';
 			write_factor(l->factor, buf + 1, size - 1);
 			break;
+		case ADV_FORM_BLOCK:
+			snprintf(buf, size, "(");
+			break;
 	}
 	if (l->stride != adv_usual_stride(adv_layer_type(l), l->size))
 		snprintf(buf + strlen(buf), size - strlen(buf), " stride %d", (int) l->stride);
@@ -393,17 +496,21 @@ void
 adv_network_arch(const AdvNetwork *net, char *buf)
 {
 	size_t used = 0;
+	const char *comma = "";
 
 	buf[0] = '\0';
 	for (int i = 0; i < net->n_layers - 1; i++)
 	{
 		const AdvLayer *l = &net->layers[i];
+		const AdvLayerType *type = adv_layer_type(l);
 		char numbers[48];
 
-		if (!adv_layer_type(l)->form_words)
+		if (!type->form_words && !type->ends_block)
 			continue;
 		write_numbers(l, numbers, sizeof(numbers));
-		used += (size_t) snprintf(buf + used, ADV_MAX_ARCH - used, "%s%s%s", used > 0 ? ", " : "",
-								  adv_layer_type(l)->word, numbers);
+		used += type->ends_block ? (size_t) snprintf(buf + used, ADV_MAX_ARCH - used, ")")
+								 : (size_t) snprintf(buf + used, ADV_MAX_ARCH - used, "%s%s%s", comma,
+													 type->word, numbers);
+		comma = type->form == ADV_FORM_BLOCK ? "" : ", ";
 	}
 }

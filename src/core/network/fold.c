@@ -61,6 +61,7 @@ void
 adv_network_fold(AdvNetwork *net, float *params)
 {
 	int kept = 0;
+	int32_t became[ADV_MAX_LAYERS]; /* the number that each layer has now */
 	size_t at = 0, summed = 0;
 
 	for (int i = 0, n = net->n_layers; i < n; i++)
@@ -70,6 +71,7 @@ adv_network_fold(AdvNetwork *net, float *params)
 
 		for (int j = i + 1; j <= i + taken; j++)
 			scale_outputs(&net->layers[i], &net->layers[j], params);
+		became[i] = kept;
 		move(net, kept++, i, at, params);
 		at = l->statistic + l->n_statistic;
 		if (adv_layer_is_summed(l))
@@ -79,6 +81,9 @@ adv_network_fold(AdvNetwork *net, float *params)
 		}
 		i += taken;
 	}
+	for (int i = 0; i < kept; i++)
+		if (net->layers[i].peer > 0 || adv_layer_type(&net->layers[i])->ends_block)
+			net->layers[i].peer = became[net->layers[i].peer];
 	net->n_layers = kept;
 	net->n_params = at;
 	net->n_summed = summed;

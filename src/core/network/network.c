@@ -77,6 +77,17 @@ type_of(const AdvNetwork *net, int i)
 	return adv_layer_type(&net->layers[i]);
 }
 
+/* The step of layer i, which is the first of it. */
+static const AdvStep *
+step_of(const AdvWorkspace *ws, int i)
+{
+	int k = 0;
+
+	while (ws->steps[k].first != i)
+		k++;
+	return &ws->steps[k];
+}
+
 /* What a network does, step by step: layers that are computed together are one. Filled in as far as the network alone tells. */
 static void
 compile(AdvWorkspace *ws)
@@ -96,6 +107,8 @@ compile(AdvWorkspace *ws)
 		s->max_rows = ws->max_rows;
 		s->kernel = adv_layer_kernel(net, i);
 	}
+	for (int k = 0; k < ws->n_steps; k++)
+		ws->steps[k].peer = step_of(ws, ws->steps[k].layer->peer);
 }
 
 /* Whether the way back through a step needs its result: that of an element-wise layer does, also of one that a convolution takes along. */
@@ -108,13 +121,19 @@ keeps_result(const AdvNetwork *net, const AdvStep *s)
 	return false;
 }
 
-/* Whether step k works in place: not where what it would overwrite is needed on the way back, by the step before or by itself. */
+/*
+ * Whether step k works in place: not where what it would overwrite is needed on the way back, by the step before or by itself, or at the end
+ * of a block. The beginning of a block changes nothing.
+ */
 static bool
 in_place(const AdvWorkspace *ws, int k)
 {
 	const AdvLayerType *type = ws->steps[k].type;
 
-	return k > 0 && type->element_wise && !type->needs_input && !keeps_result(ws->net, &ws->steps[k - 1]);
+	if (type->form == ADV_FORM_BLOCK)
+		return true;
+	return k > 0 && type->element_wise && !type->needs_input &&
+		   ws->steps[k - 1].type->form != ADV_FORM_BLOCK && !keeps_result(ws->net, &ws->steps[k - 1]);
 }
 
 /* Bytes of memory that a step's layers ask for, for each row. */
@@ -132,32 +151,55 @@ step_memory(const AdvNetwork *net, const AdvStep *s)
 	return most;
 }
 
-/* Forward only: activations take turns in two buffers; the input has its own, so that it survives. */
+#define TURNS (2 + ADV_MAX_DEPTH) /* buffers that activations of a forward pass take turns in */
+#define INPUT (-1)
+
+/* A buffer for the result of step k: not the one with its input, and none with the input of a block that is open. place is that of each activation. */
+static int
+free_buffer(const AdvWorkspace *ws, int k, const int *place)
+{
+	const AdvStep *s = &ws->steps[k];
+	bool taken[TURNS] = {false};
+	int b = 0;
+
+	for (int i = 0; i <= s->first; i++)
+	{
+		bool open = i < s->first && type_of(ws->net, i)->form == ADV_FORM_BLOCK &&
+					ws->net->layers[i].peer >= s->first;
+
+		if ((i == s->first || open) && place[i] != INPUT)
+			taken[place[i]] = true;
+	}
+	while (taken[b])
+		b++;
+	return b;
+}
+
+/* Forward only: activations take turns in as few buffers as can be; the input has its own, so that it survives. */
 static void
 carve_forward(AdvWorkspace *ws, AdvCarver *carver)
 {
 	const AdvNetwork *net = ws->net;
-	size_t largest = 0;
-	float *buffer[2];
-	int turn = 0;
+	size_t largest[TURNS] = {0};
+	float *buffer[TURNS];
+	int place[ADV_MAX_LAYERS + 1] = {INPUT};
 
-	for (int k = 0; k < ws->n_steps; k++)
-	{
-		size_t size = adv_shape_size(net->layers[ws->steps[k].end - 1].out);
-
-		largest = size > largest ? size : largest;
-	}
-	ws->act[0] = adv_carve_floats(carver, (size_t) ws->max_rows * adv_shape_size(net->input));
-	for (int i = 0; i < 2; i++)
-		buffer[i] = adv_carve_floats(carver, (size_t) ws->max_rows * largest);
 	for (int k = 0; k < ws->n_steps; k++)
 	{
 		const AdvStep *s = &ws->steps[k];
-		float *to = in_place(ws, k) ? ws->act[s->first] : buffer[turn++ % 2];
+		size_t size = adv_shape_size(net->layers[s->end - 1].out);
+		int to = in_place(ws, k) ? place[s->first] : free_buffer(ws, k, place);
 
 		for (int j = s->first + 1; j <= s->end; j++)
-			ws->act[j] = to;
+			place[j] = to;
+		if (to != INPUT && size > largest[to])
+			largest[to] = size;
 	}
+	ws->act[0] = adv_carve_floats(carver, (size_t) ws->max_rows * adv_shape_size(net->input));
+	for (int b = 0; b < TURNS; b++)
+		buffer[b] = adv_carve_floats(carver, (size_t) ws->max_rows * largest[b]);
+	for (int i = 1; i <= net->n_layers; i++)
+		ws->act[i] = place[i] == INPUT ? ws->act[0] : buffer[place[i]];
 }
 
 static void
@@ -261,6 +303,7 @@ adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed)
 		s->forward = adv_packed_forward(ws->net, s->first, packed);
 		s->back = ws->pass == ADV_PASS_FORWARD ? NULL : adv_packed_back(ws->net, s->first, packed);
 		s->scratch = ws->scratch;
+		s->act = ws->act;
 		s->noise = &ws->noise;
 		s->stop = &ws->stop;
 	}
@@ -323,17 +366,6 @@ adv_backward(AdvWorkspace *ws, int rows, float *d_params, bool skip_products, bo
 			return ADV_ABORTED;
 	}
 	return ADV_OK;
-}
-
-/* The step of layer i, which is the first of it. */
-static const AdvStep *
-step_of(const AdvWorkspace *ws, int i)
-{
-	int k = 0;
-
-	while (ws->steps[k].first != i)
-		k++;
-	return &ws->steps[k];
 }
 
 void
