@@ -22,7 +22,8 @@ typedef enum AdvPurpose
 	ADV_FOR_BOOTSTRAP,  /* key: replicate, index: draw / 4 */
 	ADV_FOR_CENSUS,     /* key: person, index: column */
 	ADV_FOR_LEAVE_OUT,  /* key: row key, index: 0 */
-	ADV_FOR_LAYER       /* key: example key, index: (epoch, layer, place / 4) */
+	ADV_FOR_LAYER,      /* key: example key, index: (epoch, layer, place / 4) */
+	ADV_FOR_AUGMENT     /* key: example key, index: epoch */
 } AdvPurpose;
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */

@@ -13,6 +13,7 @@
 
 #include "core/base/parameter.h"
 #include "core/base/status.h"
+#include "core/layer/layer.h"
 
 #define ADV_MAX_OPTIONS  8
 #define ADV_OPTION_BYTES 64 /* of settings of one of them */
@@ -33,6 +34,15 @@ typedef struct AdvTrainPlace
 	int64_t per_epoch; /* minibatches of an epoch */
 	int32_t epochs;    /* of the training */
 } AdvTrainPlace;
+
+/* Which example is to be trained on, and when. */
+typedef struct AdvTrainExample
+{
+	AdvShape shape;
+	uint64_t seed;
+	uint64_t key;
+	uint64_t epoch;
+} AdvTrainExample;
 
 /* Rows whose cross-entropy is part of what is minimized, after it has been put into d_logits. */
 typedef struct AdvTrainOutputs
@@ -55,6 +65,12 @@ typedef struct AdvTrainOption
 	/* Fill in what was left open, if anything was said at all. ADV_INVALID when that cannot be. */
 	AdvStatus (*complete)(void *own, int32_t epochs, AdvError *err);
 
+	/* ADV_INVALID when rows of this shape cannot be trained on so; NULL: they can */
+	AdvStatus (*check)(const void *own, AdvShape input, AdvError *err);
+
+	/* change an example x (h, w, c) before it is trained on, or attacked for that; NULL: it stays as it is */
+	void (*alter)(const void *own, const AdvTrainExample *example, float *x);
+
 	/* what the learning rate is multiplied by for a minibatch; NULL: 1 */
 	double (*rate)(const void *own, const AdvTrainPlace *place);
 
@@ -73,6 +89,12 @@ extern AdvTrainOptions adv_train_options_unset(void);
 
 /* Fill in what was left open, for a training of so many epochs. ADV_INVALID names what cannot be. */
 extern AdvStatus adv_train_options_complete(AdvTrainOptions *options, int32_t epochs, AdvError *err);
+
+/* ADV_INVALID names what cannot be with rows of this shape. */
+extern AdvStatus adv_train_options_check(const AdvTrainOptions *options, AdvShape input, AdvError *err);
+
+/* Change an example x (h, w, c) as all of them say. */
+extern void adv_train_options_alter(const AdvTrainOptions *options, const AdvTrainExample *example, float *x);
 
 /* The largest L2 norm that the gradient of a minibatch may have; INFINITY: any. */
 extern double adv_train_options_norm(const AdvTrainOptions *options);

@@ -7,15 +7,13 @@
 
 #include "core/train/option.h"
 
+extern const AdvTrainOption adv_option_augment;
 extern const AdvTrainOption adv_option_clip;
 extern const AdvTrainOption adv_option_label_smoothing;
 extern const AdvTrainOption adv_option_schedule;
 
 const AdvTrainOption *const adv_train_options[ADV_MAX_OPTIONS + 1] = {
-	&adv_option_schedule,
-	&adv_option_label_smoothing,
-	&adv_option_clip,
-	NULL,
+	&adv_option_schedule, &adv_option_label_smoothing, &adv_option_clip, &adv_option_augment, NULL,
 };
 
 AdvTrainOptions
@@ -40,6 +38,29 @@ adv_train_options_complete(AdvTrainOptions *options, int32_t epochs, AdvError *e
 			return status;
 	}
 	return ADV_OK;
+}
+
+AdvStatus
+adv_train_options_check(const AdvTrainOptions *options, AdvShape input, AdvError *err)
+{
+	for (int i = 0; adv_train_options[i]; i++)
+	{
+		AdvStatus status = adv_train_options[i]->check
+							   ? adv_train_options[i]->check(options->of[i].own, input, err)
+							   : ADV_OK;
+
+		if (status != ADV_OK)
+			return status;
+	}
+	return ADV_OK;
+}
+
+void
+adv_train_options_alter(const AdvTrainOptions *options, const AdvTrainExample *example, float *x)
+{
+	for (int i = 0; adv_train_options[i]; i++)
+		if (adv_train_options[i]->alter)
+			adv_train_options[i]->alter(options->of[i].own, example, x);
 }
 
 double

@@ -106,8 +106,13 @@ run_slice(AdvTrainRun *run, int slice)
 	{
 		uint32_t example = run->shared.order[run->begin + first + r];
 
-		label[r] = load_example(t, example, run->ws.act[0] + (size_t) r * adv_shape_size(net->input));
+		float *x = run->ws.act[0] + (size_t) r * adv_shape_size(net->input);
+
+		label[r] = load_example(t, example, x);
 		key[r] = t->example_key[example];
+		adv_train_options_alter(&t->spec->options,
+								&(AdvTrainExample){net->input, t->spec->seed, key[r], (uint64_t) run->epoch},
+								x);
 	}
 	if (run->defence->craft && run->defence->craft(&run->defending, &examples) != ADV_OK)
 		return ADV_ABORTED;
@@ -274,6 +279,8 @@ check_spec(const AdvTrain *t, AdvError *err)
 		return adv_fail(err, ADV_LIMIT, "there are too many examples to train on");
 	if (t->spec->batch_size < 1)
 		return adv_fail(err, ADV_INVALID, "batch size must be at least 1");
+	if (adv_train_options_check(&t->spec->options, t->net->input, err) != ADV_OK)
+		return ADV_INVALID;
 	return adv_defence_check(&t->spec->robust, err);
 }
 

@@ -286,7 +286,8 @@ make_network(AdvpgPlan *t)
 		t->task.arch = is_image ? ADV_ARCH_IMAGE : ADV_ARCH_TABULAR;
 	t->task.scale = scale;
 	if (adv_network_parse(&t->net, t->task.arch, t->rows->layout.shape, t->rows->n_classes, scale, &err) !=
-		ADV_OK)
+			ADV_OK ||
+		adv_train_options_check(&t->task.options, t->net.input, &err) != ADV_OK)
 		advpg_raise(&err, NULL);
 	adv_network_arch(&t->net, canonical);
 	t->task.arch = pstrdup(canonical);
