@@ -2,15 +2,16 @@
 """The same work in PyTorch, on the same machine: what a user would run instead of advfair.
 
 Usage: peer_torch.py [-s SECONDS] [-t THREADS] [-l LAYOUT] NAME...
-Names: cnn-train cnn-pgd cnn-predict, mlp104-train ... and mlp14-..., luf. Each is measured for SECONDS (default 3) with one and
-with two threads, the CNN in both layouts; -t and -l choose one.
+Names: cnn-train cnn-pgd cnn-predict, resnet-train ..., mlp104-train ... and mlp14-..., luf. Each is measured for SECONDS (default
+3) with one and with two threads, networks of images in both layouts; -t and -l choose one.
 
 Prints one line per measurement, "name layout threads=N value": samples per second of the training loop alone, without
 reading or shuffling; for pgd, gradient steps of one sample; for luf, the same training of the Adult network without
 one row, in epochs times rows per second. For each name the peer's figure is its best line.
 
 Networks: CNN conv 32x3, maxpool 2, relu, conv 64x3, maxpool 2, relu, dense 256, relu, dense 128, relu, 10 classes; MLP four
-dense 64, tanh, on 104 or 14 inputs, 2 classes. Batches of 250, Adam. On processors that the installed OpenBLAS does not
+dense 64, tanh, on 104 or 14 inputs, 2 classes. Batches of 250, Adam. The residual network is that of
+examples/cifar10_resnet.sql, in batches of 128, with SGD, images flipped and shifted as there. On processors that the installed OpenBLAS does not
 know, OPENBLAS_CORETYPE=SkylakeX (or Haswell) must be set, or the peer is unfairly slow; and OpenBLAS has threads of its own,
 which get into the way of PyTorch's unless OPENBLAS_NUM_THREADS=1: run.py tries both.
 """
@@ -21,7 +22,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-BATCH, STEPS = 250, 20
+BATCH, RESNET_BATCH, STEPS = 250, 128, 20
 
 
 def cnn():
@@ -39,11 +40,42 @@ def mlp(inputs):
     return nn.Sequential(*layers, nn.Linear(64, 2))
 
 
-def train_step(net, x, y, optimizer):
-    chosen = torch.randint(0, len(x), (BATCH,))
+class Residual(nn.Module):
+    """Layers whose input, through a convolution of size 1, is added to their output."""
+
+    def __init__(self, before, after):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(),
+            nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after))
+        self.project = nn.Conv2d(before, after, 1)
+
+    def forward(self, x):
+        return self.layers(x) + self.project(x)
+
+
+def resnet():
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+        Residual(32, 64), nn.ReLU(), nn.MaxPool2d(2),
+        Residual(64, 128), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))
+
+
+def train_step(net, x, y, optimizer, batch, augment):
+    chosen = torch.randint(0, len(x), (batch,))
     optimizer.zero_grad()
-    F.cross_entropy(net(x[chosen]), y[chosen]).backward()
+    F.cross_entropy(net(augment(x[chosen])), y[chosen]).backward()
     optimizer.step()
+
+
+def flip_and_shift(x):
+    """Half of the images flipped, each shifted by up to 4 places: the minibatch by index, not image by image in Python."""
+    n, _, h, w = x.shape
+    column = torch.arange(w) + torch.randint(0, 9, (n, 1))
+    column = torch.where(torch.rand(n, 1) < 0.5, column.flip(1), column)
+    row = torch.arange(h) + torch.randint(0, 9, (n, 1))
+    wide = F.pad(x, (4, 4, 4, 4)).permute(0, 2, 3, 1)
+    return wide[torch.arange(n).view(n, 1, 1), row.view(n, h, 1), column.view(n, 1, w)].permute(0, 3, 1, 2)
 
 
 def pgd(net, x0, y, eps=0.03, alpha=0.007):
@@ -71,10 +103,14 @@ def rate(seconds, work, step):
     return done / (time.perf_counter() - start)
 
 
-def measure(what, net, x, y, seconds):
+def measure(kind, what, net, x, y, seconds):
+    if what == 'train' and kind == 'resnet':
+        optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9, weight_decay=5e-4)
+        return rate(seconds, RESNET_BATCH, lambda: train_step(net, x, y, optimizer, RESNET_BATCH, flip_and_shift))
     if what == 'train':
         optimizer = torch.optim.Adam(net.parameters())
-        return rate(seconds, BATCH, lambda: train_step(net, x, y, optimizer))
+        return rate(seconds, BATCH, lambda: train_step(net, x, y, optimizer, BATCH, lambda x: x))
+    net.eval()
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     if what == 'pgd':
@@ -94,20 +130,21 @@ def main():
         kind, _, what = name.partition('-')
         if kind == 'luf':                       # leaving a row out is one more training
             kind, what = 'mlp104', 'train'
-        layouts = ('nchw', 'channels_last') if kind == 'cnn' else ('-',)
+        image = {'cnn': cnn, 'resnet': resnet}.get(kind)
+        layouts = ('nchw', 'channels_last') if image else ('-',)
         for threads in (1, 2) if args.t is None else (args.t,):
             torch.set_num_threads(threads)
             for layout in layouts:
                 if args.l and layout not in (args.l, '-'):
                     continue
-                if kind == 'cnn':
-                    net, x, y = cnn(), torch.rand(2000, 3, 32, 32), torch.randint(0, 10, (2000,))
+                if image:
+                    net, x, y = image(), torch.rand(2000, 3, 32, 32), torch.randint(0, 10, (2000,))
                 else:
                     inputs = int(kind[3:])
                     net, x, y = mlp(inputs), torch.rand(30000, inputs), torch.randint(0, 2, (30000,))
                 if layout == 'channels_last':
                     net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-                print(f'{name} {layout} threads={threads} {measure(what, net, x, y, args.s):.0f}', flush=True)
+                print(f'{name} {layout} threads={threads} {measure(kind, what, net, x, y, args.s):.0f}', flush=True)
 
 
 main()

@@ -1,0 +1,31 @@
+-- A residual network on CIFAR-10: batch normalization, images flipped and shifted, a learning rate that falls along a cosine.
+--
+--   make data
+--   tools/with-server.sh -- psql -f examples/cifar10_resnet.sql       in a throw-away server
+--   psql -f examples/cifar10_resnet.sql                               in yours, with examples/cifar10.sql before
+--
+-- RESULT
+\set ON_ERROR_STOP on
+\timing on
+
+CREATE EXTENSION IF NOT EXISTS advfair;
+SELECT to_regclass('cifar10_train') IS NULL AS missing \gset
+\if :missing
+    \ir cifar10.sql
+\endif
+
+SET advfair."verbose" = on;
+
+SELECT name, version, epochs, train_accuracy
+FROM advfair_train('resnet', 'cifar10_train', 'label', id => 'image_id', input_shape => '{3,32,32}',
+    arch => 'conv 32x3, batchnorm, relu, maxpool 2,
+             residual(conv 64x3, batchnorm, relu, conv 64x3, batchnorm), relu, maxpool 2,
+             residual(conv 128x3, batchnorm, relu, conv 128x3, batchnorm), relu, globalpool',
+    init => 'he', optimizer => 'sgd', learning_rate => 0.1, momentum => 0.9, weight_decay => 0.0005,
+    epochs => 16, batch_size => 128,
+    settings => '{"schedule": "cosine", "warmup": 1, "augment_flip": true, "augment_shift": 4}');
+
+SELECT class, accuracy, n FROM advfair_class_accuracy('resnet', 'cifar10_test') ORDER BY accuracy;
+
+SELECT round(sum(accuracy * n)::numeric / sum(n)::numeric, 4) AS test_accuracy
+FROM advfair_class_accuracy('resnet', 'cifar10_test');
