@@ -16,7 +16,7 @@ SELECT to_regclass('cifar10_train') IS NULL AS missing \gset
 
 SET advfair."verbose" = on;
 
-SELECT name, version, epochs, train_accuracy
+SELECT model, version, epochs, round(accuracy::numeric, 4) AS accuracy, round(seconds) AS seconds
 FROM advfair_train('resnet', 'cifar10_train', 'label', id => 'image_id', input_shape => '{3,32,32}',
     arch => 'conv 32x3, batchnorm, relu, maxpool 2,
              residual(conv 64x3, batchnorm, relu, conv 64x3, batchnorm), relu, maxpool 2,

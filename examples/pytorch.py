@@ -41,36 +41,78 @@ PLAIN = {
 }
 
 
+class Residual(nn.Module):
+    """residual(layers): their output and their input, which a convolution of size 1 brings to the same shape where it must."""
+
+    def __init__(self, layers, x):
+        super().__init__()
+        self.layers = nn.Sequential(*layers).eval()
+        before, after = x.shape, self.layers(x).shape
+        stride = -(-before[2] // after[2]) if len(after) == 4 else 1
+        self.project = nn.Identity() if before == after else nn.Conv2d(before[1], after[1], 1, stride)
+
+    def forward(self, x):
+        return self.layers(x) + self.project(x)
+
+
+def words(arch):
+    """The layers of an arch string; commas within a residual block part nothing yet."""
+    depth, start = 0, 0
+    for i, letter in enumerate(arch + ","):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            if arch[start:i].strip():
+                yield arch[start:i].strip()
+            start = i + 1
+
+
+def stack(arch, x):
+    """Torch layers of an arch string for inputs of the shape of x."""
+    layers = []
+    for word in words(arch):
+        kind = re.match(r"\w+", word)[0]
+        numbers = [float(n) if "." in n else int(n) for n in re.findall(r"[\d.]+", word)]
+        if kind == "conv":
+            filters, size, stride = (*numbers, 1)[:3]
+            new = [nn.Conv2d(x.shape[1], filters, size, stride, size // 2)]
+        elif kind == "dense":
+            new = [nn.Flatten(), nn.Linear(x[0].numel(), *numbers)]
+        elif kind == "batchnorm":
+            new = [(nn.BatchNorm2d if x.dim() > 2 else nn.BatchNorm1d)(x.shape[1])]
+        elif kind == "residual":
+            new = [Residual(stack(word[word.index("(") + 1:-1], x), x)]
+        elif kind in PLAIN:
+            new = [PLAIN[kind](*numbers)]
+        else:
+            raise SystemExit(f"there is no torch layer for {word!r}")
+        layers += new
+        with torch.no_grad():
+            x = nn.Sequential(*new).eval()(x)
+    return layers
+
+
 def network(description):
     """The torch network of an advfair_describe result; it gives logits. To train it, call train(), which turns dropout on."""
     shape = description["input_shape"]
-    layers = [Scale(shape[0])] if description["scale"] else []
-    x = torch.zeros(1, *shape)
-    for word in [w for w in description["arch"].split(", ") if w] + [f"dense {len(description['classes'])}"]:
-        kind = word.split()[0]
-        numbers = [float(n) if "." in n else int(n) for n in re.findall(r"[\d.]+", word)]
-        if kind == "conv":
-            layers.append(nn.Conv2d(nn.Sequential(*layers)(x).shape[1], *numbers, padding="same"))
-        elif kind == "dense":
-            if nn.Sequential(*layers)(x).dim() > 2:
-                layers.append(nn.Flatten())
-            layers.append(nn.Linear(nn.Sequential(*layers)(x).shape[1], *numbers))
-        elif kind in PLAIN:
-            layers.append(PLAIN[kind](*numbers))
-        else:
-            raise SystemExit(f"there is no torch layer for {word!r}")
-    return nn.Sequential(*layers).eval()
+    scale = [Scale(shape[0])] if description["scale"] else []
+    arch = f"{description['arch']}, dense {len(description['classes'])}"
+    return nn.Sequential(*scale, *stack(arch, torch.zeros(1, *shape))).eval()
+
+
+def parameters(net):
+    """All that advfair keeps of a torch network, in its order: not the count of minibatches that torch's BatchNorm has besides."""
+    return [tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")]
 
 
 def load(net, rows):
     """Copies advfair_weights rows into a torch network: both have the same parameters in the same order."""
-    for tensor, row in zip(net.state_dict().values(), rows, strict=True):
+    for tensor, row in zip(parameters(net), rows, strict=True):
         tensor.copy_(torch.tensor(row["weights"]).reshape(row["shape"]))
 
 
 def dump(net):
     """All parameters of a torch network as advfair_build wants them."""
-    return torch.cat([tensor.reshape(-1) for tensor in net.state_dict().values()]).tolist()
+    return torch.cat([tensor.reshape(-1) for tensor in parameters(net)]).tolist()
 
 
 def encode(columns, encoding, rows):
@@ -145,6 +187,9 @@ def main():
         "mlp_smooth": tabular | {"arch": "dense 16, gelu, dropout 0.25, dense 8, sigmoid, dense 6, leaky_relu 0.1"},
         "cnn": image | {"arch": "conv 6x3, maxpool 2, relu, conv 4x5, relu, maxpool 2, dense 10, tanh"},
         "cnn_means": image | {"arch": "conv 6x3, leaky_relu 0.01, avgpool 2, dropout 0.1, conv 8x3, gelu, globalpool, dense 7, sigmoid"},
+        "cnn_stride": image | {"arch": "conv 6x3 stride 2, relu, maxpool 3 stride 1, conv 8x1, tanh"},
+        "resnet": image | {"arch": "conv 6x3, batchnorm, relu, residual(conv 8x3 stride 2, batchnorm, relu, conv 8x3, batchnorm), relu, "
+                                   "residual(conv 8x3, batchnorm), globalpool, dense 6, batchnorm, relu"},
     }
     for name, task in tasks.items():
         text = json.dumps(task)
