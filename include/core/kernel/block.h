@@ -1,6 +1,6 @@
 /*
  * block.h
- *		A block of sums in registers: the innermost loop of kernel_vector.c, which includes this once for each length of vectors
+ *		A block of sums in registers: the innermost loop of product.c, which includes this once for each length of vectors
  *		that processors have, with LANES set to it.
  *
  * (A vector of 16 on registers of 8 lanes would do, had compilers not been seen to keep it in memory.)
@@ -17,7 +17,7 @@ typedef float LooseLanes __attribute__((vector_size(LANES * sizeof(float)), alig
 
 /* rows x vectors sums from sum m and column n on; both sizes are constants. */
 ADV_LOOP void
-NAME(block_, LANES)(int rows, int vectors, const Product *p, int m, int n)
+NAME(block_, LANES)(int rows, int vectors, const AdvProduct *p, int m, int n)
 {
 	const float *a_line = p->a + (size_t) m * p->a_m;
 	const float *b_line = p->b + (size_t) n * ADV_VECTOR;
