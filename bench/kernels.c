@@ -62,26 +62,30 @@ typedef struct Work
 	void *packed;
 	float *raw;
 	void *scratch;
+	void *lines;
+	int images; /* at a time */
 	void *sum;
 } Work;
 
 static void
 result(Work *w)
 {
-	w->kernel->lines(&w->s, w->kernel->put(&w->s, w->src, w->image), w->packed, 0, w->s.h, w->raw);
+	w->kernel->lines(&w->s, w->kernel->put(&w->s, w->src, w->image), w->packed,
+					 (AdvLines){w->images, 0, w->s.h}, w->lines, w->raw);
 }
 
 static void
 gradient(Work *w)
 {
-	w->kernel->add_image(&w->s, w->src, w->s.c, w->d, w->s.f, w->scratch, w->sum, NULL);
+	w->kernel->add_pairs(&w->s, &(AdvPairs){w->images, w->src, w->s.c, w->d, w->s.f}, w->scratch, w->sum,
+						 NULL);
 }
 
-/* GFLOP/s of something done to an image. */
+/* GFLOP/s of something done to some images. */
 static double
 speed(Work *w, void (*what)(Work *w))
 {
-	double flops = 2.0 * w->s.h * w->s.w * w->s.c * w->s.f * w->s.size * w->s.size;
+	double flops = 2.0 * w->images * w->s.h * w->s.w * w->s.c * w->s.f * w->s.size * w->s.size;
 	int times = 1 + (int) (2e8 / flops);
 	double best = 0;
 
@@ -101,15 +105,16 @@ static Work
 work(const AdvKernel *kernel, AdvConvShape s)
 {
 	size_t area = (size_t) s.h * (size_t) s.w;
-	Work w = {.kernel = kernel, .s = s};
+	Work w = {.kernel = kernel, .s = s, .images = kernel->run ? kernel->run(&s).images : 1};
 	float *weight = numbers((size_t) (s.size * s.size * s.c * s.f));
 
-	w.src = numbers(area * (size_t) s.c);
-	w.d = numbers(area * (size_t) s.f);
+	w.src = numbers((size_t) w.images * area * (size_t) s.c);
+	w.d = numbers((size_t) w.images * area * (size_t) s.f);
 	w.image = zeros(kernel->image_size(&s));
 	w.packed = zeros(kernel->packed_size(&s));
-	w.raw = zeros(sizeof(float) * adv_raw_size(&s, s.h));
+	w.raw = zeros(sizeof(float) * (size_t) w.images * adv_raw_size(&s, s.h));
 	w.scratch = zeros(kernel->scratch_size(&s));
+	w.lines = zeros(kernel->lines_scratch ? kernel->lines_scratch(&s, (AdvLines){w.images, 0, s.h}) : 0);
 	w.sum = zeros(kernel->sum_size(&s));
 	kernel->pack(&s, weight, (AdvWeightView){s.size, 1, s.size * s.size, (ptrdiff_t) s.size * s.size * s.c},
 				 0, s.c, 0, s.f, w.packed);
@@ -126,6 +131,7 @@ done(Work *w)
 	free(w->packed);
 	free(w->raw);
 	free(w->scratch);
+	free(w->lines);
 	free(w->sum);
 }
 
@@ -176,6 +182,11 @@ main(int argc, char **argv)
 	kernel = isa == ADV_ISA_AMX ? &adv_tile_kernel : &adv_vector_kernel;
 	measure("conv 32x3 on 3 x 32 x 32", kernel, (AdvConvShape){32, 32, 3, 32, 3});
 	measure("conv 64x3 on 32 x 16 x 16", kernel, (AdvConvShape){16, 16, 32, 64, 3});
+	measure("  the same, Winograd", &adv_winograd_kernel, (AdvConvShape){16, 16, 32, 64, 3});
+	measure("conv 64x3 on 64 x 32 x 32", kernel, (AdvConvShape){32, 32, 64, 64, 3});
+	measure("  the same, Winograd", &adv_winograd_kernel, (AdvConvShape){32, 32, 64, 64, 3});
+	measure("conv 128x3 on 128 x 8 x 8", kernel, (AdvConvShape){8, 8, 128, 128, 3});
+	measure("  the same, Winograd", &adv_winograd_kernel, (AdvConvShape){8, 8, 128, 128, 3});
 	measure("dense 256 on 4096, 32 rows", kernel, (AdvConvShape){1, 32, 4096, 256, 1});
 	measure("dense 128 on 256, 32 rows", kernel, (AdvConvShape){1, 32, 256, 128, 1});
 	measure("dense 64 on 104, 32 rows", &adv_vector_kernel, (AdvConvShape){1, 32, 104, 64, 1});

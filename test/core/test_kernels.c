@@ -22,6 +22,7 @@ typedef struct Case
 	void *packed;
 	float *raw;
 	void *scratch;
+	void *lines;
 	void *sum;
 } Case;
 
@@ -56,6 +57,7 @@ make(Case *c, const AdvKernel *kernel, AdvConvShape s)
 	c->packed = zeros(kernel->packed_size(&s));
 	c->raw = garbage(sizeof(float) * adv_raw_size(&s, s.h));
 	c->scratch = garbage(kernel->scratch_size(&s));
+	c->lines = garbage(kernel->lines_scratch ? kernel->lines_scratch(&s, (AdvLines){1, 0, s.h}) : 0);
 	c->sum = zeros(kernel->sum_size(&s));
 	kernel->pack(&s, c->weight, c->view, 0, s.c, 0, s.f, c->packed);
 }
@@ -70,6 +72,7 @@ release(Case *c)
 	free(c->packed);
 	free(c->raw);
 	free(c->scratch);
+	free(c->lines);
 	free(c->sum);
 }
 
@@ -131,7 +134,7 @@ compute(Case *c, int count)
 	{
 		int n = s->h - y < count ? s->h - y : count;
 
-		c->kernel->lines(s, image, c->packed, y, n, c->raw);
+		c->kernel->lines(s, image, c->packed, (AdvLines){1, y, n}, c->lines, c->raw);
 		for (int i = 0; i < n; i++)
 			for (int x = 0; x < s->w; x++)
 				memcpy(result + (size_t) (((y + i) * s->w + x) * s->f),
@@ -143,6 +146,7 @@ compute(Case *c, int count)
 static void
 test_shape(const AdvKernel *kernel, AdvConvShape s, const char *isa, double tolerance)
 {
+	int part = kernel->run ? kernel->run(&(AdvConvShape){s.h, 1 << 20, s.c, s.f, s.size}).count : 2;
 	size_t n = (size_t) (s.h * s.w * s.f);
 	Case c;
 	double *result = zeros(sizeof(double) * n), *gradient;
@@ -155,13 +159,14 @@ test_shape(const AdvKernel *kernel, AdvConvShape s, const char *isa, double tole
 	d_weight = zeros(sizeof(float) * c.n_weight);
 	define(&c, result, gradient);
 	whole = compute(&c, s.h);
-	in_parts = compute(&c, 2);
+	in_parts = compute(&c, part);
 	okf(error(n, result, whole) < tolerance, "%s: %d x %d, %d to %d channels, %d x %d filters: result", isa,
 		s.h, s.w, s.c, s.f, s.size, s.size);
-	okf(memcmp(whole, in_parts, sizeof(float) * n) == 0, "%s: the same bits for two lines at a time", isa);
+	okf(memcmp(whole, in_parts, sizeof(float) * n) == 0, "%s: the same bits for %d lines at a time", isa,
+		part);
 
 	for (int i = 0; i < 2; i++)
-		kernel->add_image(&s, c.x, s.c, c.d, s.f, c.scratch, c.sum, NULL);
+		kernel->add_pairs(&s, &(AdvPairs){1, c.x, s.c, c.d, s.f}, c.scratch, c.sum, NULL);
 	for (size_t i = 0; i < c.n_weight; i++)
 		gradient[i] *= 2;
 	kernel->add_sum(&s, c.sum, c.view, d_weight);
@@ -185,6 +190,68 @@ test_shape(const AdvKernel *kernel, AdvConvShape s, const char *isa, double tole
 	release(&c);
 }
 
+/* As many images as the kernel takes at a time have the bits of each alone; their weights' gradient is the sum. */
+static void
+test_images(const AdvKernel *kernel, AdvConvShape s, const char *isa)
+{
+	AdvLines all = kernel->run(&s);
+	size_t in = (size_t) (s.h * s.w * s.c), out = (size_t) (s.h * s.w * s.f);
+	float *x = numbers((size_t) all.images * in, 11), *d = numbers((size_t) all.images * out, 12);
+	size_t raw_size;
+	float *raw, *together, *apart;
+	void *lines;
+	bool same = true;
+	double *expected;
+	Case c;
+
+	make(&c, kernel, s);
+	all.count = s.h;
+	raw_size = adv_raw_size(&s, s.h);
+	raw = garbage(sizeof(float) * (size_t) all.images * raw_size);
+	lines = garbage(kernel->lines_scratch(&s, all));
+	kernel->lines(&s, kernel->put(&s, x, c.image), c.packed, all, lines, raw);
+	for (int i = 0; i < all.images; i++)
+	{
+		float *one;
+
+		memcpy(c.x, x + (size_t) i * in, sizeof(float) * in);
+		one = compute(&c, s.h);
+		for (int y = 0; y < s.h; y++)
+			for (int at = 0; at < s.w; at++)
+				same = same && memcmp(one + (y * s.w + at) * s.f,
+									  raw + (size_t) i * raw_size +
+										  (size_t) (y * adv_conv_pitch(&s) + at) *
+											  adv_round_up((size_t) s.f, ADV_VECTOR),
+									  sizeof(float) * (size_t) s.f) == 0;
+		free(one);
+	}
+	okf(same, "%s: %d images at a time have the bits of each alone", isa, all.images);
+
+	together = zeros(sizeof(float) * c.n_weight);
+	apart = zeros(sizeof(float) * c.n_weight);
+	expected = zeros(sizeof(double) * c.n_weight);
+	kernel->add_pairs(&s, &(AdvPairs){all.images, x, s.c, d, s.f}, c.scratch, c.sum, NULL);
+	kernel->add_sum(&s, c.sum, c.view, together);
+	for (int i = 0; i < all.images; i++)
+	{
+		memset(c.sum, 0, kernel->sum_size(&s));
+		kernel->add_pairs(&s, &(AdvPairs){1, x + (size_t) i * in, s.c, d + (size_t) i * out, s.f}, c.scratch,
+						  c.sum, NULL);
+		kernel->add_sum(&s, c.sum, c.view, apart);
+	}
+	for (size_t i = 0; i < c.n_weight; i++)
+		expected[i] = apart[i];
+	okf(error(c.n_weight, expected, together) < 3e-6, "%s: and the sum of their gradients", isa);
+	free(x);
+	free(d);
+	free(raw);
+	free(lines);
+	free(together);
+	free(apart);
+	free(expected);
+	release(&c);
+}
+
 /* Columns of wider matrices, as dense layers have them. */
 static void
 test_steps(const AdvKernel *kernel, const char *isa, double tolerance)
@@ -200,7 +267,7 @@ test_steps(const AdvKernel *kernel, const char *isa, double tolerance)
 		for (int ch = 0; ch < s.c; ch++)
 			for (int f = 0; f < s.f; f++)
 				expected[ch * s.f + f] += (double) src[r * step + ch] * d[r * d_step + f];
-	kernel->add_image(&s, src, step, d, d_step, scratch, sum, NULL);
+	kernel->add_pairs(&s, &(AdvPairs){1, src, step, d, d_step}, scratch, sum, NULL);
 	kernel->add_sum(&s, sum, (AdvWeightView){.c = s.f, .f = 1}, gradient);
 	okf(error((size_t) (s.c * s.f), expected, gradient) < tolerance,
 		"%s: gradient from columns of wider matrices", isa);
@@ -240,6 +307,10 @@ main(void)
 		{3, 2, 2, 1, 7},    {1, 1, 1, 1, 3},     {2, 3, 1, 40, 31},   {5, 33, 16, 48, 1}, {1, 32, 104, 64, 1},
 		{1, 1, 700, 33, 1}, {1, 50, 33, 300, 1}, {4, 40, 15, 16, 3},
 	};
+	static const AdvConvShape winograd[] = {
+		{16, 16, 32, 64, 3}, {16, 16, 64, 32, 3}, {8, 8, 40, 17, 3}, {7, 5, 16, 20, 3},   {1, 1, 1, 1, 3},
+		{33, 9, 17, 33, 3},  {4, 4, 16, 16, 3},   {2, 3, 5, 7, 3},   {3, 70, 16, 100, 3},
+	};
 	AdvIsa widest = adv_cpu_widest();
 
 	for (AdvIsa isa = ADV_ISA_GENERIC; isa <= ADV_ISA_AMX; isa++)
@@ -259,6 +330,12 @@ main(void)
 		test_not_finite(kernel, name, NAN);
 		test_not_finite(kernel, name, INFINITY);
 		test_not_finite(kernel, name, -INFINITY);
+		for (size_t i = 0; i < sizeof(winograd) / sizeof(winograd[0]); i++)
+		{
+			test_shape(&adv_winograd_kernel, winograd[i], name, 3e-6);
+			test_images(&adv_winograd_kernel, winograd[i], name);
+		}
+		test_not_finite(&adv_winograd_kernel, name, NAN);
 	}
 	done_testing();
 	return 0;

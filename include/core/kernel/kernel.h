@@ -54,8 +54,29 @@ adv_stops(const AdvStop *stop)
 	return stop && stop->ask(stop->arg);
 }
 
+/* Some lines of some images, the images one behind the other. */
+typedef struct AdvLines
+{
+	int images;
+	int y; /* first line, of each */
+	int count;
+} AdvLines;
+
+/* What the weights' gradient is made of: images src (h, w, c) and the gradients d (h, w, f) of their results, positions src_step and d_step floats apart. */
+typedef struct AdvPairs
+{
+	int images;
+	const float *src;
+	int src_step;
+	const float *d;
+	int d_step;
+} AdvPairs;
+
 typedef struct AdvKernel
 {
+	/* What is best computed at a time, from line 0 on; in whole images as many as there are. NULL: any lines of one image. */
+	AdvLines (*run)(const AdvConvShape *s);
+
 	/* Bytes of an image with its border, and putting src (h, w, c) into one. Returns where it is, which may be src itself. */
 	size_t (*image_size)(const AdvConvShape *s);
 	const void *(*put)(const AdvConvShape *s, const float *src, void *image);
@@ -69,26 +90,32 @@ typedef struct AdvKernel
 				 int f_first, int f_count, void *packed);
 
 	/*
-	 * Lines y .. y + count of the result into raw (positions, width): position x + i * pitch is that of line y + i and column x, width is f
-	 * rounded up to whole vectors. raw has room for adv_raw_size floats.
+	 * Lines of results into raw (images, positions, width): position x + i * pitch of an image is that of line y + i and column x, width is f
+	 * rounded up to whole vectors. An image has adv_raw_size floats. image is what put has made of the first. scratch has lines_scratch
+	 * bytes; NULL: none.
 	 */
 	bool exact; /* of raw only positions are written that belong to the lines */
-	void (*lines)(const AdvConvShape *s, const void *image, const void *packed, int y, int count, float *raw);
+	size_t (*lines_scratch)(const AdvConvShape *s, AdvLines which);
+	void (*lines)(const AdvConvShape *s, const void *image, const void *packed, AdvLines which, void *scratch,
+				  float *raw);
 
 	/*
-	 * The gradient of the weights: to sum, in an order of the kernel's own, is added what one image src (h, w, c) and the gradient d
-	 * (h, w, f) of its result make. src and d have src_step and d_step floats from position to position. Lastly all is added to
-	 * gradient.
+	 * The gradient of the weights: to sum, in an order of the kernel's own, is added what some pairs make. Lastly all is added to gradient.
+	 * At most as many images as a run has.
 	 */
 	size_t (*sum_size)(const AdvConvShape *s); /* bytes */
 	size_t (*scratch_size)(const AdvConvShape *s);
-	void (*add_image)(const AdvConvShape *s, const float *src, int src_step, const float *d, int d_step,
-					  void *scratch, void *sum, const AdvStop *stop);
+	void (*add_pairs)(const AdvConvShape *s, const AdvPairs *pairs, void *scratch, void *sum,
+					  const AdvStop *stop);
 	void (*add_sum)(const AdvConvShape *s, const void *sum, AdvWeightView view, float *gradient);
 } AdvKernel;
 
-extern const AdvKernel adv_vector_kernel; /* kernel_vector.c: single precision, any processor */
-extern const AdvKernel adv_tile_kernel;   /* kernel_tile.c: AMX only */
+extern const AdvKernel adv_vector_kernel;   /* kernel_vector.c: single precision, any processor */
+extern const AdvKernel adv_tile_kernel;     /* kernel_tile.c: AMX only */
+extern const AdvKernel adv_winograd_kernel; /* kernel_winograd.c: size 3, single precision, any processor */
+
+/* Whether Winograd's algorithm is faster than a direct convolution, forward and back. */
+bool adv_winograd_pays(const AdvConvShape *s);
 
 static inline size_t
 adv_round_up(size_t n, size_t unit)

@@ -368,12 +368,13 @@ line_block(int m, int n, const AdvConvShape *s, const Bf16 *image, const Bf16 *p
 }
 
 TILES static void
-lines(const AdvConvShape *s, const void *image, const void *packed, int y, int count, float *raw)
+lines(const AdvConvShape *s, const void *image, const void *packed, AdvLines which, void *scratch, float *raw)
 {
-	size_t first = (size_t) y * (size_t) adv_conv_pitch(s);
-	size_t positions = adv_round_up((size_t) count * (size_t) adv_conv_pitch(s), SIDE);
+	size_t first = (size_t) which.y * (size_t) adv_conv_pitch(s);
+	size_t positions = adv_round_up((size_t) which.count * (size_t) adv_conv_pitch(s), SIDE);
 	size_t f_tiles = width(s) / SIDE;
 
+	(void) scratch;
 	begin_tiles();
 	for (size_t f = 0; f < f_tiles; f += 2)
 		for (size_t q = 0; q < positions; q += 2 * SIDE)
@@ -606,8 +607,7 @@ add_positions(const AdvConvShape *s, const Planes *p, const Bf16 *plane, const B
 }
 
 TILES static void
-add_image(const AdvConvShape *s, const float *src, int src_step, const float *d, int d_step, void *scratch,
-		  void *sum, const AdvStop *stop)
+add_pairs(const AdvConvShape *s, const AdvPairs *pairs, void *scratch, void *sum, const AdvStop *stop)
 {
 	Planes p = planes(s);
 	Bf16 *plane = scratch;
@@ -615,8 +615,8 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 	size_t runs = (p.depth + RUN - 1) / RUN;
 	size_t run = adv_round_up((p.depth + runs - 1) / runs, DEPTH);
 
-	put_planes(s, &p, src, src_step, plane);
-	put_pairs(s, &p, d, d_step, pair);
+	put_planes(s, &p, pairs->src, pairs->src_step, plane);
+	put_pairs(s, &p, pairs->d, pairs->d_step, pair);
 	begin_tiles();
 	for (size_t q = 0; q < p.depth; q += run)
 		add_positions(s, &p, plane, pair, q, q + run < p.depth ? q + run : p.depth, sum, stop);
@@ -662,7 +662,7 @@ const AdvKernel adv_tile_kernel = {
 	.lines = lines,
 	.sum_size = sum_size,
 	.scratch_size = scratch_size,
-	.add_image = add_image,
+	.add_pairs = add_pairs,
 	.add_sum = add_sum,
 };
 

@@ -98,15 +98,15 @@ ADV_DISPATCH(static, pack,
 
 /* The size * c floats under a filter's line lie together, so (kx, c) is one index. */
 static void
-lines(const AdvConvShape *s, const void *image, const void *packed, int y, int count, float *raw)
+lines(const AdvConvShape *s, const void *image, const void *packed, AdvLines which, void *scratch, float *raw)
 {
 	size_t line = line_floats(s);
 	int run = s->size * s->c;
-	AdvProduct p = {.m = count * adv_conv_pitch(s) - s->size / 2,
+	AdvProduct p = {.m = which.count * adv_conv_pitch(s) - s->size / 2,
 					.n = (int) (width(s) / ADV_VECTOR),
 					.s = s->size,
 					.k = run,
-					.a = (const float *) image + (size_t) y * line,
+					.a = (const float *) image + (size_t) which.y * line,
 					.a_m = (size_t) s->c,
 					.a_s = line,
 					.a_k = 1,
@@ -127,11 +127,10 @@ sum_size(const AdvConvShape *s)
 }
 
 static void
-add_image(const AdvConvShape *s, const float *src, int src_step, const float *d, int d_step, void *scratch,
-		  void *sum, const AdvStop *stop)
+add_pairs(const AdvConvShape *s, const AdvPairs *pairs, void *scratch, void *sum, const AdvStop *stop)
 {
-	size_t line = s->size == 1 ? (size_t) s->w * (size_t) src_step : line_floats(s);
-	const float *image = put(s, src, scratch);
+	size_t line = s->size == 1 ? (size_t) s->w * (size_t) pairs->src_step : line_floats(s);
+	const float *image = put(s, pairs->src, scratch);
 	int run = s->size * s->c;
 	AdvProduct p = {.m = run,
 					.n = (int) (width(s) / ADV_VECTOR),
@@ -140,10 +139,10 @@ add_image(const AdvConvShape *s, const float *src, int src_step, const float *d,
 					.add = true,
 					.a_m = 1,
 					.a_s = line,
-					.a_k = (size_t) src_step,
-					.b = d,
-					.b_s = (size_t) s->w * (size_t) d_step,
-					.b_k = (size_t) d_step,
+					.a_k = (size_t) pairs->src_step,
+					.b = pairs->d,
+					.b_s = (size_t) s->w * (size_t) pairs->d_step,
+					.b_k = (size_t) pairs->d_step,
 					.c_m = width(s)};
 
 	for (int ky = 0; ky < s->size && !adv_stops(stop); ky++)
@@ -194,6 +193,6 @@ const AdvKernel adv_vector_kernel = {
 	.lines = lines,
 	.sum_size = sum_size,
 	.scratch_size = image_size,
-	.add_image = add_image,
+	.add_pairs = add_pairs,
 	.add_sum = add_sum,
 };

@@ -38,22 +38,47 @@ weights_view(const AdvConvShape *s)
 	return (AdvWeightView){s->size, 1, s->size * s->size, (ptrdiff_t) s->size * s->size * s->c};
 }
 
-/* Lines computed at a time: whole windows, in runs of about the same length. */
+/* The least multiple of unit that is no less than n; unit > 0. */
 static int
-strip_lines(const AdvConvShape *s, int pool)
+whole(int n, int unit)
 {
+	return (n + unit - 1) / unit * unit;
+}
+
+/* Lines of how many images are computed at a time: whole windows, in runs of about the same length, unless the kernel has a wish. */
+static AdvLines
+run_of(const AdvKernel *k, const AdvConvShape *s, int pool)
+{
+	AdvLines run = {1, 0, 0};
 	size_t most = RAW_FLOATS / adv_raw_size(s, 1);
 	int runs = (int) ((size_t) s->h / (most < 1 ? 1 : most)) + 1;
-	int lines = (s->h + runs - 1) / runs;
 
-	return (lines + pool - 1) / pool * pool;
+	if (k->run)
+		run = k->run(s);
+	else
+		run.count = whole((s->h + runs - 1) / runs, pool);
+	while (run.count < s->h && run.count % pool)
+		run.count += k->run(s).count;
+	return run;
 }
 
 /* A convolution with a stride has lines that nobody looks at: they are not computed, so the others are one at a time. */
-static int
-forward_strip(const AdvConvBlock *b)
+static AdvLines
+forward_run(const AdvKernel *k, const AdvConvBlock *b)
 {
-	return b->stride > b->pool ? 1 : strip_lines(&b->shape, b->pool);
+	return b->stride > b->pool ? (AdvLines){1, 0, 1} : run_of(k, &b->shape, b->pool);
+}
+
+static size_t
+lines_scratch(const AdvKernel *k, const AdvConvShape *s, AdvLines run)
+{
+	return k->lines_scratch ? k->lines_scratch(s, run) : 0;
+}
+
+static size_t
+larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
 }
 
 /* ---- scratch ---- */
@@ -61,8 +86,9 @@ forward_strip(const AdvConvBlock *b)
 typedef struct Scratch
 {
 	void *image;
+	void *lines; /* the kernel's own, while it computes lines */
 	float *raw;
-	float *d;    /* (h, w, f) gradient of the convolution's result */
+	float *d;    /* (images, h, w, f) gradients of the convolution's results */
 	float *bias; /* (f) its sums, where nobody wants them */
 	void *work;
 	void *sum;
@@ -73,23 +99,25 @@ carve_scratch(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass, void *mem
 {
 	AdvCarver carver = {memory, 0};
 	AdvConvShape back = turned(&b->shape);
-	size_t raw = adv_raw_size(&b->shape, forward_strip(b));
-	size_t image = k->image_size(&b->shape);
+	AdvLines run = forward_run(k, b), back_run = run_of(k, &back, 1);
+	size_t raw = (size_t) run.images * adv_raw_size(&b->shape, run.count);
+	size_t image = k->image_size(&b->shape), lines = lines_scratch(k, &b->shape, run);
 	Scratch s = {0};
 
 	if (pass != ADV_PASS_FORWARD)
 	{
-		size_t back_raw = adv_raw_size(&back, strip_lines(&back, 1));
-		size_t back_image = k->image_size(&back);
-
-		raw = back_raw > raw ? back_raw : raw;
-		image = back_image > image ? back_image : image;
-		s.d = adv_carve_floats(&carver, (size_t) b->shape.h * b->shape.w * b->shape.f + ADV_VECTOR);
+		raw = larger(raw, (size_t) back_run.images * adv_raw_size(&back, back_run.count));
+		image = larger(image, k->image_size(&back));
+		lines = larger(lines, lines_scratch(k, &back, back_run));
+		s.d = adv_carve_floats(&carver, (size_t) back_run.images * (size_t) b->shape.h * (size_t) b->shape.w *
+												(size_t) b->shape.f +
+											ADV_VECTOR);
 		s.bias = adv_carve_floats(&carver, (size_t) b->shape.f);
 		s.work = adv_carve(&carver, k->scratch_size(&b->shape), 1);
 		s.sum = adv_carve(&carver, k->sum_size(&b->shape), 1);
 	}
 	s.image = adv_carve(&carver, image, 1);
+	s.lines = adv_carve(&carver, lines, 1);
 	s.raw = adv_carve_floats(&carver, raw);
 	*size = carver.used;
 	return s;
@@ -177,19 +205,20 @@ forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_
 	Scratch s = carve_scratch(k, b, step->pass, step->scratch, &size);
 	size_t in = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.c;
 	size_t out = adv_shape_size(b->out);
-	int strip = forward_strip(b);
+	AdvLines run = forward_run(k, b);
 
-	for (int r = 0; r < rows; r++)
+	for (int r = 0; r < rows; r += run.images)
 	{
 		const void *image = k->put(&b->shape, src + (size_t) r * in, s.image);
+		AdvLines at = {rows - r < run.images ? rows - r : run.images, 0, run.count};
 
-		for (int y = 0; y < b->shape.h && !adv_stops(stop); y += strip > b->stride ? strip : b->stride)
+		for (; at.y < b->shape.h && !adv_stops(stop); at.y += run.count > b->stride ? run.count : b->stride)
 		{
-			int count = b->shape.h - y < strip ? b->shape.h - y : strip;
-
-			k->lines(&b->shape, image, step->forward, y, count, s.raw);
-			finish(b, y, count, s.raw, step->bias, dst + (size_t) r * out,
-				   argmax ? argmax + (size_t) r * out : NULL);
+			at.count = b->shape.h - at.y < run.count ? b->shape.h - at.y : run.count;
+			k->lines(&b->shape, image, step->forward, at, s.lines, s.raw);
+			for (int i = 0; i < at.images; i++)
+				finish(b, at.y, at.count, s.raw + (size_t) i * adv_raw_size(&b->shape, at.count), step->bias,
+					   dst + (size_t) (r + i) * out, argmax ? argmax + (size_t) (r + i) * out : NULL);
 		}
 	}
 }
@@ -263,20 +292,24 @@ take_lines(const AdvConvShape *s, int count, const float *raw, float *dst)
 			memcpy(dst, raw + (size_t) x * step, sizeof(float) * (size_t) s->f);
 }
 
-/* d_src (h, w, c) of one image. */
+/* d_src (images, h, w, c) of some images. */
 static void
-input_gradient(const AdvKernel *k, const AdvConvShape *back, const void *packed, const Scratch *s,
-			   const float *d, float *d_src, const AdvStop *stop)
+input_gradient(const AdvKernel *k, const AdvConvShape *back, const void *packed, const Scratch *s, int images,
+			   float *d_src, const AdvStop *stop)
 {
-	const void *image = k->put(back, d, s->image);
-	int strip = strip_lines(back, 1);
+	const void *image = k->put(back, s->d, s->image);
+	AdvLines at = run_of(k, back, 1);
+	int step = at.count;
+	size_t line = (size_t) back->w * (size_t) back->f;
 
-	for (int y = 0; y < back->h && !adv_stops(stop); y += strip)
+	at.images = images;
+	for (; at.y < back->h && !adv_stops(stop); at.y += step)
 	{
-		int count = back->h - y < strip ? back->h - y : strip;
-
-		k->lines(back, image, packed, y, count, s->raw);
-		take_lines(back, count, s->raw, d_src + (size_t) y * (size_t) back->w * (size_t) back->f);
+		at.count = back->h - at.y < step ? back->h - at.y : step;
+		k->lines(back, image, packed, at, s->lines, s->raw);
+		for (int i = 0; i < images; i++)
+			take_lines(back, at.count, s->raw + (size_t) i * adv_raw_size(back, at.count),
+					   d_src + (size_t) (i * back->h + at.y) * line);
 	}
 }
 
@@ -290,19 +323,25 @@ backward_rows(const AdvStep *step, const AdvBack *x, const uint8_t *argmax, cons
 	Scratch s = carve_scratch(k, b, ADV_PASS_BACKWARD, step->scratch, &size);
 	AdvConvShape back = turned(&b->shape);
 	size_t in = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.c;
+	size_t d_image = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.f;
 	size_t out = adv_shape_size(b->out);
+	int most = run_of(k, &back, 1).images;
 
 	if (x->d_weight)
 		memset(s.sum, 0, k->sum_size(&b->shape));
-	for (int r = 0; r < x->rows; r++)
+	for (int r = 0; r < x->rows; r += most)
 	{
-		spread(b, x->dst + (size_t) r * out, x->d_dst + (size_t) r * out,
-			   argmax ? argmax + (size_t) r * out : NULL, s.d, x->d_bias ? x->d_bias : s.bias);
+		int images = x->rows - r < most ? x->rows - r : most;
+		AdvPairs pairs = {images, x->src + (size_t) r * in, b->shape.c, s.d, b->shape.f};
+
+		for (int i = 0; i < images; i++)
+			spread(b, x->dst + (size_t) (r + i) * out, x->d_dst + (size_t) (r + i) * out,
+				   argmax ? argmax + (size_t) (r + i) * out : NULL, s.d + (size_t) i * d_image,
+				   x->d_bias ? x->d_bias : s.bias);
 		if (x->d_weight)
-			k->add_image(&b->shape, x->src + (size_t) r * in, b->shape.c, s.d, b->shape.f, s.work, s.sum,
-						 stop);
+			k->add_pairs(&b->shape, &pairs, s.work, s.sum, stop);
 		if (x->d_src)
-			input_gradient(k, &back, step->back, &s, s.d, x->d_src + (size_t) r * in, stop);
+			input_gradient(k, &back, step->back, &s, images, x->d_src + (size_t) r * in, stop);
 	}
 	if (x->d_weight)
 		k->add_sum(&b->shape, s.sum, weights_view(&b->shape), x->d_weight);

@@ -109,7 +109,7 @@ forward(const AdvStep *s, int rows, const float *src, float *dst)
 	}
 	scratch = carve_scratch(k, s->layer, rows, s->pass, s->scratch, &size);
 	raw = in_place(k, out) ? dst : scratch.raw;
-	k->lines(&shape, k->put(&shape, src, scratch.image), s->forward, 0, 1, raw);
+	k->lines(&shape, k->put(&shape, src, scratch.image), s->forward, (AdvLines){1, 0, 1}, NULL, raw);
 	take_rows(rows, out, raw, s->bias, dst);
 	return ADV_OK;
 }
@@ -133,7 +133,7 @@ input_gradient(const AdvStep *s, int rows, const float *d_dst, float *d_src)
 	}
 	scratch = carve_scratch(k, s->layer, rows, ADV_PASS_BACKWARD, s->scratch, &size);
 	raw = in_place(k, in) ? d_src : scratch.raw;
-	k->lines(&shape, k->put(&shape, d_dst, scratch.image), s->back, 0, 1, raw);
+	k->lines(&shape, k->put(&shape, d_dst, scratch.image), s->back, (AdvLines){1, 0, 1}, NULL, raw);
 	for (int r = 0; r < rows && raw != d_src; r++)
 		memcpy(d_src + (size_t) r * (size_t) in, raw + (size_t) r * step, sizeof(float) * (size_t) in);
 }
@@ -161,9 +161,11 @@ add_block(const AdvKernel *k, const Scratch *s, const AdvLayer *l, int rows, Adv
 	memset(s->sum, 0, k->sum_size(&shape));
 	for (int r = 0; r < rows; r += BLOCK_ROWS)
 	{
+		AdvPairs pairs = {1, d_dst + (size_t) r * (size_t) out + block.output, out,
+						  src + (size_t) r * (size_t) in + block.input, in};
+
 		shape.w = least(BLOCK_ROWS, rows - r);
-		k->add_image(&shape, d_dst + (size_t) r * (size_t) out + block.output, out,
-					 src + (size_t) r * (size_t) in + block.input, in, s->work, s->sum, NULL);
+		k->add_pairs(&shape, &pairs, s->work, s->sum, NULL);
 	}
 	k->add_sum(&shape, s->sum, (AdvWeightView){.c = (ptrdiff_t) step, .f = 1}, d_weight);
 }

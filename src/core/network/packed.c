@@ -2,7 +2,7 @@
  * packed.c
  *		Which kernel a layer runs on, and the weights of all layers in the order of their kernels.
  *
- * Convolutions always have a kernel. Of dense layers small ones have the vector kernel, whose products need no copies of
+ * Convolutions always have a kernel, that of Winograd's algorithm where it pays. Of dense layers small ones have the vector kernel, whose products need no copies of
  * what comes in; large ones are left to adv_gemm, which cuts them into blocks for the caches, unless there are tiles.
  */
 #include <string.h>
@@ -35,6 +35,18 @@ fit_for_tiles(const AdvNetwork *net, int i)
 		   (net->layers[i].n_weight > SMALL_WEIGHTS && behind_weights(net, i));
 }
 
+/* Whether a layer is a convolution that Winograd's algorithm computes faster; with a stride most of a tile would be for nothing. */
+static bool
+suits_winograd(const AdvLayer *l)
+{
+	AdvConvShape s;
+
+	if (adv_layer_type(l)->pieces != ADV_PIECES_FILTERS || l->stride != 1)
+		return false;
+	s = adv_layer_type(l)->product(l);
+	return adv_winograd_pays(&s);
+}
+
 static const AdvKernel *
 kernel(const AdvNetwork *net, int i, AdvIsa isa)
 {
@@ -44,6 +56,8 @@ kernel(const AdvNetwork *net, int i, AdvIsa isa)
 		return NULL;
 	if (isa == ADV_ISA_AMX && fit_for_tiles(net, i))
 		return &adv_tile_kernel;
+	if (suits_winograd(l))
+		return &adv_winograd_kernel;
 	return adv_layer_type(l)->pieces == ADV_PIECES_FILTERS || l->n_weight <= SMALL_WEIGHTS
 			   ? &adv_vector_kernel
 			   : NULL;
