@@ -113,9 +113,9 @@ work(const AdvKernel *kernel, AdvConvShape s)
 	w.image = zeros(kernel->image_size(&s));
 	w.packed = zeros(kernel->packed_size(&s));
 	w.raw = zeros(sizeof(float) * (size_t) w.images * adv_raw_size(&s, s.h));
-	w.scratch = zeros(kernel->scratch_size(&s));
+	w.scratch = zeros(kernel->scratch_size ? kernel->scratch_size(&s) : 0);
 	w.lines = zeros(kernel->lines_scratch ? kernel->lines_scratch(&s, (AdvLines){w.images, 0, s.h}) : 0);
-	w.sum = zeros(kernel->sum_size(&s));
+	w.sum = zeros(kernel->sum_size ? kernel->sum_size(&s) : 0);
 	kernel->pack(&s, weight, (AdvWeightView){s.size, 1, s.size * s.size, (ptrdiff_t) s.size * s.size * s.c},
 				 0, s.c, 0, s.f, w.packed);
 	free(weight);
@@ -138,8 +138,9 @@ done(Work *w)
 static void
 measure(const char *name, const AdvKernel *kernel, AdvConvShape s)
 {
+	AdvConvShape turned = {s.h, s.w, s.f, s.c, s.size};
 	Work forward = work(kernel, s);
-	Work back = work(kernel, (AdvConvShape){s.h, s.w, s.f, s.c, s.size});
+	Work back = work(kernel != &adv_tile_kernel && adv_few_pays(&turned) ? &adv_few_kernel : kernel, turned);
 
 	printf("%-28s %8.0f %8.0f %8.0f\n", name, speed(&forward, result), speed(&back, result),
 		   speed(&forward, gradient));

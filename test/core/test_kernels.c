@@ -56,9 +56,9 @@ make(Case *c, const AdvKernel *kernel, AdvConvShape s)
 	c->image = garbage(kernel->image_size(&s));
 	c->packed = zeros(kernel->packed_size(&s));
 	c->raw = garbage(sizeof(float) * adv_raw_size(&s, s.h));
-	c->scratch = garbage(kernel->scratch_size(&s));
+	c->scratch = garbage(kernel->scratch_size ? kernel->scratch_size(&s) : 0);
 	c->lines = garbage(kernel->lines_scratch ? kernel->lines_scratch(&s, (AdvLines){1, 0, s.h}) : 0);
-	c->sum = zeros(kernel->sum_size(&s));
+	c->sum = zeros(kernel->sum_size ? kernel->sum_size(&s) : 0);
 	kernel->pack(&s, c->weight, c->view, 0, s.c, 0, s.f, c->packed);
 }
 
@@ -165,13 +165,16 @@ test_shape(const AdvKernel *kernel, AdvConvShape s, const char *isa, double tole
 	okf(memcmp(whole, in_parts, sizeof(float) * n) == 0, "%s: the same bits for %d lines at a time", isa,
 		part);
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2 && kernel->add_pairs; i++)
 		kernel->add_pairs(&s, &(AdvPairs){1, c.x, s.c, c.d, s.f}, c.scratch, c.sum, NULL);
 	for (size_t i = 0; i < c.n_weight; i++)
 		gradient[i] *= 2;
-	kernel->add_sum(&s, c.sum, c.view, d_weight);
-	okf(error(c.n_weight, gradient, d_weight) < tolerance,
-		"%s: gradient of the weights, summed over two images", isa);
+	if (kernel->add_pairs)
+	{
+		kernel->add_sum(&s, c.sum, c.view, d_weight);
+		okf(error(c.n_weight, gradient, d_weight) < tolerance,
+			"%s: gradient of the weights, summed over two images", isa);
+	}
 
 	packed = zeros(kernel->packed_size(&s));
 	for (int ch = 0; ch < s.c; ch += ADV_VECTOR)
@@ -311,6 +314,10 @@ main(void)
 		{16, 16, 32, 64, 3}, {16, 16, 64, 32, 3}, {8, 8, 40, 17, 3}, {7, 5, 16, 20, 3},   {1, 1, 1, 1, 3},
 		{33, 9, 17, 33, 3},  {4, 4, 16, 16, 3},   {2, 3, 5, 7, 3},   {3, 70, 16, 100, 3},
 	};
+	static const AdvConvShape few[] = {
+		{32, 32, 32, 3, 3}, {7, 9, 17, 1, 3},  {3, 2, 16, 4, 3},
+		{1, 1, 5, 2, 3},    {9, 11, 33, 3, 5}, {6, 3, 4, 2, 7},
+	};
 	AdvIsa widest = adv_cpu_widest();
 
 	for (AdvIsa isa = ADV_ISA_GENERIC; isa <= ADV_ISA_AMX; isa++)
@@ -336,6 +343,11 @@ main(void)
 			test_images(&adv_winograd_kernel, winograd[i], name);
 		}
 		test_not_finite(&adv_winograd_kernel, name, NAN);
+		for (size_t i = 0; i < sizeof(few) / sizeof(few[0]); i++)
+		{
+			okf(adv_few_pays(&few[i]), "%s: these are few filters", name);
+			test_shape(&adv_few_kernel, few[i], name, tolerance);
+		}
 	}
 	done_testing();
 	return 0;

@@ -114,6 +114,12 @@ extern const AdvKernel adv_vector_kernel;   /* kernel_vector.c: single precision
 extern const AdvKernel adv_tile_kernel;     /* kernel_tile.c: AMX only */
 extern const AdvKernel adv_winograd_kernel; /* kernel_winograd.c: size 3, single precision, any processor */
 
+extern const AdvKernel
+	adv_few_kernel; /* kernel_few.c: few filters, single precision, any processor; results only */
+
+/* Whether there are so few filters that adv_few_kernel is the fastest. */
+bool adv_few_pays(const AdvConvShape *s);
+
 /* Whether Winograd's algorithm is faster than a direct convolution, forward and back. */
 bool adv_winograd_pays(const AdvConvShape *s);
 

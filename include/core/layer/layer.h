@@ -108,8 +108,9 @@ typedef struct AdvStep
 	int end;               /* the layers are first .. end - 1 */
 	AdvPass pass;
 	int max_rows;
-	AdvConvBlock block;      /* of a convolution */
-	const AdvKernel *kernel; /* NULL: none, or adv_gemm */
+	AdvConvBlock block;           /* of a convolution */
+	const AdvKernel *kernel;      /* NULL: none, or adv_gemm */
+	const AdvKernel *back_kernel; /* of the gradient with respect to the input */
 	const float *weight;
 	const float *bias;
 	const float *statistic;

@@ -7,8 +7,8 @@
 
 #include "core/network/network.h"
 
-/* What layer i runs on in this process; NULL: it is no product, or one that adv_gemm does. */
-extern const AdvKernel *adv_layer_kernel(const AdvNetwork *net, int i);
+/* What layer i runs on in this process, forward or back to its input; NULL: it is no product, or one that adv_gemm does. */
+extern const AdvKernel *adv_layer_kernel(const AdvNetwork *net, int i, bool back);
 
 /* Where the weights of layer i lie in packed memory, forward and (for passes that go back) back; NULL without a kernel. */
 extern const void *adv_packed_forward(const AdvNetwork *net, int i, const void *packed);

@@ -250,7 +250,7 @@ block_width(const AdvConvShape *s, int f)
 /* ---- from images to points ---- */
 
 /* A patch or tile of size x size positions from (y, x) on, for n channels: what is not in the image is zero. */
-static void
+ADV_LOOP void
 take_square(int size, const float *image, int h, int w, size_t step, int y, int x, int n, Square square)
 {
 	for (int i = 0; i < size; i++)
@@ -303,7 +303,10 @@ one_square(const Squares *q, const float *image, int y, int x, float *to)
 
 		if (!inside)
 		{
-			take_square(size, from, q->h, q->w, q->step, y, x, n, square);
+			if (n == ADV_VECTOR)
+				take_square(size, from, q->h, q->w, q->step, y, x, ADV_VECTOR, square);
+			else
+				take_square(size, from, q->h, q->w, q->step, y, x, n, square);
 			from = square[0];
 			from_line = (size_t) size * ADV_VECTOR;
 			from_step = ADV_VECTOR;

@@ -95,11 +95,13 @@ typedef struct Scratch
 } Scratch;
 
 static Scratch
-carve_scratch(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass, void *memory, size_t *size)
+carve_scratch(const AdvStep *step, AdvPass pass, void *memory, size_t *size)
 {
+	const AdvKernel *k = step->kernel, *back_kernel = step->back_kernel;
+	const AdvConvBlock *b = &step->block;
 	AdvCarver carver = {memory, 0};
 	AdvConvShape back = turned(&b->shape);
-	AdvLines run = forward_run(k, b), back_run = run_of(k, &back, 1);
+	AdvLines run = forward_run(k, b), back_run = run_of(back_kernel, &back, 1);
 	size_t raw = (size_t) run.images * adv_raw_size(&b->shape, run.count);
 	size_t image = k->image_size(&b->shape), lines = lines_scratch(k, &b->shape, run);
 	Scratch s = {0};
@@ -107,8 +109,8 @@ carve_scratch(const AdvKernel *k, const AdvConvBlock *b, AdvPass pass, void *mem
 	if (pass != ADV_PASS_FORWARD)
 	{
 		raw = larger(raw, (size_t) back_run.images * adv_raw_size(&back, back_run.count));
-		image = larger(image, k->image_size(&back));
-		lines = larger(lines, lines_scratch(k, &back, back_run));
+		image = larger(image, back_kernel->image_size(&back));
+		lines = larger(lines, lines_scratch(back_kernel, &back, back_run));
 		s.d = adv_carve_floats(&carver, (size_t) back_run.images * (size_t) b->shape.h * (size_t) b->shape.w *
 												(size_t) b->shape.f +
 											ADV_VECTOR);
@@ -202,7 +204,7 @@ forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_
 	const AdvKernel *k = step->kernel;
 	const AdvConvBlock *b = &step->block;
 	size_t size;
-	Scratch s = carve_scratch(k, b, step->pass, step->scratch, &size);
+	Scratch s = carve_scratch(step, step->pass, step->scratch, &size);
 	size_t in = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.c;
 	size_t out = adv_shape_size(b->out);
 	AdvLines run = forward_run(k, b);
@@ -282,15 +284,18 @@ spread(const AdvConvBlock *b, const float *dst, const float *d_dst, const uint8_
 }
 
 /* Lines of a raw result without what lies between them. */
-static void
-take_lines(const AdvConvShape *s, int count, const float *raw, float *dst)
+ADV_LOOP void
+take_lines_loop(const AdvConvShape *s, int count, const float *raw, float *dst)
 {
 	size_t step = adv_round_up((size_t) s->f, ADV_VECTOR);
 
 	for (int y = 0; y < count; y++, raw += step * (size_t) adv_conv_pitch(s))
 		for (int x = 0; x < s->w; x++, dst += s->f)
-			memcpy(dst, raw + (size_t) x * step, sizeof(float) * (size_t) s->f);
+			for (int f = 0; f < s->f; f++)
+				dst[f] = raw[(size_t) x * step + f];
 }
+ADV_DISPATCH(static, take_lines, (const AdvConvShape *s, int count, const float *raw, float *dst),
+			 (s, count, raw, dst))
 
 /* d_src (images, h, w, c) of some images. */
 static void
@@ -320,12 +325,12 @@ backward_rows(const AdvStep *step, const AdvBack *x, const uint8_t *argmax, cons
 	const AdvKernel *k = step->kernel;
 	const AdvConvBlock *b = &step->block;
 	size_t size;
-	Scratch s = carve_scratch(k, b, ADV_PASS_BACKWARD, step->scratch, &size);
+	Scratch s = carve_scratch(step, ADV_PASS_BACKWARD, step->scratch, &size);
 	AdvConvShape back = turned(&b->shape);
 	size_t in = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.c;
 	size_t d_image = (size_t) b->shape.h * (size_t) b->shape.w * (size_t) b->shape.f;
 	size_t out = adv_shape_size(b->out);
-	int most = run_of(k, &back, 1).images;
+	int most = run_of(step->back_kernel, &back, 1).images;
 
 	if (x->d_weight)
 		memset(s.sum, 0, k->sum_size(&b->shape));
@@ -341,7 +346,8 @@ backward_rows(const AdvStep *step, const AdvBack *x, const uint8_t *argmax, cons
 		if (x->d_weight)
 			k->add_pairs(&b->shape, &pairs, s.work, s.sum, stop);
 		if (x->d_src)
-			input_gradient(k, &back, step->back, &s, images, x->d_src + (size_t) r * in, stop);
+			input_gradient(step->back_kernel, &back, step->back, &s, images, x->d_src + (size_t) r * in,
+						   stop);
 	}
 	if (x->d_weight)
 		k->add_sum(&b->shape, s.sum, weights_view(&b->shape), x->d_weight);
@@ -478,7 +484,7 @@ scratch_size(const AdvStep *s)
 {
 	size_t size;
 
-	(void) carve_scratch(s->kernel, &s->block, s->pass, NULL, &size);
+	(void) carve_scratch(s, s->pass, NULL, &size);
 	return size;
 }
 

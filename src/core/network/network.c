@@ -105,7 +105,8 @@ compile(AdvWorkspace *ws)
 		s->end = i + (s->type->take_along ? s->type->take_along(s, net->n_layers - i, adv_layer_types) : 1);
 		s->pass = ws->pass;
 		s->max_rows = ws->max_rows;
-		s->kernel = adv_layer_kernel(net, i);
+		s->kernel = adv_layer_kernel(net, i, false);
+		s->back_kernel = adv_layer_kernel(net, i, true);
 	}
 	for (int k = 0; k < ws->n_steps; k++)
 		ws->steps[k].peer = step_of(ws, ws->steps[k].layer->peer);

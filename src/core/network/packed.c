@@ -2,7 +2,8 @@
  * packed.c
  *		Which kernel a layer runs on, and the weights of all layers in the order of their kernels.
  *
- * Convolutions always have a kernel, that of Winograd's algorithm where it pays. Of dense layers small ones have the vector kernel, whose products need no copies of
+ * Convolutions always have a kernel: that of Winograd's algorithm where it pays, and one for few filters, which on the way back an
+ * image's channels are. Of dense layers small ones have the vector kernel, whose products need no copies of
  * what comes in; large ones are left to adv_gemm, which cuts them into blocks for the caches, unless there are tiles.
  */
 #include <string.h>
@@ -35,20 +36,29 @@ fit_for_tiles(const AdvNetwork *net, int i)
 		   (net->layers[i].n_weight > SMALL_WEIGHTS && behind_weights(net, i));
 }
 
-/* Whether a layer is a convolution that Winograd's algorithm computes faster; with a stride most of a tile would be for nothing. */
-static bool
-suits_winograd(const AdvLayer *l)
+/* The convolution that layer i is, forward or back; a dense layer's is over any number of rows, here none. */
+static AdvConvShape
+shape_of(const AdvLayer *l, bool back)
 {
-	AdvConvShape s;
+	AdvConvShape s = adv_layer_type(l)->product(l);
+	AdvConvShape turned = {s.h, s.w, s.f, s.c, s.size};
 
-	if (adv_layer_type(l)->pieces != ADV_PIECES_FILTERS || l->stride != 1)
-		return false;
-	s = adv_layer_type(l)->product(l);
-	return adv_winograd_pays(&s);
+	return back ? turned : s;
+}
+
+/* For convolutions. With a stride most of Winograd's tiles would be for nothing. */
+static const AdvKernel *
+kernel_of_filters(const AdvLayer *l, bool back)
+{
+	AdvConvShape s = shape_of(l, back);
+
+	if (l->stride == 1 && adv_winograd_pays(&s))
+		return &adv_winograd_kernel;
+	return back && adv_few_pays(&s) ? &adv_few_kernel : &adv_vector_kernel;
 }
 
 static const AdvKernel *
-kernel(const AdvNetwork *net, int i, AdvIsa isa)
+kernel(const AdvNetwork *net, int i, bool back, AdvIsa isa)
 {
 	const AdvLayer *l = &net->layers[i];
 
@@ -56,31 +66,18 @@ kernel(const AdvNetwork *net, int i, AdvIsa isa)
 		return NULL;
 	if (isa == ADV_ISA_AMX && fit_for_tiles(net, i))
 		return &adv_tile_kernel;
-	if (suits_winograd(l))
-		return &adv_winograd_kernel;
-	return adv_layer_type(l)->pieces == ADV_PIECES_FILTERS || l->n_weight <= SMALL_WEIGHTS
-			   ? &adv_vector_kernel
-			   : NULL;
+	if (adv_layer_type(l)->pieces == ADV_PIECES_FILTERS)
+		return kernel_of_filters(l, back);
+	return l->n_weight <= SMALL_WEIGHTS ? &adv_vector_kernel : NULL;
 }
 
 const AdvKernel *
-adv_layer_kernel(const AdvNetwork *net, int i)
+adv_layer_kernel(const AdvNetwork *net, int i, bool back)
 {
-	return kernel(net, i, adv_cpu_isa());
+	return kernel(net, i, back, adv_cpu_isa());
 }
 
 /* ---- where they lie ---- */
-
-/* The convolution that layer i is, forward or back; a dense layer's is over any number of rows, here none. */
-static AdvConvShape
-shape_of(const AdvLayer *l, bool back)
-{
-	AdvConvShape s = adv_layer_type(l)->product(l);
-	AdvConvShape turned;
-
-	turned = (AdvConvShape){s.h, s.w, s.f, s.c, s.size};
-	return back ? turned : s;
-}
 
 /* Bytes that either kernel needs, so that a process that may not use tiles can make room for one that does. */
 static size_t
@@ -91,7 +88,7 @@ layer_size(const AdvNetwork *net, int i, bool back)
 
 	for (AdvIsa isa = ADV_ISA_AVX512; isa <= widest || isa == ADV_ISA_AVX512; isa++)
 	{
-		const AdvKernel *k = kernel(net, i, isa);
+		const AdvKernel *k = kernel(net, i, back, isa);
 		AdvConvShape s;
 		size_t needed = 0;
 
@@ -142,7 +139,7 @@ void
 adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const float *params, AdvPass pass, void *packed)
 {
 	const AdvLayer *l = &net->layers[i];
-	const AdvKernel *k = adv_layer_kernel(net, i);
+	const AdvKernel *k = adv_layer_kernel(net, i, false);
 	const float *weight = params + l->weight;
 	AdvConvShape s, back;
 	AdvWeightView view, back_view;
@@ -158,8 +155,9 @@ adv_pack_part(const AdvNetwork *net, int i, AdvPart part, const float *params, A
 	k->pack(&s, weight, view, part.input, part.inputs, part.output, part.outputs,
 			(char *) packed + offset(net, i, false));
 	if (pass != ADV_PASS_FORWARD)
-		k->pack(&back, weight + area - 1, back_view, part.output, part.outputs, part.input, part.inputs,
-				(char *) packed + offset(net, i, true));
+		adv_layer_kernel(net, i, true)
+			->pack(&back, weight + area - 1, back_view, part.output, part.outputs, part.input, part.inputs,
+				   (char *) packed + offset(net, i, true));
 }
 
 void
