@@ -76,7 +76,7 @@ COMMENT ON TRIGGER advfair_model_changed ON advfair_model IS 'a curve goes with 
 
 -- Making models -----------------------------------------------------------------------------------------------------
 
-COMMENT ON TYPE advfair_trained IS 'what a training made: model and version, with loss and accuracy of the last epoch';
+COMMENT ON TYPE advfair_trained IS 'what a training made: model and version, with loss and accuracy of the epoch whose parameters it has';
 
 CREATE OR REPLACE FUNCTION advfair_run(task jsonb) RETURNS advfair_trained
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -47,7 +47,7 @@ SELECT is(advfair_fit((task || '{"workers": 2}') - 'model'), model, name || ': 2
 
 -- what is refused
 SELECT refused('{"schedule": "linear"}', 'task key "settings.schedule" is "linear", but must be one of: constant, cosine, step, one_cycle');
-SELECT refused('{"scheduler": "step"}', 'unknown key "scheduler" in settings', 'Settings of a training are schedule, warmup, step_epochs, step_factor, label_smoothing, clip_norm, augment_flip, augment_shift, augment_cutout.');
+SELECT refused('{"scheduler": "step"}', 'unknown key "scheduler" in settings', 'Settings of a training are schedule, warmup, step_epochs, step_factor, label_smoothing, clip_norm, augment_flip, augment_shift, augment_cutout, patience.');
 SELECT refused('{"warmup": -1}', 'task key "settings.warmup" is -1, but must be at least 0 and at most 100000');
 SELECT refused('{"warmup": 5}', 'warmup is 5 epochs, but the training has 4');
 SELECT refused('{"schedule": "step", "step_factor": 0}', 'task key "settings.step_factor" is 0, but must be greater than 0 and at most 1');

@@ -79,6 +79,9 @@ typedef struct AdvTrainOption
 
 	/* what it adds to the objective's sum over the rows; NULL: 0 */
 	double (*loss)(const void *own, const AdvTrainOutputs *outputs);
+
+	/* how many epochs a training waits for a smaller validation loss, before it ends with the best epoch's parameters; 0 or NULL: none */
+	int32_t (*patience)(const void *own);
 } AdvTrainOption;
 
 /* All options; the list ends with NULL. */
@@ -101,6 +104,9 @@ extern double adv_train_options_norm(const AdvTrainOptions *options);
 
 /* What all of them add to the objective's sum over rows; its gradient, times scale, is added to d_logits. */
 extern double adv_train_options_loss(const AdvTrainOptions *options, const AdvTrainOutputs *outputs);
+
+/* How many epochs a training waits for a smaller validation loss; 0: it does not look, and goes on to the end. */
+extern int32_t adv_train_options_patience(const AdvTrainOptions *options);
 
 /* What the learning rate is multiplied by for a minibatch. */
 extern double adv_train_options_rate(const AdvTrainOptions *options, const AdvTrainPlace *place);

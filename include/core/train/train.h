@@ -52,6 +52,8 @@ typedef struct AdvTrainState
 	_Atomic double loss;         /* of the last minibatch */
 	int32_t failed_epoch;        /* with ADV_DIVERGED: where, counted from 1 */
 	int32_t failed_batch;
+	int32_t
+		best_epoch; /* from 1, whose parameters the training has ended with; 0: it looked for none, they are the last epoch's */
 	int32_t ended_epoch; /* from 1, after which the defence ended the training; 0: it did not */
 	AdvError ended;      /* why: message, detail and hint */
 } AdvTrainState;
@@ -90,6 +92,9 @@ typedef struct AdvTrain
 	void *private;       /* this member's, adv_train_private_size bytes, 64-byte aligned */
 	double (*now)(void); /* seconds, for AdvEpoch.seconds and nothing else */
 } AdvTrain;
+
+/* Whether a training's outcome depends on validation rows. */
+extern bool adv_train_heeds_validation(const AdvTrainSpec *spec);
 
 extern size_t adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples);
 extern size_t adv_train_private_size(const AdvNetwork *net, const AdvTrainSpec *spec);

@@ -19,7 +19,7 @@ typedef struct AdvTrainShared
 	uint32_t *bucket;   /* (n_buckets + 1) */
 	double *slice_loss; /* (n_slices) sums over the rows of a slice */
 	int64_t *slice_correct;
-	float *slice_gradient; /* (n_slices, n_summed) gradients that are sums over slices */
+	float *slice_gradient;              /* (n_slices, n_summed) gradients that are sums over slices */
 	float *dense_src[ADV_MAX_LAYERS];   /* (rows of a minibatch, in) of each dense layer */
 	float *dense_d_dst[ADV_MAX_LAYERS]; /* (rows of a minibatch, out) */
 	void *packed; /* parameters as kernels read them, kept up to date by whoever changes them */
@@ -30,6 +30,7 @@ typedef struct AdvTrainShared
 	double *part_loss;     /* (ADV_VALIDATION_PARTS) */
 	int64_t *part_correct;
 	void *defence; /* the method's state, which checkpoints keep */
+	float *best;   /* (n_params) parameters after the best epoch; NULL: nobody looks for one */
 	size_t bytes;
 } AdvTrainShared;
 
@@ -44,15 +45,17 @@ typedef struct AdvTrainRun
 	const AdvDefence *defence;
 	AdvCraft craft; /* of one slice; it has no memory unless the method crafts */
 	AdvDefending defending;
-	float *gradient; /* of one piece; or sums that statistics are made of */
-	double shrink;   /* of the minibatch's gradient, where it is clipped */
+	float *gradient;        /* of one piece; or sums that statistics are made of */
+	double shrink;          /* of the minibatch's gradient, where it is clipped */
 	int epoch;              /* from 0 */
 	size_t begin;           /* first example of the minibatch, in the epoch's order */
 	int rows;               /* of the minibatch */
 	int n_slices;           /* of the minibatch */
 	int64_t step;           /* minibatches so far, this one included */
 	AdvOptimizer optimizer; /* the specification's, with the learning rate of this minibatch */
-	bool ended;             /* the method has ended the training before its time */
+	bool ended;             /* the training has ended before its time */
+	int best_epoch;         /* from 0; -1: none yet, or nobody looks for one */
+	double best_loss;       /* of its validation rows */
 	double loss;            /* of this epoch, sums over the rows that were trained on so far */
 	int64_t correct;
 	double start; /* of this epoch, by the host's clock */
@@ -103,6 +106,14 @@ extern AdvStatus adv_run_pieces(AdvTrainRun *run);
 
 /* Loss and accuracy of the validation rows. ADV_DIVERGED when the loss is not finite. */
 extern AdvStatus adv_validate(AdvTrainRun *run, AdvEpoch *result, AdvError *err);
+
+/* ---- best.c ---- */
+
+/* Look at an epoch's validation loss, by all members; nobody changes parameters before rank 0 has come to the next barrier. */
+extern void adv_best_look(AdvTrainRun *run, double validation_loss);
+
+/* In the end, by all members: parameters are those after the best epoch. */
+extern AdvStatus adv_best_put_back(AdvTrainRun *run);
 
 /* ---- resume.c ---- */
 

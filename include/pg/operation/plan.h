@@ -59,11 +59,19 @@ extern AdvModel advpg_plan_model(const AdvpgPlan *plan);
 /* What a run of a plan needs: examples, rows, twins, validation rows, initial parameters. It points into the plan. */
 extern AdvpgTraining advpg_plan_training(const AdvpgPlan *plan);
 
+/* How a training went. */
+typedef struct AdvpgCourse
+{
+	AdvEpoch *epochs; /* (n_epochs) */
+	int n_epochs;
+	int kept; /* the epoch whose parameters it ended with, from 0 */
+	int n_workers;
+} AdvpgCourse;
+
 /*
- * Train the plan's network: params (n_params) and epochs (spec.epochs) receive the results; returns how many epochs there were. phase is NULL
- * for what the task asks for, else what is done on the way, which is called so in checkpoints, too.
+ * Train the plan's network: params (n_params) receive the results. phase is NULL for what the task asks for, else what is done on the way,
+ * which is called so in checkpoints, too.
  */
-extern int advpg_plan_run(const AdvpgPlan *plan, const char *phase, float *params, AdvEpoch *epochs,
-						  int *n_workers);
+extern AdvpgCourse advpg_plan_run(const AdvpgPlan *plan, const char *phase, float *params);
 
 #endif

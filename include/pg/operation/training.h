@@ -16,13 +16,18 @@ typedef struct AdvpgTrained
 	char *digest;
 	size_t n_rows;
 	size_t n_examples;
-	int n_workers;
 	double seconds;      /* from reading the first row to the finished model */
 	double read_seconds; /* of these for reading rows into shared memory */
 	double twin_success; /* NaN without twins */
-	AdvEpoch *epochs;
-	int n_epochs;
+	AdvpgCourse course;
 } AdvpgTrained;
+
+/* Losses and accuracies of the model: those of the epoch whose parameters it has. */
+static inline const AdvEpoch *
+advpg_trained_epoch(const AdvpgTrained *trained)
+{
+	return &trained->course.epochs[trained->course.kept];
+}
 
 /*
  * Read the rows of a training task. schema is the extension's. Needs a connection to SPI; results live in the current memory context,

@@ -155,7 +155,7 @@ train_alone(Member *m, const AdvTrainSpec *spec, size_t n_examples, AdvError *er
 	t.n_examples = n_examples;
 	t.example_row = m->memory.example_row;
 	t.example_key = m->memory.example_key;
-	if (!adv_defence_of(&spec->robust)->after_epoch) /* nobody else acts on what there is to see */
+	if (!adv_train_heeds_validation(spec))
 	{
 		t.validation = NULL;
 		t.n_validation = 0;

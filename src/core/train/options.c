@@ -10,10 +10,12 @@
 extern const AdvTrainOption adv_option_augment;
 extern const AdvTrainOption adv_option_clip;
 extern const AdvTrainOption adv_option_label_smoothing;
+extern const AdvTrainOption adv_option_patience;
 extern const AdvTrainOption adv_option_schedule;
 
 const AdvTrainOption *const adv_train_options[ADV_MAX_OPTIONS + 1] = {
-	&adv_option_schedule, &adv_option_label_smoothing, &adv_option_clip, &adv_option_augment, NULL,
+	&adv_option_schedule, &adv_option_label_smoothing, &adv_option_clip,
+	&adv_option_augment,  &adv_option_patience,        NULL,
 };
 
 AdvTrainOptions
@@ -94,4 +96,15 @@ adv_train_options_norm(const AdvTrainOptions *options)
 		if (adv_train_options[i]->norm)
 			most = fmin(most, adv_train_options[i]->norm(options->of[i].own));
 	return most;
+}
+
+int32_t
+adv_train_options_patience(const AdvTrainOptions *options)
+{
+	int32_t patience = 0;
+
+	for (int i = 0; adv_train_options[i]; i++)
+		if (adv_train_options[i]->patience)
+			patience += adv_train_options[i]->patience(options->of[i].own);
+	return patience;
 }

@@ -8,10 +8,10 @@
 #include <string.h>
 
 /* Another one whenever the layout changes, a method's state included: what an earlier version has left is no checkpoint then. */
-#define CHECKPOINT_MAGIC UINT64_C(0x3370636b76646131)
+#define CHECKPOINT_MAGIC UINT64_C(0x3470636b76646131)
 #define METHOD_BYTES     32
 
-/* The head of a state. After it follow the epochs (spec->epochs), parameters, optimizer state and what the method keeps. */
+/* The head of a state. After it follow the epochs (spec->epochs), parameters, optimizer state, what the method keeps, and the best epoch's parameters. */
 typedef struct Position
 {
 	uint64_t magic;
@@ -25,7 +25,9 @@ typedef struct Position
 	int64_t step;
 	int64_t correct; /* sums over these examples */
 	double loss;
-	double seconds; /* of this epoch so far */
+	double seconds;     /* of this epoch so far */
+	int64_t best_epoch; /* from 0; -1: none yet, or nobody looks for one */
+	double best_loss;
 } Position;
 
 /* Where the parts of a state lie, in bytes. */
@@ -36,6 +38,7 @@ typedef struct StateLayout
 	size_t m;
 	size_t v;
 	size_t defence;
+	size_t best;
 	size_t size;
 } StateLayout;
 
@@ -49,7 +52,8 @@ state_layout(const AdvNetwork *net, const AdvTrainSpec *spec)
 	l.m = l.params + floats;
 	l.v = l.m + floats;
 	l.defence = l.v + floats;
-	l.size = l.defence + adv_defence_state_size(&spec->robust, net);
+	l.best = l.defence + adv_defence_state_size(&spec->robust, net);
+	l.size = l.best + (adv_train_options_patience(&spec->options) > 0 ? floats : 0);
 	return l;
 }
 
@@ -76,7 +80,9 @@ adv_checkpoint_take(AdvTrainRun *run)
 				   .step = run->step,
 				   .correct = run->correct,
 				   .loss = run->loss,
-				   .seconds = t->now ? t->now() - run->start : 0};
+				   .seconds = t->now ? t->now() - run->start : 0,
+				   .best_epoch = run->best_epoch,
+				   .best_loss = run->best_loss};
 
 	snprintf(at.method, sizeof(at.method), "%s", run->defence->name);
 	memcpy(state, &at, sizeof(at));
@@ -84,9 +90,20 @@ adv_checkpoint_take(AdvTrainRun *run)
 	memcpy(state + l.params, t->params, floats);
 	memcpy(state + l.m, run->shared.m, floats);
 	memcpy(state + l.v, run->shared.v, floats);
-	memcpy(state + l.defence, run->shared.defence, l.size - l.defence);
+	memcpy(state + l.defence, run->shared.defence, l.best - l.defence);
+	if (l.size > l.best)
+		memcpy(state + l.best, run->shared.best, floats);
 	atomic_store(&t->checkpoint->wanted, 0);
 	atomic_fetch_add(&t->checkpoint->taken, 1);
+}
+
+/* Whether there is a best epoch among those that are done, where one is looked for. */
+static bool
+best_fits(const AdvTrainSpec *spec, const Position *at)
+{
+	if (adv_train_options_patience(&spec->options) == 0 || at->epoch == 0)
+		return at->best_epoch == -1;
+	return at->best_epoch >= 0 && at->best_epoch < at->epoch;
 }
 
 AdvStatus
@@ -112,7 +129,7 @@ adv_checkpoint_check(const void *bytes, size_t size, const AdvNetwork *net, cons
 	if (at.epoch < 0 || at.epoch > spec->epochs || at.begin >= n_examples || at.begin % batch != 0 ||
 		(at.epoch == spec->epochs && at.begin > 0) ||
 		(uint64_t) at.step != (uint64_t) at.epoch * batches + at.begin / batch || at.correct < 0 ||
-		(uint64_t) at.correct > at.begin)
+		(uint64_t) at.correct > at.begin || !best_fits(spec, &at))
 		return adv_fail(err, ADV_CORRUPT, "checkpoint is of no place in this training");
 	return ADV_OK;
 }
@@ -133,13 +150,18 @@ adv_checkpoint_resume(AdvTrainRun *run)
 	run->correct = at.correct;
 	run->loss = at.loss;
 	run->start = -at.seconds;
+	run->best_epoch = (int) at.best_epoch;
+	run->best_loss = at.best_loss;
 	if (run->team->rank != 0)
 		return;
 	memcpy(t->epochs, state + l.epochs, sizeof(AdvEpoch) * (size_t) at.epoch);
 	memcpy(t->params, state + l.params, floats);
 	memcpy(run->shared.m, state + l.m, floats);
 	memcpy(run->shared.v, state + l.v, floats);
-	memcpy(run->shared.defence, state + l.defence, l.size - l.defence);
+	memcpy(run->shared.defence, state + l.defence, l.best - l.defence);
+	if (l.size > l.best)
+		memcpy(run->shared.best, state + l.best, floats);
+	t->state->best_epoch = (int32_t) at.best_epoch + 1;
 	atomic_store(&t->state->epochs_done, run->epoch);
 	atomic_store(&t->state->examples_done, (unsigned long long) run->epoch * t->n_examples + run->begin);
 }

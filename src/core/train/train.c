@@ -261,6 +261,7 @@ run_epoch(AdvTrainRun *run, AdvError *err)
 		return status;
 	if (run->defence->after_epoch && look_back(run) != ADV_OK)
 		return ADV_ABORTED;
+	adv_best_look(run, result.validation_loss);
 	if (run->team->rank == 0)
 	{
 		result.seconds = t->now ? t->now() - run->start : 0;
@@ -279,12 +280,14 @@ check_spec(const AdvTrain *t, AdvError *err)
 		return adv_fail(err, ADV_LIMIT, "there are too many examples to train on");
 	if (t->spec->batch_size < 1)
 		return adv_fail(err, ADV_INVALID, "batch size must be at least 1");
+	if (adv_train_options_patience(&t->spec->options) > 0 && (!t->validation || t->n_validation < 1))
+		return adv_fail(err, ADV_INVALID, "patience needs validation rows");
 	if (adv_train_options_check(&t->spec->options, t->net->input, err) != ADV_OK)
 		return ADV_INVALID;
 	return adv_defence_check(&t->spec->robust, err);
 }
 
-/* All epochs, or those until the method ends the training. */
+/* All epochs, or those until the training is ended. */
 static AdvStatus
 run_epochs(AdvTrainRun *run, AdvError *err)
 {
@@ -318,6 +321,8 @@ adv_train(AdvTrain *t, AdvTeam *team, AdvError *err)
 	if (team->rank == 0)
 		adv_pack(t->net, t->params, ADV_PASS_BACKWARD, run.shared.packed);
 	status = run_epochs(&run, err);
+	if (status == ADV_OK)
+		status = adv_best_put_back(&run);
 	if (status == ADV_OK && run.epoch > 0 && !adv_all_finite(t->net->n_params, t->params))
 	{
 		run.epoch--;

@@ -60,8 +60,16 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 	s.part_loss = adv_carve(&carver, ADV_VALIDATION_PARTS, sizeof(double));
 	s.part_correct = adv_carve(&carver, ADV_VALIDATION_PARTS, sizeof(int64_t));
 	s.defence = adv_carve(&carver, adv_defence_state_size(&spec->robust, net), 1);
+	if (adv_train_options_patience(&spec->options) > 0)
+		s.best = adv_carve_floats(&carver, net->n_params);
 	s.bytes = carver.used;
 	return s;
+}
+
+bool
+adv_train_heeds_validation(const AdvTrainSpec *spec)
+{
+	return adv_defence_of(&spec->robust)->after_epoch || adv_train_options_patience(&spec->options) > 0;
 }
 
 size_t
@@ -147,6 +155,7 @@ adv_trainrun_open(AdvTrainRun *run, const AdvTrain *t, AdvTeam *team)
 						 .net = t->net,
 						 .team = team,
 						 .defence = adv_defence_of(&t->spec->robust),
+						 .best_epoch = -1,
 						 .shared = carve_shared(t->net, t->spec, t->n_examples, t->shared),
 						 .craft = {.seed = t->spec->seed, .ws = &run->ws}};
 	run->defending = (AdvDefending){.robust = &t->spec->robust,

@@ -257,14 +257,14 @@ run_rows(Oid schema, const Kind *kind, Jsonb *task)
 static void
 put_model(JsonbParseState **state, const char *model, int version, const AdvpgTrained *trained)
 {
-	const AdvEpoch *last = &trained->epochs[trained->n_epochs - 1];
+	const AdvEpoch *epoch = advpg_trained_epoch(trained);
 
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	advpg_json_put_string(state, "model", model);
 	advpg_json_put_number(state, "version", version);
-	advpg_json_put_number(state, "epochs", trained->n_epochs);
-	advpg_json_put_number(state, "loss", last->loss);
-	advpg_json_put_number(state, "accuracy", last->accuracy);
+	advpg_json_put_number(state, "epochs", trained->course.n_epochs);
+	advpg_json_put_number(state, "loss", epoch->loss);
+	advpg_json_put_number(state, "accuracy", epoch->accuracy);
 	advpg_json_put_number(state, "seconds", trained->seconds);
 }
 

@@ -130,13 +130,10 @@ make_twins(AdvpgPlan *t)
 	if (t->task.source == NULL)
 	{
 		float *params = palloc_extended(sizeof(float) * t->net.n_params, MCXT_ALLOC_HUGE);
-		AdvEpoch *epochs = palloc_extended(sizeof(AdvEpoch) * t->spec.epochs, MCXT_ALLOC_HUGE);
-		int workers;
 
-		(void) advpg_plan_run(t, "training the source", params, epochs, &workers);
+		pfree(advpg_plan_run(t, "training the source", params).epochs);
 		t->source = advpg_plan_model(t);
 		t->source.params = params;
-		pfree(epochs);
 	}
 	resolve_attack(t, &t->source, &t->craft);
 	t->craft.early_stop = false;

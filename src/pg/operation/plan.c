@@ -377,21 +377,28 @@ advpg_plan_training(const AdvpgPlan *t)
 	return training;
 }
 
-int
-advpg_plan_run(const AdvpgPlan *t, const char *phase, float *params, AdvEpoch *epochs, int *n_workers)
+AdvpgCourse
+advpg_plan_run(const AdvpgPlan *t, const char *phase, float *params)
 {
 	AdvpgTraining training = advpg_plan_training(t);
+	AdvpgCourse course = {0};
 	AdvTrainState state;
 
 	if (phase)
 		training.phase = training.name = phase;
-	state = advpg_run_train(&training, params, epochs, n_workers);
+	course.epochs = palloc_extended(sizeof(AdvEpoch) * t->spec.epochs, MCXT_ALLOC_HUGE);
+	state = advpg_run_train(&training, params, course.epochs, &course.n_workers);
+	course.n_epochs = atomic_load(&state.epochs_done);
+	course.kept = (state.best_epoch > 0 ? state.best_epoch : course.n_epochs) - 1;
 	if (state.ended_epoch > 0)
 		ereport(WARNING,
 				errmsg("training stopped in epoch %d of %d: %s", state.ended_epoch, t->spec.epochs,
 					   state.ended.message),
 				errdetail_internal("%s", state.ended.detail), errhint("%s", state.ended.hint));
-	return atomic_load(&state.epochs_done);
+	else if (advpg_verbose && state.best_epoch > 0)
+		ereport(NOTICE, errmsg("advfair: trained %d epochs of %d, the model is that of epoch %d",
+							   course.n_epochs, t->spec.epochs, state.best_epoch));
+	return course;
 }
 
 void

@@ -97,8 +97,7 @@ advpg_training(const AdvpgTrainTask *task, Oid schema)
 	plan = advpg_training_read(task, schema);
 	advpg_training_make(plan);
 	result->digest = advpg_rows_digest(plan->rows);
-	result->epochs = palloc_extended(sizeof(AdvEpoch) * plan->spec.epochs, MCXT_ALLOC_HUGE);
-	result->n_epochs = advpg_plan_run(plan, NULL, plan->params, result->epochs, &result->n_workers);
+	result->course = advpg_plan_run(plan, NULL, plan->params);
 	result->model = model_bytes(plan);
 	result->n_rows = plan->rows->n;
 	advpg_plan_release(plan);
@@ -117,23 +116,25 @@ static Jsonb *
 training_metrics(const AdvpgTrained *trained)
 {
 	JsonbParseState *state = NULL;
-	const AdvEpoch *last = &trained->epochs[trained->n_epochs - 1];
+	const AdvEpoch *epoch = advpg_trained_epoch(trained);
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	advpg_json_put_number(&state, "rows", trained->n_rows);
 	advpg_json_put_number(&state, "examples", trained->n_examples);
-	advpg_json_put_number(&state, "loss", last->loss);
-	advpg_json_put_number(&state, "accuracy", last->accuracy);
-	if (!isnan(last->validation_loss))
+	advpg_json_put_number(&state, "loss", epoch->loss);
+	advpg_json_put_number(&state, "accuracy", epoch->accuracy);
+	if (!isnan(epoch->validation_loss))
 	{
-		advpg_json_put_number(&state, "validation_loss", last->validation_loss);
-		advpg_json_put_number(&state, "validation_accuracy", last->validation_accuracy);
+		advpg_json_put_number(&state, "validation_loss", epoch->validation_loss);
+		advpg_json_put_number(&state, "validation_accuracy", epoch->validation_accuracy);
 	}
+	if (adv_train_options_patience(&trained->task.options) > 0)
+		advpg_json_put_number(&state, "epoch", trained->course.kept + 1);
 	if (!isnan(trained->twin_success))
 		advpg_json_put_number(&state, "twin_success", trained->twin_success);
 	advpg_json_put_number(&state, "read_seconds", trained->read_seconds);
 	advpg_json_put_number(&state, "seconds", trained->seconds);
-	advpg_json_put_number(&state, "workers", trained->n_workers);
+	advpg_json_put_number(&state, "workers", trained->course.n_workers);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -145,8 +146,8 @@ advpg_training_store(Oid schema, const char *model, AdvpgTrained *trained, bool 
 							.digest = trained->digest,
 							.metrics = training_metrics(trained),
 							.model = trained->model,
-							.epochs = trained->epochs,
-							.n_epochs = trained->n_epochs};
+							.epochs = trained->course.epochs,
+							.n_epochs = trained->course.n_epochs};
 
 	return advpg_registry_add(schema, &version, promoted);
 }

@@ -27,7 +27,7 @@ advfair_retrain(PG_FUNCTION_ARGS)
 {
 	AdvpgRetrainTask task;
 	AdvpgRetrained *result;
-	const AdvEpoch *last;
+	const AdvEpoch *epoch;
 	TupleDesc desc;
 	Datum values[8];
 	bool nulls[8] = {0};
@@ -40,12 +40,12 @@ advfair_retrain(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	advpg_task_read(&advpg_retrain_kind, advpg_call_task(fcinfo, NULL), &task);
 	result = advpg_retrain(get_func_namespace(fcinfo->flinfo->fn_oid), &task);
-	last = &result->trained->epochs[result->trained->n_epochs - 1];
+	epoch = advpg_trained_epoch(result->trained);
 	values[0] = CStringGetTextDatum(result->model);
 	values[1] = Int32GetDatum(result->version);
-	values[2] = Int32GetDatum(result->trained->n_epochs);
-	values[3] = Float8GetDatum(last->loss);
-	values[4] = Float8GetDatum(last->accuracy);
+	values[2] = Int32GetDatum(result->trained->course.n_epochs);
+	values[3] = Float8GetDatum(epoch->loss);
+	values[4] = Float8GetDatum(epoch->accuracy);
 	values[5] = Float8GetDatum(result->trained->seconds);
 	values[6] = BoolGetDatum(result->promoted);
 	nulls[7] = result->reason == NULL;

@@ -32,7 +32,7 @@ train_and_store(FunctionCallInfo fcinfo, const char *function, Jsonb *json)
 {
 	AdvpgTrainTask task;
 	Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-	const AdvEpoch *last;
+	const AdvEpoch *epoch;
 	AdvpgTrained *trained;
 	TupleDesc desc;
 	int version;
@@ -45,12 +45,12 @@ train_and_store(FunctionCallInfo fcinfo, const char *function, Jsonb *json)
 	PreventCommandIfReadOnly(function);
 	advpg_train_task_read(json, true, &task);
 	trained = advpg_training_run(&task, schema, true, &version);
-	last = &trained->epochs[trained->n_epochs - 1];
+	epoch = advpg_trained_epoch(trained);
 	values[0] = CStringGetTextDatum(task.model);
 	values[1] = Int32GetDatum(version);
-	values[2] = Int32GetDatum(trained->n_epochs);
-	values[3] = Float8GetDatum(last->loss);
-	values[4] = Float8GetDatum(last->accuracy);
+	values[2] = Int32GetDatum(trained->course.n_epochs);
+	values[3] = Float8GetDatum(epoch->loss);
+	values[4] = Float8GetDatum(epoch->accuracy);
 	values[5] = Float8GetDatum(trained->seconds);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }

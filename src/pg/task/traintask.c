@@ -74,6 +74,18 @@ check_method(const AdvpgTrainTask *task)
 						   advpg_defence(task)->name);
 }
 
+/* Whoever waits for validation rows to become better needs some; method fast holds some out by itself. */
+static void
+check_patience(const AdvpgTrainTask *task)
+{
+	if (adv_train_options_patience(&task->options) == 0 || task->validation != NULL ||
+		advpg_defence(task)->validation > 0)
+		return;
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("setting \"patience\" needs validation rows"),
+			errhint("validation => '0.1' holds out a tenth of the rows."));
+}
+
 /* A name under which a version can be stored: an index holds it, so its length has a limit. */
 static void
 check_model_name(const char *name)
@@ -121,6 +133,7 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 	if (result->input_shape && list_length(result->input_shape) != 3)
 		advpg_task_invalid("input_shape", "must be channels, height and width");
 	check_oversample(result->oversample);
+	check_patience(result);
 	if (result->adversarial)
 		check_method(result);
 }
