@@ -1,6 +1,6 @@
 /*
  * core.c
- *		Speed of the core alone for the paper's two networks: samples per second of adv_train, and steps of one row per
+ *		Speed of the core alone for the paper's two networks and a residual one: samples per second of adv_train, and steps of one row per
  *		second of adv_attack (PGD, all steps taken).
  *
  * Usage: core [seconds per measurement, default 3] [most members, default 2] [widest instruction set: amx, avx512, avx2, generic] [name, e.g. cnn-train]
@@ -19,6 +19,35 @@
 #include "core/train/train.h"
 
 #define MAX_MEMBERS 16
+
+/* The residual network that run.py trains. */
+#define ARCH_RESIDUAL                                                                                        \
+	"conv 32x3, batchnorm, relu, maxpool 2, "                                                                \
+	"residual(conv 64x3, batchnorm, relu, conv 64x3, batchnorm), relu, maxpool 2, "                          \
+	"residual(conv 128x3, batchnorm, relu, conv 128x3, batchnorm), relu, globalpool"
+
+static const AdvOptimizer adam = {ADV_ADAM, 0.001, 0.9, 0.999, 1e-8, 0, 0};
+static const AdvOptimizer sgd = {
+	.kind = ADV_SGD, .learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.0005};
+
+/* A network, and how it is trained. */
+typedef struct Work
+{
+	const char *name;
+	const char *arch;
+	AdvShape shape;
+	int classes;
+	size_t n_rows;
+	const AdvOptimizer *optimizer;
+	int batch;
+} Work;
+
+static const Work works[] = {
+	{"cnn", ADV_ARCH_IMAGE, {3, 32, 32}, 10, 1000, &adam, 250},
+	{"resnet", ARCH_RESIDUAL, {3, 32, 32}, 10, 1024, &sgd, 128},
+	{"mlp104", ADV_ARCH_TABULAR, {104, 1, 1}, 2, 30000, &adam, 250},
+	{"mlp14", ADV_ARCH_TABULAR, {14, 1, 1}, 2, 30000, &adam, 250},
+};
 
 static const char *only; /* part of the name of what is measured; NULL: all */
 
@@ -71,9 +100,9 @@ run_member(void *arg)
 
 /* Train for epochs epochs; returns the seconds of all but the first. */
 static double
-train(const AdvNetwork *net, const AdvDataset *data, int epochs, int members)
+train(const Work *w, const AdvNetwork *net, const AdvDataset *data, int epochs, int members)
 {
-	AdvTrainSpec spec = {{ADV_ADAM, 0.001, 0.9, 0.999, 1e-8, 0, 0}, epochs, 250, 1};
+	AdvTrainSpec spec = {*w->optimizer, epochs, w->batch, 1};
 	AdvTeamShared shared;
 	AdvTrainState state;
 	Member member[MAX_MEMBERS];
@@ -200,47 +229,46 @@ measure_attack(const char *name, const AdvNetwork *net, const AdvDataset *data, 
 /* ---- measurements ---- */
 
 static void
-measure_training(const char *name, const AdvNetwork *net, const AdvDataset *data, double seconds, int members)
+measure_training(const Work *w, const AdvNetwork *net, const AdvDataset *data, double seconds, int members)
 {
-	double first = train(net, data, 2, members);
+	double first = train(w, net, data, 2, members);
 	int epochs = 2 + (int) (seconds / first);
 
-	printf("%s-train members=%d %.0f\n", name, members,
-		   (double) data->n_rows * (epochs - 1) / train(net, data, epochs, members));
+	printf("%s-train members=%d %.0f\n", w->name, members,
+		   (double) data->n_rows * (epochs - 1) / train(w, net, data, epochs, members));
 }
 
 /* A data set of random rows, trained on for about the given time, and attacked. */
 static void
-measure(const char *name, const char *arch, AdvShape shape, int classes, size_t n_rows, double seconds,
-		int members)
+measure(const Work *w, double seconds, int members)
 {
-	AdvField field = {shape.h > 1 ? ADV_FIELD_IMAGE : ADV_FIELD_FLOAT, (int32_t) adv_shape_size(shape)};
+	AdvField field = {w->shape.h > 1 ? ADV_FIELD_IMAGE : ADV_FIELD_FLOAT, (int32_t) adv_shape_size(w->shape)};
 	AdvNetwork net;
 	AdvError err;
 	size_t row_bytes = adv_layout_row_bytes(&field, 1);
-	unsigned char *rows = aligned(n_rows * row_bytes);
+	unsigned char *rows = aligned(w->n_rows * row_bytes);
 	const unsigned char *chunk = rows;
-	int32_t *label = aligned(sizeof(int32_t) * n_rows);
-	AdvDataset data = {{&field, 1, shape, row_bytes}, n_rows, n_rows, &chunk, label};
+	int32_t *label = aligned(sizeof(int32_t) * w->n_rows);
+	AdvDataset data = {{&field, 1, w->shape, row_bytes}, w->n_rows, w->n_rows, &chunk, label};
 
 	srand(1);
-	for (size_t i = 0; i < n_rows; i++)
-		label[i] = rand() % classes;
-	for (size_t i = 0; i < n_rows * adv_shape_size(shape); i++)
+	for (size_t i = 0; i < w->n_rows; i++)
+		label[i] = rand() % w->classes;
+	for (size_t i = 0; i < w->n_rows * adv_shape_size(w->shape); i++)
 	{
 		if (field.kind == ADV_FIELD_IMAGE)
 			rows[i] = (unsigned char) rand();
 		else
 			((float *) rows)[i] = (float) rand() / (float) RAND_MAX;
 	}
-	if (adv_network_parse(&net, arch, shape, classes, false, &err) != ADV_OK)
+	if (adv_network_parse(&net, w->arch, w->shape, w->classes, false, &err) != ADV_OK)
 		exit(1);
-	if (wanted(name, "train"))
-		measure_training(name, &net, &data, seconds, members);
-	if (wanted(name, "pgd-linf"))
-		measure_attack(name, &net, &data, ADV_NORM_LINF, seconds, members);
-	if (wanted(name, "pgd-l2"))
-		measure_attack(name, &net, &data, ADV_NORM_L2, seconds, members);
+	if (wanted(w->name, "train"))
+		measure_training(w, &net, &data, seconds, members);
+	if (wanted(w->name, "pgd-linf"))
+		measure_attack(w->name, &net, &data, ADV_NORM_LINF, seconds, members);
+	if (wanted(w->name, "pgd-l2"))
+		measure_attack(w->name, &net, &data, ADV_NORM_L2, seconds, members);
 	fflush(stdout);
 	free(rows);
 	free(label);
@@ -267,10 +295,7 @@ main(int argc, char **argv)
 	adv_gemm_load_blas();
 	printf("%s, %s\n", adv_gemm_name(), adv_cpu_name(adv_cpu_isa()));
 	for (int members = 1; members <= most && members <= MAX_MEMBERS; members++)
-	{
-		measure("cnn", ADV_ARCH_IMAGE, (AdvShape){3, 32, 32}, 10, 1000, seconds, members);
-		measure("mlp104", ADV_ARCH_TABULAR, (AdvShape){104, 1, 1}, 2, 30000, seconds, members);
-		measure("mlp14", ADV_ARCH_TABULAR, (AdvShape){14, 1, 1}, 2, 30000, seconds, members);
-	}
+		for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+			measure(&works[i], seconds, members);
 	return 0;
 }
