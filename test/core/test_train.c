@@ -431,9 +431,41 @@ test_instruction_sets(void)
 	}
 }
 
+static _Atomic size_t needed;
+
+static void
+count_needed(const void *memory, size_t bytes)
+{
+	const float *x = memory;
+
+	if (bytes == 13 * sizeof(float) && x[0] >= -1 && x[12] <= 1) /* it can be read */
+		needed++;
+}
+
+/* Each example is asked for while the minibatch before its own is computed. */
+static void
+test_looking_ahead(void)
+{
+	for (int members = 1; members <= 3; members++)
+	{
+		Training t;
+
+		training_make(&t, TABULAR, (AdvShape){13, 1, 1}, 3, 230);
+		t.spec.batch_size = 50;
+		t.spec.epochs = 2;
+		t.data.will_need = count_needed;
+		needed = 0;
+		training_run(&t, members);
+		okf(t.status[0] == ADV_OK && needed == 2 * (230 - 50), "%d members ask for %zu rows ahead", members,
+			(size_t) needed);
+		training_free(&t);
+	}
+}
+
 int
 main(void)
 {
+	test_looking_ahead();
 	test_team_sizes(TABULAR, (AdvShape){13, 1, 1});
 	test_team_sizes(IMAGE, (AdvShape){2, 6, 5});
 	test_team_sizes("", (AdvShape){3, 4, 4});

@@ -42,6 +42,9 @@ typedef struct AdvDataset
 	size_t rows_per_chunk; /* row r lies in chunks[r / rows_per_chunk] */
 	const unsigned char *const *chunks;
 	const int32_t *label; /* (n_rows) class, -1 when unknown; NULL when there are no labels */
+
+	/* tell the host which memory will be read soon, where that may take it a while; NULL: it does not */
+	void (*will_need)(const void *memory, size_t bytes);
 } AdvDataset;
 
 /* Bytes a stored row of these fields takes. */

@@ -15,6 +15,15 @@
  */
 extern dsm_segment *advpg_segment_create(size_t size, const char *what);
 
+/* Whether there is room for so many bytes beside those this process holds. */
+extern bool advpg_segment_fits(size_t bytes);
+
+/*
+ * From now on a segment can be given up when another one needs its room: make_room (one function for all of them) is then called, and lets go of
+ * such segments until advpg_segment_fits(bytes), or none is left.
+ */
+extern void advpg_segment_can_go(dsm_segment *segment, void (*make_room)(size_t bytes));
+
 /* The same refusal before any of it is taken: for an operation that will need so many bytes beside those it holds. */
 extern void advpg_check_memory(size_t bytes, const char *what);
 

@@ -94,7 +94,8 @@ extern void advpg_load_raise(AdvpgLoad *load, TupleTableSlot *slot, const AdvErr
 /* columns.c: decide on all columns, and write the query that reads them. */
 extern char *advpg_load_choose_columns(AdvpgLoad *load);
 
-/* chunks.c: from now on rows can be encoded; memory for one more encoded row; what is left becomes shared memory. */
+/* chunks.c: no chunks yet; from now on rows can be encoded; memory for one more encoded row; what is left becomes shared memory. */
+extern AdvpgChunks *advpg_load_chunks(MemoryContext context, ResourceOwner owner);
 extern void advpg_load_set_encoder(AdvpgLoad *load, AdvEncoder *encoder);
 extern unsigned char *advpg_load_next(AdvpgLoad *load);
 extern void advpg_load_flush(AdvpgLoad *load);

@@ -8,10 +8,13 @@
 #include "postgres.h"
 
 #include "nodes/pg_list.h"
+#include "lib/ilist.h"
 #include "storage/dsm.h"
+#include "utils/resowner.h"
 
 #include "core/network/encoder.h"
 #include "core/base/rng.h"
+#include "pg/base/spill.h"
 #include "pg/data/dictionary.h"
 #include "pg/data/value.h"
 
@@ -53,6 +56,26 @@ typedef enum AdvpgDomain
 	ADVPG_DOMAIN_BOOLEAN
 } AdvpgDomain;
 
+/* Where stored rows lie. */
+typedef struct AdvpgChunks
+{
+	MemoryContext context;
+	ResourceOwner owner; /* of segments and file */
+	dlist_node node;     /* in the list of all whose segments can be given up */
+	MemoryContextCallback gone;
+	int n;
+	struct AdvpgChunk *of; /* (n) */
+	AdvpgSpill *spill;     /* NULL: all are in shared memory */
+} AdvpgChunks;
+
+typedef struct AdvpgChunk
+{
+	dsm_segment *segment; /* NULL: it is in the file, at */
+	uint64 at;
+	size_t bytes;
+	const unsigned char *mapped; /* of the file; NULL: not yet */
+} AdvpgChunk;
+
 typedef struct AdvpgRows
 {
 	size_t n;
@@ -62,12 +85,11 @@ typedef struct AdvpgRows
 	const char *id_name;      /* the column ids come from, NULL for row numbers */
 	AdvpgValueType *id_value; /* of that column */
 
-	/* stored rows: chunks of shared memory, mapped here and attached by compute workers */
+	/* stored rows: chunks of shared memory, or of a temporary file; compute workers see them, too */
 	AdvLayout layout;
 	size_t rows_per_chunk;
-	int n_chunks;
-	dsm_segment **segments;
-	size_t bytes; /* of all chunks */
+	AdvpgChunks *chunks;
+	size_t bytes; /* of all of them */
 
 	int32_t *label;         /* (n) class, n_classes and above for labels no class has; NULL without labels */
 	AdvpgDictionary labels; /* texts of these codes */
@@ -126,7 +148,7 @@ extern void advpg_rows_keep_held(AdvpgRows *rows);
 /* Error (22000), with how many were left out, where no row is there: nothing can be fitted to none, none held out or judged. */
 extern void advpg_rows_check_any(const AdvpgRows *rows);
 
-/* Give back the shared memory. */
+/* Give back the memory, or the file. */
 extern void advpg_rows_release(AdvpgRows *rows);
 
 #endif

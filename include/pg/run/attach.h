@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "storage/dsm.h"
 #include "storage/shm_toc.h"
 
 #include "core/network/dataset.h"
@@ -29,8 +30,17 @@ typedef struct AdvpgSharedSet
 	int32 n_chunks;
 } AdvpgSharedSet;
 
+/* Where a chunk is. */
+typedef struct AdvpgSharedChunk
+{
+	dsm_handle segment; /* DSM_HANDLE_INVALID: in the file, at */
+	uint64 at;
+	uint64 bytes;
+} AdvpgSharedChunk;
+
 #define ADVPG_SET_FIELDS "fields" /* AdvField (n_fields) */
-#define ADVPG_SET_CHUNKS "chunks" /* dsm_handle (n_chunks) */
+#define ADVPG_SET_CHUNKS "chunks" /* AdvpgSharedChunk (n_chunks) */
+#define ADVPG_SET_FILE   "file"   /* char (MAXPGPATH), of chunks that are in no segment */
 #define ADVPG_SET_LABEL  "label"  /* int32 (n_rows), if there are labels */
 
 extern char *advpg_attach_part(const char *set, const char *part);

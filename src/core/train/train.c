@@ -45,20 +45,45 @@ place_slice(AdvTrainRun *run, size_t first)
 	}
 }
 
-/* Expand an example, a row or the twin of one, into x; returns its label. */
+/* The data set of an example, a row or the twin of one, and which of its rows it is. */
+static const AdvDataset *
+set_of(const AdvTrain *t, uint32_t example, size_t *row)
+{
+	*row = t->example_row[example];
+	if (!t->twins || *row < t->data->n_rows)
+		return t->data;
+	*row -= t->data->n_rows;
+	return t->twins;
+}
+
+/* Expand an example into x; returns its label. */
 static int32_t
 load_example(const AdvTrain *t, uint32_t example, float *x)
 {
-	const AdvDataset *set = t->data;
-	size_t row = t->example_row[example];
+	size_t row;
+	const AdvDataset *set = set_of(t, example, &row);
 
-	if (t->twins && row >= t->data->n_rows)
-	{
-		set = t->twins;
-		row -= t->data->n_rows;
-	}
 	adv_layout_expand(&set->layout, adv_dataset_row(set, row), x);
 	return t->data->label[row];
+}
+
+/* Have rows of the next minibatch brought into memory, this member's share of them. */
+static void
+look_ahead(const AdvTrainRun *run)
+{
+	const AdvTrain *t = run->t;
+	size_t begin = run->begin + (size_t) run->rows, end = begin + (size_t) t->spec->batch_size;
+
+	if (!t->data->will_need)
+		return;
+	end = end < t->n_examples ? end : t->n_examples;
+	for (size_t i = begin + (size_t) run->team->rank; i < end; i += (size_t) run->team->size)
+	{
+		size_t row;
+		const AdvDataset *set = set_of(t, run->shared.order[i], &row);
+
+		t->data->will_need(adv_dataset_row(set, row), set->layout.row_bytes);
+	}
 }
 
 /* The objective's sum over a slice, its gradient, and how many are classified correctly. */
@@ -174,6 +199,7 @@ run_batch(AdvTrainRun *run, AdvError *err)
 	run->n_slices = (run->rows + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	run->step++;
 	run->optimizer = optimizer_of(run);
+	look_ahead(run);
 
 	for (int s = run->team->rank; s < run->n_slices; s += run->team->size)
 		if (run_slice(run, s) != ADV_OK)

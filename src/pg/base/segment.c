@@ -13,7 +13,9 @@
 
 #define AT_ONCE ((size_t) 16 * 1024 * 1024) /* bytes between two looks at interrupts */
 
-static size_t held = 0; /* bytes of all segments this process has created and not let go of */
+static size_t held = 0;   /* bytes of all segments this process has created and not let go of */
+static size_t can_go = 0; /* of these, of segments that can be given up */
+static void (*make_room_for)(size_t bytes) = NULL; /* who gives them up */
 
 void
 advpg_segment_map(dsm_segment *segment, bool write)
@@ -46,19 +48,26 @@ advpg_segment_fill(void *to, const void *from, size_t bytes)
 	}
 }
 
+bool
+advpg_segment_fits(size_t bytes)
+{
+	return add_size(held, bytes) / 1024 <= (size_t) advpg_max_memory;
+}
+
 void
 advpg_check_memory(size_t bytes, const char *what)
 {
-	size_t total = add_size(held, bytes);
+	size_t stays = held - can_go;
+	size_t total = add_size(stays, bytes);
 
 	if (total / 1024 > (size_t) advpg_max_memory)
 		ereport(
 			ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 			errmsg("%s would need %zu MB of shared memory, more than advfair.max_memory (%d MB)", what,
 				   total / (1024 * 1024) + 1, advpg_max_memory / 1024),
-			held > 0 ? errdetail("This includes %zu MB that the operation holds already.",
-								 held / (1024 * 1024) + 1)
-					 : 0,
+			stays > 0 ? errdetail("This includes %zu MB that the operation holds already.",
+								  stays / (1024 * 1024) + 1)
+					  : 0,
 			errhint(
 				"Use fewer rows, features or models, or a smaller network, or increase advfair.max_memory."));
 }
@@ -69,6 +78,22 @@ let_go(dsm_segment *segment, Datum size)
 	held -= DatumGetUInt64(size);
 }
 
+static void
+has_gone(dsm_segment *segment, Datum size)
+{
+	can_go -= DatumGetUInt64(size);
+}
+
+void
+advpg_segment_can_go(dsm_segment *segment, void (*make_room)(size_t bytes))
+{
+	size_t size = dsm_segment_map_length(segment);
+
+	on_dsm_detach(segment, has_gone, UInt64GetDatum(size));
+	can_go += size;
+	make_room_for = make_room;
+}
+
 dsm_segment *
 advpg_segment_create(size_t size, const char *what)
 {
@@ -76,6 +101,8 @@ advpg_segment_create(size_t size, const char *what)
 	dsm_segment *volatile segment = NULL;
 
 	advpg_check_memory(size, what);
+	if (!advpg_segment_fits(size))
+		make_room_for(size);
 	PG_TRY();
 	{
 		segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);

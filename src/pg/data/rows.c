@@ -362,6 +362,7 @@ advpg_rows_read(const AdvpgRowsSpec *spec)
 
 	load.query = advpg_load_choose_columns(&load);
 	load.owner = CurrentResourceOwner;
+	rows->chunks = advpg_load_chunks(load.context, load.owner);
 	advpg_progress_phase("reading rows", 0);
 
 	/*

@@ -13,6 +13,7 @@
 
 #include "pg/base/advpg.h"
 #include "pg/base/segment.h"
+#include "pg/base/spill.h"
 #include "pg/run/run.h"
 
 uint64
@@ -43,23 +44,33 @@ advpg_attach_part(const char *set, const char *part)
 	return psprintf("%s.%s", set, part);
 }
 
+/* NULL: the leader has let go of it. */
+static const unsigned char *
+attach_chunk(const AdvpgSharedChunk *chunk, const char *file)
+{
+	dsm_segment *segment;
+
+	if (chunk->segment == DSM_HANDLE_INVALID)
+		return advpg_spill_map_path(file, chunk->at, chunk->bytes);
+	segment = dsm_attach(chunk->segment);
+	if (segment == NULL)
+		return NULL;
+	advpg_segment_map(segment, false);
+	return dsm_segment_address(segment);
+}
+
 bool
 advpg_attach_rows(shm_toc *toc, const char *name, AdvDataset *data)
 {
 	const AdvpgShared *shared = advpg_attach(toc, ADVPG_TEAM);
 	const AdvpgSharedSet *set = advpg_attach(toc, name);
-	const dsm_handle *handles = advpg_attach(toc, advpg_attach_part(name, ADVPG_SET_CHUNKS));
+	const AdvpgSharedChunk *shared_chunk = advpg_attach(toc, advpg_attach_part(name, ADVPG_SET_CHUNKS));
+	const char *file = advpg_attach(toc, advpg_attach_part(name, ADVPG_SET_FILE));
 	const unsigned char **chunks = palloc(sizeof(*chunks) * (set->n_chunks + 1));
 
 	for (int i = 0; i < set->n_chunks; i++)
-	{
-		dsm_segment *segment = atomic_load(&shared->team.abort) ? NULL : dsm_attach(handles[i]);
-
-		if (segment == NULL)
+		if (atomic_load(&shared->team.abort) || (chunks[i] = attach_chunk(&shared_chunk[i], file)) == NULL)
 			return false; /* or the leader is gone */
-		advpg_segment_map(segment, false);
-		chunks[i] = dsm_segment_address(segment);
-	}
 	memset(data, 0, sizeof(*data));
 	data->layout.fields = advpg_attach(toc, advpg_attach_part(name, ADVPG_SET_FIELDS));
 	data->layout.n_fields = set->n_fields;
@@ -68,6 +79,7 @@ advpg_attach_rows(shm_toc *toc, const char *name, AdvDataset *data)
 	data->n_rows = set->n_rows;
 	data->rows_per_chunk = set->rows_per_chunk;
 	data->chunks = chunks;
+	data->will_need = file[0] == '\0' ? NULL : advpg_spill_will_need;
 	data->label = advpg_attach_optional(toc, advpg_attach_part(name, ADVPG_SET_LABEL));
 	return true;
 }

@@ -73,17 +73,6 @@ advpg_run_result(AdvpgRun *run, const char *name, size_t n, size_t size, int fla
 	return array->result;
 }
 
-/* Handles of the segments that rows lie in. */
-static dsm_handle *
-chunk_handles(const AdvpgRows *rows)
-{
-	dsm_handle *handles = palloc(sizeof(dsm_handle) * (rows->n_chunks + 1));
-
-	for (int i = 0; i < rows->n_chunks; i++)
-		handles[i] = dsm_segment_handle(rows->segments[i]);
-	return handles;
-}
-
 void
 advpg_run_rows(AdvpgRun *run, const char *name, const AdvpgRows *rows)
 {
@@ -94,15 +83,34 @@ advpg_run_rows(AdvpgRun *run, const char *name, const AdvpgRows *rows)
 	set->row_bytes = rows->layout.row_bytes;
 	set->shape = rows->layout.shape;
 	set->n_fields = rows->layout.n_fields;
-	set->n_chunks = rows->n_chunks;
+	set->n_chunks = rows->chunks->n;
 	add_array(run, name, set, 1, sizeof(*set), 0)->rows = rows;
 	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_FIELDS), rows->layout.fields,
 					rows->layout.n_fields, sizeof(AdvField), 0);
-	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_CHUNKS), chunk_handles(rows), rows->n_chunks,
-					sizeof(dsm_handle), 0);
+	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_CHUNKS), NULL, rows->chunks->n,
+					sizeof(AdvpgSharedChunk), 0);
+	advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_FILE), NULL, MAXPGPATH, 1, 0);
 	if (rows->label)
 		advpg_run_array(run, advpg_attach_part(name, ADVPG_SET_LABEL), rows->label, rows->n, sizeof(int32_t),
 						0);
+}
+
+/* Say where rows lie, now that they stay there. */
+static void
+put_chunks(AdvpgRun *run, const char *name, const AdvpgChunks *chunks)
+{
+	AdvpgSharedChunk *shared = advpg_run_place(run, advpg_attach_part(name, ADVPG_SET_CHUNKS));
+
+	for (int i = 0; i < chunks->n; i++)
+	{
+		const AdvpgChunk *c = &chunks->of[i];
+
+		shared[i] = (AdvpgSharedChunk){c->segment ? dsm_segment_handle(c->segment) : DSM_HANDLE_INVALID,
+									   c->at, c->bytes};
+	}
+	if (chunks->spill) /* else it stays empty: the segment is zeroed */
+		strlcpy(advpg_run_place(run, advpg_attach_part(name, ADVPG_SET_FILE)),
+				advpg_spill_path(chunks->spill), MAXPGPATH);
 }
 
 /* ---- the segment ---- */
@@ -165,6 +173,13 @@ advpg_run_create(AdvpgRun *run, const char *what)
 	run->toc = shm_toc_create(ADVPG_SHARED_MAGIC, dsm_segment_address(run->segment), size);
 	foreach (cell, run->arrays)
 		put_array(run, lfirst(cell));
+	foreach (cell, run->arrays)
+	{
+		const AdvpgArray *array = lfirst(cell);
+
+		if (array->rows)
+			put_chunks(run, array->name, array->rows->chunks);
+	}
 	run->shared = shared = advpg_run_place(run, ADVPG_TEAM);
 	strlcpy(shared->kind, run->kind->name, sizeof(shared->kind));
 	shared->most = advpg_instruction_set;
