@@ -5,6 +5,7 @@
 #   make installcheck    regression tests against a running, installed server
 #   make check-core      plain-C unit tests under sanitizers, no PostgreSQL needed
 #   make check-valgrind  some of them under valgrind
+#   make check-cross     some of them for other processors, emulated
 #   make fuzz            coverage-guided fuzzing of all that reads what users give (test/fuzz/README.md)
 #   make test            everything, in throw-away servers; installs what is missing (root)
 #   make faults          processes killed at random, ROUNDS=100 times (half an hour)
@@ -145,6 +146,31 @@ build/valgrind/test_fuzz: $(patsubst %,build/valgrind/test/fuzz/%.o,host model a
 check-valgrind: $(VALGRIND_TESTS)
 	$(PROVE) --exec '$(VALGRIND)' $^
 
+# ---- the same tests for other processors, compiled and emulated: NEON's vectors, and numbers with the big end first ----
+
+# All but those whose work takes minutes in an emulator: trainings, attacks, and networks on s390x, which has to emulate vectors as well.
+CROSS              = aarch64 s390x
+CROSS_SLOW         = attack blas checkpoint clip luf methods robust schedule train
+CROSS_SLOW_s390x   = network
+cross_tests        = $(patsubst %,build/$(1)/%,$(filter-out $(patsubst %,test_%,$(CROSS_SLOW) $(CROSS_SLOW_$(1))),$(notdir $(CORE_TESTS))))
+
+define CROSS_RULES
+build/$(1)/%.o: %.c $$(TEST_HEADERS) $$(this)
+	@mkdir -p $$(@D)
+	$(1)-linux-gnu-gcc -std=gnu11 -O2 $$(WARNINGS) -I$$(top)include -c -o $$@ $$<
+
+$$(call cross_tests,$(1)): build/$(1)/%: build/$(1)/test/core/%.o $$(CORE_HELPERS:build/%=build/$(1)/%) $$(CORE_OBJS:build/%=build/$(1)/%)
+	$(1)-linux-gnu-gcc -o $$@ $$^ -ldl -lm -lpthread
+
+build/$(1)/test_fuzz: $$(patsubst %,build/$(1)/test/fuzz/%.o,host model arch encoder)
+
+endef
+$(foreach arch,$(CROSS),$(eval $(call CROSS_RULES,$(arch))))
+
+# The slowest first, so that nothing waits for it alone.
+check-cross: build/aarch64/test_network $(foreach arch,$(CROSS),$(filter-out build/aarch64/test_network,$(call cross_tests,$(arch))))
+	$(PROVE) --exec $(top)tools/emulate.sh $^
+
 # ---- fuzzing: each target of the core is a program, those of the server share a module ----
 
 FUZZ_CC      ?= clang
@@ -190,7 +216,7 @@ deps:
 	@tools/deps.sh build test data
 
 test:
-	@tools/deps.sh build test report browser paper
+	@tools/deps.sh build test report browser paper cross
 	@tools/charts.sh --try
 	@tools/test.sh
 
@@ -240,5 +266,5 @@ bench-growth:
 	@/usr/bin/python3 bench/growth.py draw bench/growth.csv bench/growth
 	@cat bench/growth.csv
 
-.PHONY: forget-old-scripts check-core check-valgrind fuzz fuzz-build deps test faults charts demo paper data bench bench-core bench-growth
+.PHONY: forget-old-scripts check-core check-valgrind check-cross fuzz fuzz-build deps test faults charts demo paper data bench bench-core bench-growth
 .SECONDARY: $(CORE_TESTS:=.o)

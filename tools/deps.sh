@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs, and only those that are missing.
 #
-#   tools/deps.sh [build] [test] [data] [bench] [fuzz] [report] [browser] [paper]       default: build
+#   tools/deps.sh [build] [test] [data] [bench] [fuzz] [report] [browser] [paper] [cross]       default: build
 #
 # PostgreSQL's major version is the one already here, else the distribution's own. Existing database clusters
 # are not touched and none is created.
@@ -40,8 +40,9 @@ find_missing() {
             fuzz)  packages+=(clang libclang-rt-dev llvm) ;;
             report) command -v npm >/dev/null || packages+=(nodejs npm) ;;
             paper) packages+=(librsvg2-bin) ;;
+            cross) packages+=(qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross) ;;
             browser) packages+=(chromium) ;;
-            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench, fuzz, report, browser, paper" ;;
+            *)     die "tools/deps.sh: unknown task \"$task\"; known are build, test, data, bench, fuzz, report, browser, paper, cross" ;;
         esac
     done
     missing=()

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs the test suites and ends with one line: N passed, N failed, N skipped.
 #
-#   tools/test.sh [core] [valgrind] [regress] [pgtap] [perl] [paper]       default: all
+#   tools/test.sh [core] [valgrind] [cross] [regress] [pgtap] [perl] [paper]       default: all
 #
 #   core      test/core/*.c       plain C under sanitizers, no server
 #   valgrind  some of them once more, under valgrind
+#   cross     some of them for aarch64 and s390x, in an emulator, if there is one
 #   regress   test/sql/*.sql      output compared with expected/, each file counts as one test
 #   pgtap     test/pgtap/*.sql    assertions written in SQL
 #   perl      test/t/*.pl, *.t    crash, cancel, restart; these start servers of their own
@@ -58,6 +59,11 @@ suite() {
 
 core()    { make -s --no-print-directory -j"$(nproc)" check-core PROVE="prove -v -j$(nproc)"; }
 memory()  { make -s --no-print-directory -j"$(nproc)" check-valgrind PROVE="prove -v -j$(nproc)"; }
+cross()   {
+    command -v qemu-aarch64 qemu-s390x aarch64-linux-gnu-gcc s390x-linux-gnu-gcc >/dev/null ||
+        { echo '1..0 # SKIP no compiler or emulator for aarch64 and s390x: tools/deps.sh cross'; return; }
+    make -s --no-print-directory -j"$(nproc)" check-cross PROVE="prove -v -j$(nproc)"
+}
 build()   { tools/stage.sh "$ADVFAIR_STAGE"; }
 pgtap()   { tools/with-server.sh -- pg_prove --verbose "${pgtap_files[@]}"; }
 # These wait more than they compute, so several run side by side; all but the one that measures how fast a cancel is.
@@ -81,11 +87,12 @@ pgtap_files=(test/pgtap/*.sql)
 perl_files=(test/t/!(cancel).pl test/t/*.t)
 regress_files=("${regress_files[@]##*/}")
 regress_files=("${regress_files[@]%.sql}")
-wanted=" ${*:-core valgrind regress pgtap perl paper} "
+wanted=" ${*:-core valgrind cross regress pgtap perl paper} "
 has() { [[ $wanted == *" $1 "* ]] && [ "$2" -gt 0 ]; }
 
 if has core ${#core_files[@]}; then suite core core; fi
 if has valgrind ${#core_files[@]}; then suite valgrind memory; fi
+if has cross ${#core_files[@]}; then suite cross cross; fi
 if has regress ${#regress_files[@]} || has pgtap ${#pgtap_files[@]} || has perl ${#perl_files[@]}; then
     export ADVFAIR_STAGE=$work/stage
     suite build build
