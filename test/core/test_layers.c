@@ -250,6 +250,59 @@ test_batchnorm(void)
 	okf(worst_fixed < 1e-3, "a pass that does not train goes by them, to %.2g", worst_fixed);
 }
 
+/* Relu and a maxpool computed along with batchnorm, against the same layers one by one: two batches of an image of 4 x 6, three channels. */
+static void
+test_batchnorm_along(int window)
+{
+	enum
+	{
+		c = 3,
+		n = 2 * 4 * 6 * c
+	};
+	AdvLayer l = {.in = {c, 4, 6}, .out = {c, 4, 6}, .n_weight = c, .n_bias = c, .n_statistic = 2 * c};
+	AdvLayer pool = {.size = window, .stride = window, .in = {c, 4, 6}, .out = {c, 4 / window, 6 / window}};
+	AdvStep alone = step_of("batchnorm", &l), along = alone;
+	AdvNoise noise = {(uint64_t[]){1}, 1, 0, 0};
+	AdvStop stop = {NULL, NULL};
+	_Alignas(64) uint8_t memory[2 * 2 * c * sizeof(float) + n];
+	uint8_t which[n];
+	float gamma[] = {2, -1, 0.5f}, beta[] = {0.25f, 0, -0.1f}, running[] = {0, 0, 0, 1, 1, 1};
+	float x[n], y[n], pooled[n], y_along[n], d[n], d_pooled[n], d_y[n], d_x[n], d_x_along[n];
+	float d_w[2][c] = {{0}}, d_b[2][c] = {{0}};
+	size_t out = 2 * adv_shape_size(pool.out);
+	double worst = 0;
+
+	alone.weight = gamma;
+	alone.bias = beta;
+	alone.statistic = running;
+	alone.noise = &noise;
+	alone.stop = &stop;
+	alone.memory = memory;
+	alone.max_rows = 2;
+	along = alone;
+	along.block = (AdvConvBlock){.pool = window, .stride = window, .relu = true, .out = pool.out};
+	for (int i = 0; i < n; i++)
+	{
+		x[i] = (float) (20 * (i % c) + 3 * sin(i * i));
+		d[i] = (float) cos(3 * i);
+	}
+	alone.type->forward(&alone, 2, x, y);
+	adv_relu_forward(n, y, y);
+	adv_maxpool_forward(&pool, 2, y, pooled, which);
+	adv_maxpool_backward(&pool, 2, which, d, d_pooled);
+	adv_relu_backward(n, y, d_pooled, d_y);
+	alone.type->backward(&alone, &(AdvBack){2, x, y, d_y, d_x, d_w[0], d_b[0], NULL});
+	along.type->forward(&along, 2, x, y_along);
+	along.type->backward(&along, &(AdvBack){2, x, y_along, d, d_x_along, d_w[1], d_b[1], NULL});
+	for (int i = 0; i < n; i++)
+		worst = fmax(worst, fabs(d_x[i] - d_x_along[i]));
+	for (int i = 0; i < c; i++)
+		worst = fmax(worst, fmax(fabs(d_w[0][i] - d_w[1][i]), fabs(d_b[0][i] - d_b[1][i])));
+	okf(memcmp(pooled, y_along, sizeof(float) * out) == 0,
+		"batchnorm takes relu and maxpool %d along, to the same bits", window);
+	okf(worst < 1e-5 && d_x[0] != 0, "and back, to %.2g", worst);
+}
+
 static void
 test_avgpool(void)
 {
@@ -432,6 +485,8 @@ main(void)
 	test_maxpool();
 	test_maxpool_stride();
 	test_batchnorm();
+	test_batchnorm_along(1);
+	test_batchnorm_along(2);
 	test_avgpool();
 	test_dropout();
 	test_globalpool();

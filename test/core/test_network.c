@@ -533,6 +533,13 @@ test_passes(void)
 		(AdvShape){3, 7, 6}, 3, false);
 	test_differences_both("batchnorm, conv 5x3, batchnorm, relu, maxpool 2, conv 18x3, batchnorm, tanh",
 						  (AdvShape){3, 7, 5}, 3, false);
+	test_differences_both("conv 5x3, batchnorm, relu, maxpool 2, conv 7x3, batchnorm, maxpool 3, relu, relu",
+						  (AdvShape){3, 6, 12}, 3, false);
+	test_differences_both("batchnorm, maxpool 2, conv 5x3, batchnorm, relu, maxpool 2 stride 1, tanh",
+						  (AdvShape){3, 8, 6}, 3, true);
+	test_differences("residual(maxpool 2), relu, relu, globalpool", (AdvShape){5, 6, 4}, 3, false);
+	test_differences_both("dense 6, batchnorm, relu, residual(dense 6, batchnorm, relu), relu, tanh",
+						  (AdvShape){5, 1, 1}, 3, true);
 	test_differences_both("dense 6, batchnorm, tanh, dense 5, batchnorm", (AdvShape){5, 1, 1}, 3, true);
 	test_fold(
 		"batchnorm, conv 5x3, batchnorm, relu, batchnorm, maxpool 2, conv 18x3 stride 2, batchnorm, tanh",

@@ -88,7 +88,7 @@ typedef struct AdvNoise
 
 /*
  * A convolution and the layers that are computed along with it: a maxpool and relus that follow. Kernels give the raw result of stride 1. Of
- * that, each result is the maximum of a window, and windows lie stride places apart.
+ * that, each result is the maximum of a window, and windows lie stride places apart. Kinds that are no convolution use all but the shape.
  */
 typedef struct AdvConvBlock
 {
@@ -108,7 +108,7 @@ typedef struct AdvStep
 	int end;               /* the layers are first .. end - 1 */
 	AdvPass pass;
 	int max_rows;
-	AdvConvBlock block;           /* of a convolution */
+	AdvConvBlock block;           /* of kinds that take others along */
 	const AdvKernel *kernel;      /* NULL: none, or adv_gemm */
 	const AdvKernel *back_kernel; /* of the gradient with respect to the input */
 	const float *weight;
@@ -117,6 +117,7 @@ typedef struct AdvStep
 	const void *forward; /* packed weights, for the way forward */
 	const void *back;
 	float *const *act;          /* the workspace's activations */
+	float *const *d_act;        /* and gradients by them */
 	const struct AdvStep *peer; /* of the first and the last layer of a block: the other one's step */
 	uint8_t *
 		memory; /* (max_rows, what the kind asks for) from the way forward to the way back; may be NULL going forward alone */
@@ -174,7 +175,7 @@ typedef enum AdvPieces
 	ADV_PIECES_PRODUCT /* rectangles, whose gradient is one product over the minibatch: inputs and output gradients of all its rows are kept */
 } AdvPieces;
 
-/* What a convolution may take along when it is followed by a layer of this kind. */
+/* What convolutions, batchnorm and the ends of blocks may take along when a layer of this kind follows. */
 typedef enum AdvFusion
 {
 	ADV_FUSION_NONE = 0,

@@ -5,25 +5,41 @@
  *		y = f(x) + x, or where f changes the shape, y = f(x) + P x: P is a convolution of size 1 that takes as long strides as all of f
  *
  * In a network the block's layers lie between two that the system writes as "residual(" and ")". The first passes everything on. The last one
- * finds the block's input again, and leaves the gradient by it in the memory of the first, which adds it to that of the block on the way back.
+ * finds the block's input again, and takes along relus that follow. The gradient by that input stays where the last one leaves it, that of what
+ * came out of the block or, behind P, in the memory of the first, which adds it to that of the block on the way back.
  */
 #include <string.h>
 
 #include "core/kernel/dispatch.h"
-#include "core/layer/layer.h"
+#include "core/layer/activation.h"
 
 extern const AdvLayerType adv_conv_layer;
 extern const AdvLayerType adv_add_layer;
 extern const AdvLayerType adv_project_layer;
 
+/* to = x + y, where to may be either; relu is a constant, and leaves NaN as it is. */
 ADV_LOOP void
-add_loop(size_t n, const float *x, float *sum)
+add_values(bool relu, size_t n, const float *x, const float *y, float *to)
 {
 	ADV_INDEPENDENT
 	for (size_t i = 0; i < n; i++)
-		sum[i] += x[i];
+	{
+		float sum = x[i] + y[i];
+
+		to[i] = relu && sum < 0 ? 0 : sum;
+	}
 }
-ADV_DISPATCH(static, add, (size_t n, const float *x, float *sum), (n, x, sum))
+
+ADV_LOOP void
+add_loop(bool relu, size_t n, const float *x, const float *y, float *to)
+{
+	if (relu)
+		add_values(true, n, x, y, to);
+	else
+		add_values(false, n, x, y, to);
+}
+ADV_DISPATCH(static, add, (bool relu, size_t n, const float *x, const float *y, float *to),
+			 (relu, n, x, y, to))
 
 static size_t
 floats_of(int rows, AdvShape shape)
@@ -51,17 +67,16 @@ begin_forward(const AdvStep *s, int rows, const float *src, float *dst)
 static AdvStatus
 begin_backward(const AdvStep *s, const AdvBack *b)
 {
-	size_t n = floats_of(b->rows, s->layer->in);
+	const AdvStep *end = s->peer;
 
 	if (b->d_src)
-	{
-		copy(n, b->d_dst, b->d_src);
-		add(n, (const float *) (const void *) s->memory, b->d_src);
-	}
+		add(false, floats_of(b->rows, s->layer->in), b->d_dst,
+			end->type == &adv_project_layer ? (const float *) (const void *) s->memory : s->d_act[end->first],
+			b->d_src);
 	return ADV_OK;
 }
 
-/* The gradient by the block's input, as far as it does not come through the block. */
+/* The gradient by the block's input, as far as it does not come through the block but through P. */
 static size_t
 begin_memory(const AdvLayer *l)
 {
@@ -121,32 +136,56 @@ block_gradient(const AdvStep *s)
 	return (float *) (void *) s->peer->memory;
 }
 
+/* Whether relus are taken along. */
+static bool
+has_relu(const AdvStep *s)
+{
+	return s->end > s->first + 1;
+}
+
+static int
+take_relus(AdvStep *s, int n, const AdvLayerType *const *types)
+{
+	int taken = 1;
+
+	while (taken < n && types[s->layer[taken].kind]->fusion == ADV_FUSION_RELU)
+		taken++;
+	return taken;
+}
+
 static AdvStatus
 add_forward(const AdvStep *s, int rows, const float *src, float *dst)
 {
-	size_t n = floats_of(rows, s->layer->out);
-
-	copy(n, src, dst);
-	add(n, block_input(s), dst);
+	add(has_relu(s), floats_of(rows, s->layer->out), src, block_input(s), dst);
 	return ADV_OK;
+}
+
+/* The gradient by the sum, which is that by what came out of the block: written to where that lies, even if nothing in the block wants it. */
+static const float *
+sum_gradient(const AdvStep *s, const AdvBack *b)
+{
+	size_t n = floats_of(b->rows, s->layer->out);
+	float *d = s->d_act[s->first];
+
+	if (has_relu(s))
+		adv_relu_backward(n, b->dst, b->d_dst, d);
+	else
+		copy(n, b->d_dst, d);
+	return d;
 }
 
 static AdvStatus
 add_backward(const AdvStep *s, const AdvBack *b)
 {
-	size_t n = floats_of(b->rows, s->layer->out);
-
 	if (b->d_src)
-	{
-		copy(n, b->d_dst, b->d_src);
-		copy(n, b->d_dst, block_gradient(s));
-	}
+		(void) sum_gradient(s, b);
 	return ADV_OK;
 }
 
 const AdvLayerType adv_add_layer = {
 	.word = "add",
 	.ends_block = true,
+	.take_along = take_relus,
 	.forward = add_forward,
 	.backward = add_backward,
 };
@@ -157,7 +196,7 @@ project_forward(const AdvStep *s, int rows, const float *src, float *dst)
 	AdvStatus status = adv_conv_layer.forward(s, rows, block_input(s), dst);
 
 	if (status == ADV_OK)
-		add(floats_of(rows, s->layer->out), src, dst);
+		add(has_relu(s), floats_of(rows, s->layer->out), src, dst, dst);
 	return status;
 }
 
@@ -167,18 +206,17 @@ project_backward(const AdvStep *s, const AdvBack *b)
 	AdvBack projection = *b;
 
 	projection.src = block_input(s);
+	projection.d_dst = sum_gradient(s, b);
 	projection.d_src = b->d_src ? block_gradient(s) : NULL;
-	if (b->d_src)
-		copy(floats_of(b->rows, s->layer->out), b->d_dst, b->d_src);
 	return adv_conv_layer.backward(s, &projection);
 }
 
-/* A convolution that takes nothing along. */
+/* A convolution that takes nothing along: relus wait for the sum. */
 static int
-project_alone(AdvStep *s, int n, const AdvLayerType *const *types)
+project_along(AdvStep *s, int n, const AdvLayerType *const *types)
 {
-	(void) n;
-	return adv_conv_layer.take_along(s, 1, types);
+	(void) adv_conv_layer.take_along(s, 1, types);
+	return take_relus(s, n, types);
 }
 
 static size_t
@@ -206,7 +244,7 @@ const AdvLayerType adv_project_layer = {
 	.drawn = true,
 	.weight_name = "weight",
 	.bias_name = "bias",
-	.take_along = project_alone,
+	.take_along = project_along,
 	.weight_sizes = project_sizes,
 	.scratch = project_scratch,
 	.product = project_product,

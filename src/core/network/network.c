@@ -124,7 +124,7 @@ keeps_result(const AdvNetwork *net, const AdvStep *s)
 
 /*
  * Whether step k works in place: not where what it would overwrite is needed on the way back, by the step before or by itself, or at the end
- * of a block. The beginning of a block changes nothing.
+ * of a block, whose beginning wants the gradient that comes in there. The beginning changes nothing.
  */
 static bool
 in_place(const AdvWorkspace *ws, int k)
@@ -133,6 +133,8 @@ in_place(const AdvWorkspace *ws, int k)
 
 	if (type->form == ADV_FORM_BLOCK)
 		return true;
+	if (k + 1 < ws->n_steps && ws->steps[k + 1].type->ends_block)
+		return false;
 	return k > 0 && type->element_wise && !type->needs_input &&
 		   ws->steps[k - 1].type->form != ADV_FORM_BLOCK && !keeps_result(ws->net, &ws->steps[k - 1]);
 }
@@ -141,15 +143,11 @@ in_place(const AdvWorkspace *ws, int k)
 static size_t
 step_memory(const AdvNetwork *net, const AdvStep *s)
 {
-	size_t most = 0;
+	size_t size = 0;
 
 	for (int i = s->first; i < s->end; i++)
-	{
-		size_t size = type_of(net, i)->memory ? type_of(net, i)->memory(&net->layers[i]) : 0;
-
-		most = size > most ? size : most;
-	}
-	return most;
+		size += type_of(net, i)->memory ? type_of(net, i)->memory(&net->layers[i]) : 0;
+	return size;
 }
 
 #define TURNS (2 + ADV_MAX_DEPTH) /* buffers that activations of a forward pass take turns in */
@@ -305,6 +303,7 @@ adv_workspace_attach(AdvWorkspace *ws, const float *params, void *packed)
 		s->back = ws->pass == ADV_PASS_FORWARD ? NULL : adv_packed_back(ws->net, s->first, packed);
 		s->scratch = ws->scratch;
 		s->act = ws->act;
+		s->d_act = ws->d_act;
 		s->noise = &ws->noise;
 		s->stop = &ws->stop;
 	}
