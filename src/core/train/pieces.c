@@ -11,7 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-#define PIECE_OUTPUTS 256  /* outputs of a dense piece */
+#define PIECE_OUTPUTS 256 /* outputs of a dense piece */
+#define FEW_OUTPUTS   32  /* of a layer with few inputs, so that two members have as much to do */
+#define FEW_INPUTS    256
 #define PIECE_INPUTS  1024 /* its inputs */
 #define PIECE_FILTERS 16   /* filters of a conv piece */
 
@@ -19,8 +21,10 @@ AdvPart
 adv_largest_piece(const AdvLayer *l)
 {
 	AdvPart part = adv_whole_layer(l);
-	int outputs = adv_layer_type(l)->pieces == ADV_PIECES_FILTERS ? PIECE_FILTERS : PIECE_OUTPUTS;
+	int outputs = part.inputs <= FEW_INPUTS ? FEW_OUTPUTS : PIECE_OUTPUTS;
 
+	if (adv_layer_type(l)->pieces == ADV_PIECES_FILTERS)
+		outputs = PIECE_FILTERS;
 	part.outputs = part.outputs < outputs ? part.outputs : outputs;
 	if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT && part.inputs > PIECE_INPUTS)
 		part.inputs = PIECE_INPUTS;
