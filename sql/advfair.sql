@@ -76,7 +76,8 @@ COMMENT ON TRIGGER advfair_model_changed ON advfair_model IS 'a curve goes with 
 
 -- Making models -----------------------------------------------------------------------------------------------------
 
-COMMENT ON TYPE advfair_trained IS 'what a training made: model and version, with loss and accuracy of the epoch whose parameters it has';
+COMMENT ON TYPE advfair_trained IS 'what a training made: model and version, with loss and accuracy of the epoch whose '
+	'parameters it has';
 
 CREATE OR REPLACE FUNCTION advfair_run(task jsonb) RETURNS advfair_trained
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -304,7 +304,7 @@ COMMENT ON FUNCTION advfair_chart_of_metric_log(jsonb) IS 'scores of versions ov
 	'advfair_metric_log';
 
 CREATE OR REPLACE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text DEFAULT NULL) RETURNS jsonb
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE SET extra_float_digits = 1
 	BEGIN ATOMIC
 		WITH r AS (SELECT CASE WHEN jsonb_typeof(rows) = 'array' THEN rows ELSE '[]' END AS rows)
 		SELECT '{"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": "container", "autosize": '
@@ -345,7 +345,7 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL,
 			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
 			RETURNS jsonb
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET extra_float_digits = 1
 	RETURN advfair_chart_rows(kind, CASE
 		WHEN kind IN ('class_accuracy', 'class_least_eps', 'robust_accuracy', 'class_robustness', 'group_confidence')
 			THEN (SELECT jsonb_agg(to_jsonb(a))

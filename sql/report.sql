@@ -421,7 +421,7 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			clip_max float8 DEFAULT NULL,
 		seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL,
 		settings jsonb DEFAULT NULL) RETURNS text
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET extra_float_digits = 1
 	BEGIN ATOMIC
 		WITH model AS MATERIALIZED (
 			SELECT a.at, m.name || '@' || m.version AS model, m.owner, m.created_at, m.task, m.metrics, m.model_id
@@ -474,7 +474,9 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 					'leave_out', leave_out, 'attack', attack)) AS asked)
 		SELECT advfair_report_page(p.heading,
 			advfair_report_about(p.figures, data)
-			|| advfair_html_section('In short', E'<ul class="verdict">\n'
+			|| advfair_html_section('In short', COALESCE(
+				'<p>What is said of groups is said of rows whose true class is '
+				|| advfair_html(given) || E'.</p>\n', '') || E'<ul class="verdict">\n'
 				|| COALESCE(advfair_report_verdicts(p.models, p.figures, p.influence),
 					'<li>There are no rows to say anything about.</li>')
 				|| COALESCE(E'\n' || advfair_report_comparison(p.figures), '') || E'\n</ul>')

@@ -3,7 +3,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(63);
+SELECT plan(67);
 SET LOCAL client_min_messages = warning;
 
 -- Three flowers, on two sides; two classes whose names are alike for 66 bytes; an attribute and a value that could be another pair.
@@ -106,6 +106,10 @@ SELECT throws_ok(format('SELECT advfair_retrain(%s)', call), state, message, cal
 	($$'iris', 'accuracy > 0', data => 'SELECT id, petal, sepal FROM iris'$$, '42703', 'data "SELECT id, petal, sepal FROM iris" have no column "kind"'),
 	($$'iris', 'accuracy > 0', data => 'SELECT id, petal, kind FROM iris'$$, '42703', 'column "sepal" does not exist in data "SELECT id, petal, kind FROM iris"'),
 	($$'iris', 'accuracy > 0', data => 'SELECT id, petal, NULL::float8 AS sepal, kind FROM iris'$$, '22004', 'row with id 1: column "sepal" is NULL'),
+	($$'iris', 'max(accuracy) > 0', data => 'iris'$$, '22023', 'condition "max(accuracy) > 0" has an aggregate'),
+	($$'iris', 'accuracy > generate_series(0, 1)', data => 'iris'$$, '22023', 'condition "accuracy > generate_series(0, 1)" has a function that returns a set'),
+	($$'iris', 'rank() OVER () > 0', data => 'iris'$$, '22023', 'condition "rank() OVER () > 0" has a window function'),
+	($$'iris', repeat('accuracy > 0 AND ', 100) || 'accuracy > random()', data => 'iris'$$, '22023', 'condition "' || left(repeat('accuracy > 0 AND ', 30), 400) || '..." has a volatile function'),
 	($$'iris', 'accuracy > 1 / 0', data => 'iris'$$, '22012', 'division by zero')) v (call, state, message);
 SELECT is(promoted, true, 'an attribute that is protected anyway is meant') FROM advfair_retrain('long', 'group_confidence_a_b_c > 0', data => 'long', protected => '{a_b}');
 SELECT is(count(*), n + 1, 'nothing else was trained') FROM advfair_model, before GROUP BY n;

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(84);
+SELECT plan(86);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -107,5 +107,11 @@ SELECT set_has('SELECT metric FROM shown', $$ SELECT unnest('{accuracy,cau,robus
 SELECT is_empty($$ SELECT metric FROM shown WHERE metric ~ '^(class_accuracy|success_rate|least_eps|selection_rate|promoted)' $$,
 	'and none of single classes and groups');
 
+-- whatever a session has numbers printed by
+CREATE TABLE printed AS SELECT advfair_chart('class_accuracy', '{m}', 'test', replicates => 10) AS chart,
+	regexp_replace(advfair_report('{m}', 'test', replicates => 10), ' on \d{4}-\d\d-\d\d \d\d:\d\d ', ' ') AS page;
+SET LOCAL extra_float_digits = -15;
+SELECT is(advfair_chart('class_accuracy', '{m}', 'test', replicates => 10), chart, 'a chart has all digits') FROM printed;
+SELECT ok(regexp_replace(advfair_report('{m}', 'test', replicates => 10), ' on \d{4}-\d\d-\d\d \d\d:\d\d ', ' ') = page, 'and so has a page') FROM printed;
 SELECT * FROM finish();
 ROLLBACK;

@@ -62,11 +62,10 @@ const AdvScore adv_scores[] = {
 	 .value = ADV_VALUE_PROBABILITY, .grouping = ADV_GROUP_ATTRIBUTE},
 	{.name = "eou",
 	 .title = "EOU: gap of confidence between groups",
-	 .words = "Equalized-odds unfairness, among people whose true class is the same: the largest difference "
-			 "between two groups in the mean confidence in a class. 0: the model treats groups alike. 0.1: "
-			 "with the same true class, one group is thought ten points of a hundred more likely to belong "
-			 "to the class. The group with the lower confidence in a favourable class is put at a "
-			 "disadvantage.",
+	 .words = "Equalized-odds unfairness: the largest difference between two groups in the mean confidence in "
+			 "a class, among all rows or, with given, those of one true class. 0: the model treats groups "
+			 "alike. 0.1: one group is thought ten points of a hundred more likely to belong to the class. "
+			 "The group with the lower confidence in a favourable class is put at a disadvantage.",
 	 .value = ADV_VALUE_PROBABILITY, .grouping = ADV_GROUP_ATTRIBUTE, .statistic = ADV_GAP,
 	 .better = ADV_BETTER_LOWER},
 	{.name = "selection_rate",
@@ -76,7 +75,7 @@ const AdvScore adv_scores[] = {
 	{.name = "demographic_parity_difference",
 	 .title = "demographic parity difference: gap of selection rate between groups",
 	 .words = "The gap between the group that is taken for a class most often and the one that is least "
-			 "often, whatever their true classes. 0: all groups are taken for it alike often. 0.1: of 100 "
+			 "often, among all rows or, with given, those of one true class. 0: all groups are taken for it alike often. 0.1: of 100 "
 			 "people of one group, ten more are than of 100 of another.",
 	 .value = ADV_VALUE_PREDICTED, .grouping = ADV_GROUP_ATTRIBUTE, .statistic = ADV_GAP,
 	 .better = ADV_BETTER_LOWER},

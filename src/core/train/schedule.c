@@ -63,7 +63,7 @@ complete(void *settings, int32_t epochs, AdvError *err)
 	if (own->schedule == STEP && isnan(own->step_factor))
 		own->step_factor = 0.1;
 	if (own->warmup > epochs)
-		return adv_fail(err, ADV_INVALID, "warmup is %g epochs, but the training has %d", own->warmup,
+		return adv_fail(err, ADV_INVALID, "warmup is %.16g epochs, but the training has %d", own->warmup,
 						epochs);
 	return ADV_OK;
 }

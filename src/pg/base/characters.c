@@ -8,6 +8,8 @@
 #include "common/string.h"
 #include "mb/pg_wchar.h"
 
+#define SHORT 400 /* bytes */
+
 char *
 advpg_mend_text(char *text)
 {
@@ -81,4 +83,12 @@ advpg_foreign_text(const char *text, int encoding)
 									  len, (unsigned char *) converted, room, true) == len)
 		return converted;
 	return to_ascii(text, encoding);
+}
+
+const char *
+advpg_short_text(const char *text)
+{
+	size_t size = strlen(text);
+
+	return size <= SHORT ? text : psprintf("%.*s...", pg_mbcliplen(text, size, SHORT), text);
 }

@@ -8,6 +8,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "pg/base/characters.h"
 #include "pg/base/advpg.h"
 #include "pg/data/charset.h"
 #include "pg/data/dictionary.h"
@@ -139,7 +140,8 @@ check_keys(JsonbContainer *object, const char *const *allowed)
 		}
 		if (!known)
 			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("unknown key \"%s\" in a model description", advpg_json_cstring(&key)),
+					errmsg("unknown key \"%s\" in a model description",
+						   advpg_short_text(advpg_json_cstring(&key))),
 					errhint("Keys are %s.", list.data));
 		(void) JsonbIteratorNext(&it, &value, true);
 	}

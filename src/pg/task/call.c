@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "pg/base/characters.h"
 #include "pg/task/json.h"
 #include "pg/data/source.h"
 #include "pg/data/value.h"
@@ -123,7 +124,7 @@ parse_json(Datum datum, const char *argument)
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("argument \"%s\" is the text \"%s\", but a number, an array of numbers or an object is "
 				   "expected",
-				   argument, string),
+				   argument, advpg_short_text(string)),
 			errhint("Write an array as ARRAY[1, 2.5] or '{1,2.5}'::float8[]."));
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(string)));
 }

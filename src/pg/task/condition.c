@@ -22,6 +22,7 @@
 #include "utils/plancache.h"
 #include "utils/resowner.h"
 
+#include "pg/base/characters.h"
 #include "pg/base/longname.h"
 
 #define OLD "old"
@@ -31,7 +32,7 @@ static void
 refuse(const AdvpgCondition *condition, const char *what)
 {
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("condition \"%s\" has %s", condition->text, what),
+			errmsg("condition \"%s\" has %s", advpg_short_text(condition->text), what),
 			errhint("Write an expression over metrics, such as accuracy >= 0.8 AND cau <= old.cau."));
 }
 
@@ -121,7 +122,7 @@ parse(const AdvpgCondition *condition)
 		select->limitCount || select->lockingClause || select->withClause ||
 		linitial_node(ResTarget, select->targetList)->name)
 		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR),
-				errmsg("condition \"%s\" is not one expression", condition->text));
+				errmsg("condition \"%s\" is not one expression", advpg_short_text(condition->text)));
 	return linitial_node(ResTarget, select->targetList)->val;
 }
 
@@ -134,6 +135,26 @@ append_row(StringInfo query, const List *columns, int first, const char *row)
 		appendStringInfo(query, "%s$%d AS %s", i ? ", " : "", first + i,
 						 quote_identifier(list_nth(columns, i)));
 	appendStringInfo(query, ") AS %s", row);
+}
+
+/* What makes more or fewer rows of the one that metrics are. */
+static bool
+check_query(Node *node, void *arg)
+{
+	const AdvpgCondition *condition = arg;
+	const Query *query = (const Query *) node;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, check_query, arg);
+	if (query->hasAggs)
+		refuse(condition, "an aggregate");
+	if (query->hasWindowFuncs)
+		refuse(condition, "a window function");
+	if (query->hasTargetSRFs)
+		refuse(condition, "a function that returns a set");
+	return query_tree_walker((Query *) node, check_query, arg, 0);
 }
 
 /* The query, checked for what only its analysis tells. */
@@ -161,10 +182,13 @@ prepare(const AdvpgCondition *condition)
 	source = linitial(SPI_plan_get_plan_sources(plan));
 	if (TupleDescAttr(source->resultDesc, 0)->atttypid != BOOLOID)
 		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-				errmsg("condition \"%s\" is not boolean", condition->text));
+				errmsg("condition \"%s\" is not boolean", advpg_short_text(condition->text)));
 	foreach (cell, source->query_list)
+	{
+		(void) check_query(lfirst(cell), (void *) condition);
 		if (contain_volatile_functions(lfirst(cell)))
 			refuse(condition, "a volatile function");
+	}
 	return plan;
 }
 
@@ -194,23 +218,30 @@ evaluate(const AdvpgCondition *condition, const double *new_values, const double
 	return value;
 }
 
-/* The same, in PostgreSQL's own terms. Settings are restored by the end of the transaction or subtransaction, should this fail. */
-static bool
-evaluate_safely(const AdvpgCondition *condition, const double *new_values, const double *old_values,
-				bool *isnull)
+/* What surrounds a look at a condition in PostgreSQL's own terms. Settings are restored by the end of the transaction or subtransaction, should it fail. */
+typedef struct Surroundings
 {
-	int level = NewGUCNestLevel();
-	bool read_only = XactReadOnly;
-	bool value;
+	int level;
+	bool read_only;
+} Surroundings;
+
+static Surroundings
+enter(void)
+{
+	Surroundings s = {NewGUCNestLevel(), XactReadOnly};
 
 	/* an operator >= (float8, numeric) in a schema of the caller's search_path would suit better than pg_catalog's */
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	XactReadOnly = true;
-	value = evaluate(condition, new_values, old_values, isnull);
-	XactReadOnly = read_only;
-	AtEOXact_GUC(true, level);
-	return value;
+	return s;
+}
+
+static void
+leave(Surroundings s)
+{
+	XactReadOnly = s.read_only;
+	AtEOXact_GUC(true, s.level);
 }
 
 /* What the current error says of the condition, now that it is over; one that was to stop the operation goes on. */
@@ -235,11 +266,14 @@ advpg_condition_outcome(const AdvpgCondition *condition, const double *new_value
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
+		Surroundings surroundings;
 		bool isnull;
 		bool value;
 
 		SPI_connect();
-		value = evaluate_safely(condition, new_values, old_values, &isnull);
+		surroundings = enter();
+		value = evaluate(condition, new_values, old_values, &isnull);
+		leave(surroundings);
 		SPI_finish();
 		outcome = isnull ? "is NULL" : value ? NULL : "is false";
 		ReleaseCurrentSubTransaction();
@@ -266,18 +300,31 @@ unknowns(const List *names)
 	return values;
 }
 
+static void
+say_which(void *arg)
+{
+	errcontext("condition \"%s\"", advpg_short_text(((const AdvpgCondition *) arg)->text));
+}
+
 AdvpgCondition *
 advpg_condition_read(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
 	AdvpgCondition *condition = palloc0(sizeof(AdvpgCondition));
+	Surroundings surroundings;
+	ErrorContextCallback context_callback;
 	bool isnull;
 
 	condition->text = text;
 	condition->query = advpg_shorten_names(text, &condition->long_names);
 	(void) walk(parse(condition), condition);
-	/* for its type, and what else can be wrong */
-	(void) evaluate_safely(condition, unknowns(condition->names), unknowns(condition->old_names), &isnull);
+	/* for its type, and what fails whatever metrics are */
+	surroundings = enter();
+	context_callback = (ErrorContextCallback){error_context_stack, say_which, condition};
+	error_context_stack = &context_callback;
+	(void) evaluate(condition, unknowns(condition->names), unknowns(condition->old_names), &isnull);
+	error_context_stack = context_callback.previous;
+	leave(surroundings);
 	MemoryContextSwitchTo(context);
 	return condition;
 }

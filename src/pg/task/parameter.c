@@ -10,6 +10,7 @@
 #include "nodes/pg_list.h"
 
 #include "core/network/network.h"
+#include "pg/base/characters.h"
 #include "pg/task/json.h"
 
 void
@@ -83,7 +84,8 @@ advpg_parameter_word(const AdvParameter *key, const JsonbValue *value)
 		appendStringInfo(&allowed, "%s%s", allowed.len ? ", " : "", w->name);
 	}
 	if (word)
-		advpg_task_invalid(key->name, "is \"%s\", but must be one of: %s", word, allowed.data);
+		advpg_task_invalid(key->name, "is \"%s\", but must be one of: %s", advpg_short_text(word),
+						   allowed.data);
 	advpg_task_invalid(key->name, "must be one of: %s", allowed.data);
 }
 

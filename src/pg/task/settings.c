@@ -8,6 +8,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "pg/base/characters.h"
 #include "pg/task/json.h"
 #include "pg/task/parameter.h"
 
@@ -35,7 +36,8 @@ find(const char *of, const char *name, const AdvpgSettingsOf *lists, void **base
 				return p;
 			appendStringInfo(&allowed, "%s%s", allowed.len ? ", " : "", p->name);
 		}
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown key \"%s\" in settings", name),
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("unknown key \"%s\" in settings", advpg_short_text(name)),
 			allowed.len ? errhint("Settings of %s are %s.", of, allowed.data)
 						: errhint("There are no settings of %s.", of));
 }

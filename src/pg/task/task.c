@@ -6,6 +6,7 @@
 
 #include "utils/builtins.h"
 
+#include "pg/base/characters.h"
 #include "pg/base/advpg.h"
 #include "pg/task/json.h"
 #include "pg/task/kind.h"
@@ -32,7 +33,7 @@ find_key(const AdvpgTaskKind *kind, const JsonbValue *name, void *task, void **b
 			appendStringInfo(&allowed, ", %s", candidate);
 		}
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("unknown task key \"%s\"", advpg_json_cstring(name)),
+			errmsg("unknown task key \"%s\"", advpg_short_text(advpg_json_cstring(name))),
 			errhint("Keys of a task of kind %s are kind%s.", kind->name, allowed.data));
 }
 

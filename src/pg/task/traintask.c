@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "pg/base/characters.h"
 #include "pg/base/advpg.h"
 #include "pg/task/json.h"
 #include "pg/task/kind.h"
@@ -39,7 +40,7 @@ check_oversample(const char *value)
 	times = value[0] == 'x' && value[1] >= '1' && value[1] <= '9' ? strtol(value + 1, &end, 10) : 0;
 	if (times < 1 || times > 1000 || *end != '\0')
 		advpg_task_invalid("oversample", "is \"%s\", but must be balance, or xN with N from 1 to 1000",
-						   value);
+						   advpg_short_text(value));
 }
 
 /* Which of the two kinds of training a task is; one without a kind is standard training. */
