@@ -227,6 +227,18 @@ forward_rows(const AdvStep *step, int rows, const float *src, float *dst, uint8_
 
 /* ---- backward ---- */
 
+/* x, or 0 unless wanted: by its bits, because compilers make of a choice between floats loads and stores that are skipped. */
+ADV_LOOP float
+kept(float x, bool wanted)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	bits &= 0 - (uint32_t) wanted;
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
 /* The gradient of one line of windows, next floats apart, goes to where each maximum came from, and to the bias; pool is a constant. */
 ADV_LOOP void
 spread_windows(int pool, bool relu, int w, int f, size_t line, size_t next, const float *dst,
@@ -237,12 +249,12 @@ spread_windows(int pool, bool relu, int w, int f, size_t line, size_t next, cons
 		ADV_INDEPENDENT
 		for (int i = 0; i < f; i++)
 		{
-			float g = relu && !(dst[i] > 0) ? 0 : d_dst[i];
+			float g = kept(d_dst[i], !relu || dst[i] > 0);
 			int32_t which = pool > 1 ? argmax[i] : 0;
 
 			d_bias[i] += g;
 			for (int place = 0; place < pool * pool; place++)
-				d[(size_t) (place / pool) * line + (size_t) (place % pool) * f + i] = which == place ? g : 0;
+				d[(size_t) (place / pool) * line + (size_t) (place % pool) * f + i] = kept(g, which == place);
 		}
 	}
 }
@@ -283,16 +295,31 @@ spread(const AdvConvBlock *b, const float *dst, const float *d_dst, const uint8_
 					d_bias);
 }
 
+/* A line of a raw result, steps of whole vectors, as one of f floats to a position: fours are written whole where the next one covers the rest. */
+ADV_LOOP void
+take_line(int w, int f, size_t step, const float *restrict raw, float *restrict dst)
+{
+	int x = 0;
+
+	for (; f <= 4 && x < w - 4; x++, raw += step, dst += f)
+		memcpy(dst, raw, 4 * sizeof(float));
+	for (; x < w; x++, raw += step, dst += f)
+		for (int i = 0; i < f; i++)
+			dst[i] = raw[i];
+}
+
 /* Lines of a raw result without what lies between them. */
 ADV_LOOP void
 take_lines_loop(const AdvConvShape *s, int count, const float *raw, float *dst)
 {
 	size_t step = adv_round_up((size_t) s->f, ADV_VECTOR);
+	size_t line = (size_t) s->w * (size_t) s->f;
 
-	for (int y = 0; y < count; y++, raw += step * (size_t) adv_conv_pitch(s))
-		for (int x = 0; x < s->w; x++, dst += s->f)
-			for (int f = 0; f < s->f; f++)
-				dst[f] = raw[(size_t) x * step + f];
+	for (int y = 0; y < count; y++, raw += step * (size_t) adv_conv_pitch(s), dst += line)
+		if (step == (size_t) s->f)
+			memcpy(dst, raw, sizeof(float) * line);
+		else
+			take_line(s->w, s->f, step, raw, dst);
 }
 ADV_DISPATCH(static, take_lines, (const AdvConvShape *s, int count, const float *raw, float *dst),
 			 (s, count, raw, dst))
