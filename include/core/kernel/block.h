@@ -10,7 +10,7 @@
 #define Lanes         NAME(Lanes_, LANES)
 #define LooseLanes    NAME(LooseLanes_, LANES)
 #define MOST_ROWS     12
-#define MOST_VECTORS  4
+#define MOST_VECTORS  8
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
 typedef float LooseLanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));

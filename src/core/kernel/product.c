@@ -67,12 +67,34 @@ column(AdvIsa isa, int most, int columns, const AdvProduct *p, int n)
 	}
 }
 
+/*
+ * Of one to three rows as many columns at a time as keep the processor busy: a sum waits for the addition before. Returns how many columns
+ * are done.
+ */
+ADV_LOOP int
+few_rows(AdvIsa isa, const AdvProduct *p)
+{
+	int n = 0;
+
+	for (; p->m == 1 && n + 4 <= p->n; n += 4)
+		block(isa, 1, 4, p, 0, n);
+	for (; p->m == 1 && n + 2 <= p->n; n += 2)
+		block(isa, 1, 2, p, 0, n);
+	for (; p->m == 2 && n + 2 <= p->n; n += 2)
+		block(isa, 2, 2, p, 0, n);
+	for (; p->m == 3 && n + 2 <= p->n; n += 2)
+		block(isa, 3, 2, p, 0, n);
+	return n;
+}
+
 /* Sums in registers: 24 of 32 of AVX-512, 12 of 16 of AVX2, 8 of 16 otherwise. */
 ADV_LOOP void
 adv_product_loop(AdvIsa isa, const AdvProduct *p)
 {
 	int n = 0;
 
+	if (isa == ADV_ISA_AVX2 && p->m <= 3)
+		n = few_rows(isa, p);
 	if (isa == ADV_ISA_AVX512)
 	{
 		for (; n + 4 <= p->n; n += 4)
