@@ -245,11 +245,15 @@ BENCH = build/bench-core build/bench-kernels
 
 $(BENCH): build/bench-%: bench/%.c $(CORE_SRC:.c=.o)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARNINGS) -I$(top)include -o $@ $^ -ldl -lm -lpthread
+	$(CC) -std=gnu11 -O2 $(WARNINGS) -I$(top)include -o $@ $(filter %.c %.o,$^) $(BENCH_LDFLAGS) -ldl -lm -lpthread
+
+build/bench-core: bench/sections.c bench/sections.h
+build/bench-core: BENCH_LDFLAGS = -Wl,--wrap=adv_team_barrier
 
 bench-core: $(BENCH)
 	build/bench-kernels
 	build/bench-core
+	build/bench-core split
 
 bench:
 	@tools/deps.sh build data bench

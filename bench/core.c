@@ -1,10 +1,11 @@
 /*
  * core.c
  *		Speed of the core alone for the paper's two networks and a residual one: samples per second of adv_train, and steps of one row per
- *		second of adv_attack (PGD, all steps taken).
+ *		second of adv_attack (PGD, all steps taken). Named "split" it tells instead how training can be shared by members.
  *
  * Usage: core [seconds per measurement, default 3] [most members, default 2] [widest instruction set: amx, avx512, avx2, generic] [name, e.g. cnn-train]
- * Build: make, then gcc -O2 -Iinclude -o build/bench-core bench/core.c $(find src/core -name '*.o') -ldl -lm -lpthread
+ *        core split [a network, e.g. mlp104]
+ * Build: make build/bench-core
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -17,8 +18,10 @@
 #include "core/kernel/cpu.h"
 #include "core/kernel/gemm.h"
 #include "core/train/train.h"
+#include "sections.h"
 
-#define MAX_MEMBERS 16
+#define MAX_MEMBERS 64
+#define LARGE_BATCH 2048 /* 64 slices */
 
 /* The residual network that run.py trains. */
 #define ARCH_RESIDUAL                                                                                        \
@@ -49,6 +52,7 @@ static const Work works[] = {
 	{"mlp14", ADV_ARCH_TABULAR, {14, 1, 1}, 2, 30000, &adam, 250},
 };
 
+static bool sections;    /* measure them */
 static const char *only; /* part of the name of what is measured; NULL: all */
 
 static bool
@@ -93,8 +97,11 @@ run_member(void *arg)
 	Member *m = arg;
 	AdvError err;
 
+	if (sections)
+		bench_sections_begin(m->team.rank);
 	if (adv_train(&m->train, &m->team, &err) != ADV_OK)
 		fprintf(stderr, "%s\n", err.message);
+	bench_sections_end();
 	return NULL;
 }
 
@@ -238,23 +245,85 @@ measure_training(const Work *w, const AdvNetwork *net, const AdvDataset *data, d
 		   (double) data->n_rows * (epochs - 1) / train(w, net, data, epochs, members));
 }
 
-/* A data set of random rows, trained on for about the given time, and attacked. */
 static void
-measure(const Work *w, double seconds, int members)
+measure_all(const Work *w, const AdvNetwork *net, const AdvDataset *data, double seconds, int members)
+{
+	if (wanted(w->name, "train"))
+		measure_training(w, net, data, seconds, members);
+	if (wanted(w->name, "pgd-linf"))
+		measure_attack(w->name, net, data, ADV_NORM_LINF, seconds, members);
+	if (wanted(w->name, "pgd-l2"))
+		measure_attack(w->name, net, data, ADV_NORM_L2, seconds, members);
+}
+
+/* Adds up an epoch's sections of a team. */
+static SectionSums
+measure_sections(const Work *w, const AdvNetwork *net, const AdvDataset *data, int members)
+{
+	enum
+	{
+		EPOCHS = 6
+	};
+
+	train(w, net, data, EPOCHS, members);
+	return bench_sections_add_up(members, EPOCHS);
+}
+
+/* How many times as fast members are as one, were barriers and shared caches free. No more than slices: that is how many a server starts. */
+static double
+speedup(const Work *w, const AdvNetwork *net, const AdvDataset *data, double one, int members)
+{
+	int slices = (w->batch + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
+
+	return one / measure_sections(w, net, data, members < slices ? members : slices).longest;
+}
+
+/*
+ * The share of a training's time that cannot be split, what it leaves possible (Amdahl), and what the slices and pieces that there are
+ * make of it. For minibatches as they are, and for ones that have a slice for each of 64 members.
+ */
+static void
+measure_split(const Work *w, const AdvNetwork *net, const AdvDataset *data, double seconds, int members)
+{
+	Work as = *w;
+
+	(void) seconds;
+	(void) members;
+	sections = true;
+	for (int i = 0; i < 2; i++)
+	{
+		double one, share;
+
+		as.batch = i == 0 ? w->batch : LARGE_BATCH;
+		one = measure_sections(&as, net, data, 1).all;
+		share = measure_sections(&as, net, data, 64).unsplit / one;
+		printf("%s-split batch=%d unsplit=%.2f%% amdahl 8: %.1f 64: %.1f, with its pieces 8: %.1f 64: %.1f\n",
+			   w->name, as.batch, 100 * share, 1 / (share + (1 - share) / 8), 1 / (share + (1 - share) / 64),
+			   speedup(&as, net, data, one, 8), speedup(&as, net, data, one, 64));
+		fflush(stdout);
+	}
+}
+
+typedef void (*Measure)(const Work *w, const AdvNetwork *net, const AdvDataset *data, double seconds,
+						int members);
+
+/* A data set of random rows, and what to measure on it. */
+static void
+measure(const Work *w, size_t n_rows, Measure what, double seconds, int members)
 {
 	AdvField field = {w->shape.h > 1 ? ADV_FIELD_IMAGE : ADV_FIELD_FLOAT, (int32_t) adv_shape_size(w->shape)};
 	AdvNetwork net;
 	AdvError err;
 	size_t row_bytes = adv_layout_row_bytes(&field, 1);
-	unsigned char *rows = aligned(w->n_rows * row_bytes);
+	unsigned char *rows = aligned(n_rows * row_bytes);
 	const unsigned char *chunk = rows;
-	int32_t *label = aligned(sizeof(int32_t) * w->n_rows);
-	AdvDataset data = {{&field, 1, w->shape, row_bytes}, w->n_rows, w->n_rows, &chunk, label};
+	int32_t *label = aligned(sizeof(int32_t) * n_rows);
+	AdvDataset data = {{&field, 1, w->shape, row_bytes}, n_rows, n_rows, &chunk, label};
 
 	srand(1);
-	for (size_t i = 0; i < w->n_rows; i++)
+	for (size_t i = 0; i < n_rows; i++)
 		label[i] = rand() % w->classes;
-	for (size_t i = 0; i < w->n_rows * adv_shape_size(w->shape); i++)
+	for (size_t i = 0; i < n_rows * adv_shape_size(w->shape); i++)
 	{
 		if (field.kind == ADV_FIELD_IMAGE)
 			rows[i] = (unsigned char) rand();
@@ -263,12 +332,7 @@ measure(const Work *w, double seconds, int members)
 	}
 	if (adv_network_parse(&net, w->arch, w->shape, w->classes, false, &err) != ADV_OK)
 		exit(1);
-	if (wanted(w->name, "train"))
-		measure_training(w, &net, &data, seconds, members);
-	if (wanted(w->name, "pgd-linf"))
-		measure_attack(w->name, &net, &data, ADV_NORM_LINF, seconds, members);
-	if (wanted(w->name, "pgd-l2"))
-		measure_attack(w->name, &net, &data, ADV_NORM_L2, seconds, members);
+	what(w, &net, &data, seconds, members);
 	fflush(stdout);
 	free(rows);
 	free(label);
@@ -284,18 +348,32 @@ instruction_set(const char *name)
 	return isa;
 }
 
+/* How well all works, or one, split. */
+static int
+main_split(const char *name)
+{
+	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+		if (!name || strcmp(works[i].name, name) == 0)
+			measure(&works[i], works[i].n_rows < LARGE_BATCH ? LARGE_BATCH : works[i].n_rows, measure_split,
+					0, 0);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
+	bool split = argc > 1 && strcmp(argv[1], "split") == 0;
 	double seconds = argc > 1 ? atof(argv[1]) : 3;
 	int most = argc > 2 ? atoi(argv[2]) : 2;
 
 	only = argc > 4 ? argv[4] : NULL;
-	adv_cpu_use(instruction_set(argc > 3 ? argv[3] : "amx"));
+	adv_cpu_use(instruction_set(!split && argc > 3 ? argv[3] : "amx"));
 	adv_gemm_load_blas();
 	printf("%s, %s\n", adv_gemm_name(), adv_cpu_name(adv_cpu_isa()));
+	if (split)
+		return main_split(argc > 2 ? argv[2] : NULL);
 	for (int members = 1; members <= most && members <= MAX_MEMBERS; members++)
 		for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
-			measure(&works[i], seconds, members);
+			measure(&works[i], works[i].n_rows, measure_all, seconds, members);
 	return 0;
 }
