@@ -67,7 +67,7 @@ my @without = grep { my $code = slurp_file($_); $code =~ /\b(?:mul|add)_size\(/ 
 is("@without", '', 'who multiplies sizes includes storage/shmem.h');
 
 # Benchmarks are not run by tests: at least they compile.
-($status, $output) = make($folder, '-f', "$top/Makefile", 'WERROR=1', 'build/bench/core.o', 'build/bench/kernels.o');
+($status, $output) = make($folder, '-f', "$top/Makefile", 'WERROR=1', 'build/bench/core.o', 'build/bench/sections.o', 'build/bench/kernels.o');
 is($status, 0, 'benchmarks compile') or diag($output);
 
 done_testing();
