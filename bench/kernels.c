@@ -148,6 +148,42 @@ measure(const char *name, const AdvKernel *kernel, AdvConvShape s)
 	done(&back);
 }
 
+/* A dense layer as adv_gemm computes it, which is handed matrices. */
+static double
+gemm_speed(bool trans_a, bool trans_b, int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+		   float *c)
+{
+	double flops = 2.0 * m * n * k, best = 0;
+	int times = 1 + (int) (2e8 / flops);
+
+	for (int trial = 0; trial < TRIALS; trial++)
+	{
+		double start = now();
+
+		for (int i = 0; i < times; i++)
+			adv_gemm(trans_a, trans_b, m, n, k, a, lda, b, ldb, 0, c, n);
+		start = flops * times / (now() - start) * 1e-9;
+		best = start > best ? start : best;
+	}
+	return best;
+}
+
+static void
+measure_gemm(const char *name, int rows, int in, int out)
+{
+	size_t weights = (size_t) in * (size_t) out;
+	float *src = numbers((size_t) rows * (size_t) in), *d = numbers((size_t) rows * (size_t) out);
+	float *weight = numbers(weights), *to = numbers(weights + (size_t) rows * (size_t) (in + out));
+
+	printf("%-28s %8.0f %8.0f %8.0f\n", name, gemm_speed(false, true, rows, out, in, src, in, weight, in, to),
+		   gemm_speed(false, false, rows, in, out, d, out, weight, in, to),
+		   gemm_speed(true, false, out, in, rows, d, out, src, in, to));
+	free(src);
+	free(d);
+	free(weight);
+	free(to);
+}
+
 static void
 measure_limit(void)
 {
@@ -189,6 +225,10 @@ main(int argc, char **argv)
 	measure("conv 128x3 on 128 x 8 x 8", kernel, (AdvConvShape){8, 8, 128, 128, 3});
 	measure("  the same, Winograd", &adv_winograd_kernel, (AdvConvShape){8, 8, 128, 128, 3});
 	measure("dense 256 on 4096, 32 rows", kernel, (AdvConvShape){1, 32, 4096, 256, 1});
+	measure("  the same, panels", &adv_panel_kernel, (AdvConvShape){1, 32, 4096, 256, 1});
+	measure_gemm("  the same, BLAS", 32, 4096, 256);
+	measure("dense 256 on 512, 250 rows", &adv_panel_kernel, (AdvConvShape){1, 250, 512, 256, 1});
+	measure_gemm("  the same, BLAS", 250, 512, 256);
 	measure("dense 128 on 256, 32 rows", kernel, (AdvConvShape){1, 32, 256, 128, 1});
 	measure("dense 64 on 104, 32 rows", &adv_vector_kernel, (AdvConvShape){1, 32, 104, 64, 1});
 	measure("dense 64 on 64, 32 rows", &adv_vector_kernel, (AdvConvShape){1, 32, 64, 64, 1});

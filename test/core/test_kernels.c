@@ -318,6 +318,9 @@ main(void)
 		{32, 32, 32, 3, 3}, {7, 9, 17, 1, 3},  {3, 2, 16, 4, 3},
 		{1, 1, 5, 2, 3},    {9, 11, 33, 3, 5}, {6, 3, 4, 2, 7},
 	};
+	static const AdvConvShape panels[] = {
+		{1, 32, 700, 48, 1}, {1, 37, 513, 100, 1}, {1, 1, 256, 17, 1}, {1, 250, 70, 130, 1}, {1, 5, 3, 1, 1},
+	};
 	AdvIsa widest = adv_cpu_widest();
 
 	for (AdvIsa isa = ADV_ISA_GENERIC; isa <= ADV_ISA_AMX; isa++)
@@ -343,6 +346,9 @@ main(void)
 			test_images(&adv_winograd_kernel, winograd[i], name);
 		}
 		test_not_finite(&adv_winograd_kernel, name, NAN);
+		for (size_t i = 0; i < sizeof(panels) / sizeof(panels[0]); i++)
+			test_shape(&adv_panel_kernel, panels[i], name, tolerance);
+		test_steps(&adv_panel_kernel, name, tolerance);
 		for (size_t i = 0; i < sizeof(few) / sizeof(few[0]); i++)
 		{
 			okf(adv_few_pays(&few[i]), "%s: these are few filters", name);

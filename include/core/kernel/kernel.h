@@ -112,6 +112,7 @@ typedef struct AdvKernel
 
 extern const AdvKernel adv_vector_kernel;   /* kernel_vector.c: single precision, any processor */
 extern const AdvKernel adv_tile_kernel;     /* kernel_tile.c: AMX only */
+extern const AdvKernel adv_panel_kernel;    /* kernel_panel.c: large dense layers, single precision */
 extern const AdvKernel adv_winograd_kernel; /* kernel_winograd.c: size 3, single precision, any processor */
 
 extern const AdvKernel

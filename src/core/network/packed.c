@@ -4,7 +4,8 @@
  *
  * Convolutions always have a kernel: that of Winograd's algorithm where it pays, and one for few filters, which on the way back an
  * image's channels are. Of dense layers small ones have the vector kernel, whose products need no copies of
- * what comes in; large ones are left to adv_gemm, which cuts them into blocks for the caches, unless there are tiles.
+ * what comes in; large ones have panels or tiles where these were measured to be faster, else they are left to adv_gemm, which cuts
+ * them into blocks for the caches.
  */
 #include <string.h>
 
@@ -14,6 +15,8 @@
 
 #define SMALL_WEIGHTS                                                                                        \
 	((size_t) 1 << 16) /* of a dense layer: they fit into the second-level cache of any processor */
+#define PANEL_WEIGHTS                                                                                        \
+	((size_t) 1 << 22) /* of a dense layer: packing them after each minibatch is little beside its products */
 
 /* Whether what comes into layer i is no longer raw. */
 static bool
@@ -68,7 +71,9 @@ kernel(const AdvNetwork *net, int i, bool back, AdvIsa isa)
 		return &adv_tile_kernel;
 	if (adv_layer_type(l)->pieces == ADV_PIECES_FILTERS)
 		return kernel_of_filters(l, back);
-	return l->n_weight <= SMALL_WEIGHTS ? &adv_vector_kernel : NULL;
+	if (l->n_weight <= SMALL_WEIGHTS)
+		return &adv_vector_kernel;
+	return isa == ADV_ISA_AVX2 && l->n_weight <= PANEL_WEIGHTS ? &adv_panel_kernel : NULL;
 }
 
 const AdvKernel *
@@ -79,14 +84,14 @@ adv_layer_kernel(const AdvNetwork *net, int i, bool back)
 
 /* ---- where they lie ---- */
 
-/* Bytes that either kernel needs, so that a process that may not use tiles can make room for one that does. */
+/* Bytes that any kernel needs, so that a process that may not use tiles can make room for one that does. */
 static size_t
 layer_size(const AdvNetwork *net, int i, bool back)
 {
 	AdvIsa widest = adv_cpu_widest();
 	size_t size = 0;
 
-	for (AdvIsa isa = ADV_ISA_AVX512; isa <= widest || isa == ADV_ISA_AVX512; isa++)
+	for (AdvIsa isa = ADV_ISA_GENERIC; isa <= widest; isa++)
 	{
 		const AdvKernel *k = kernel(net, i, back, isa);
 		AdvConvShape s;
