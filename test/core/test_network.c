@@ -506,6 +506,8 @@ test_passes(void)
 	test_differences("sigmoid, dense 7, sigmoid, sigmoid, dense 5, sigmoid", (AdvShape){5, 1, 1}, 3, true);
 	test_differences("conv 5x3, sigmoid, maxpool 2, conv 3x3, relu, sigmoid", (AdvShape){3, 7, 5}, 3, false);
 	test_differences("conv 5x3, relu, maxpool 2, sigmoid", (AdvShape){3, 5, 7}, 3, true);
+	test_differences("conv 16x3, tanh, conv 4x5, tanh, conv 3x3, tanh", (AdvShape){6, 4, 9}, 3, false);
+	test_differences("conv 8x3, tanh, conv 7x3, tanh, conv 2x1", (AdvShape){1, 3, 9}, 3, false);
 	test_differences("dropout 0.5, dense 7, dropout 0.2, tanh, dense 5, relu, dropout 0.4",
 					 (AdvShape){5, 1, 1}, 3, true);
 	test_differences(

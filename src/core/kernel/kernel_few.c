@@ -1,6 +1,6 @@
 /*
  * kernel_few.c
- *		Convolutions with few filters, above all the gradient with respect to images of one to four channels.
+ *		Convolutions with few filters, above all the gradient with respect to images of a few channels.
  *
  * Where filters are few they fill few places of a vector. Here a vector holds them for all places of the filter's window: what each
  * position of the image adds to the results around it is one product, and a result is the sum of what size x size positions
@@ -12,10 +12,10 @@
 #include "core/kernel/kernel.h"
 #include "core/kernel/product.h"
 
-#define MOST      4 /* filters */
+#define MOST      8 /* filters */
 #define MOST_SIZE 7 /* of their windows */
 
-typedef float Filters __attribute__((vector_size(MOST * sizeof(float)), aligned(4), may_alias));
+typedef float Four __attribute__((vector_size(4 * sizeof(float)), aligned(4), may_alias));
 
 /* Sums of a position: (ky, kx, f), rounded up to whole vectors. */
 static size_t
@@ -24,10 +24,11 @@ sums(const AdvConvShape *s)
 	return adv_round_up((size_t) (s->size * s->size * s->f), ADV_VECTOR);
 }
 
+/* With few channels, too, gathering four filters and more takes longer than their products. */
 bool
 adv_few_pays(const AdvConvShape *s)
 {
-	return s->f <= MOST && s->size > 1 && s->size <= MOST_SIZE &&
+	return s->f <= (s->c < 16 ? 3 : MOST) && s->size > 1 && s->size <= MOST_SIZE &&
 		   2 * sums(s) <= (size_t) (s->size * s->size) * ADV_VECTOR;
 }
 
@@ -79,23 +80,43 @@ lines_scratch(const AdvConvShape *s, AdvLines which)
 	return sizeof(float) * ((size_t) s->size * (size_t) s->w * sums(s) + MOST);
 }
 
-/* Columns first .. end of a line of results; border: not all of their windows lie within the line. */
+/* Columns first .. end of a line of results; border: not all of their windows lie within the line. Filters are one or two fours, a constant. */
 ADV_LOOP void
-gather(const AdvConvShape *s, const float *const *lines, int first, int end, bool border, float *raw)
+gather(const AdvConvShape *s, int fours, const float *const *lines, int first, int end, bool border,
+	   float *raw)
 {
 	int half = s->size / 2;
 
 	for (int x = first; x < end; x++)
 	{
-		Filters sum = {0};
+		Four low = {0}, high = {0};
 
 		for (int ky = 0; ky < s->size; ky++)
 			for (int kx = 0; kx < s->size && lines[ky]; kx++)
 				if (!border || (x + kx >= half && x + kx - half < s->w))
-					sum += *(const Filters *) (lines[ky] + (size_t) (x + kx - half) * sums(s) +
-											   (size_t) ((ky * s->size + kx) * s->f));
-		*(Filters *) (raw + (size_t) x * ADV_VECTOR) = sum;
+				{
+					const Four *from = (const Four *) (lines[ky] + (size_t) (x + kx - half) * sums(s) +
+													   (size_t) ((ky * s->size + kx) * s->f));
+
+					low += from[0];
+					if (fours > 1)
+						high += from[1];
+				}
+		*(Four *) (raw + (size_t) x * ADV_VECTOR) = low;
+		if (fours > 1)
+			*(Four *) (raw + (size_t) x * ADV_VECTOR + 4) = high;
 	}
+}
+
+ADV_LOOP void
+gather_all(const AdvConvShape *s, int fours, const float *const *lines, float *raw)
+{
+	int half = s->size / 2, left = half < s->w ? half : s->w, right = s->w - half;
+
+	right = right < left ? left : right;
+	gather(s, fours, lines, 0, left, true, raw);
+	gather(s, fours, lines, left, right, false, raw);
+	gather(s, fours, lines, right, s->w, true, raw);
 }
 
 /* A line of results from the size lines around it; those that are not in the image are NULL. */
@@ -103,15 +124,13 @@ ADV_LOOP void
 gather_line_loop(const AdvConvShape *s, const float *const *lines, float *raw)
 {
 	AdvConvShape three = {s->h, s->w, s->c, 3, 3};
-	int half = s->size / 2, left = half < s->w ? half : s->w, right = s->w - half;
 
-	right = right < left ? left : right;
-	gather(s, lines, 0, left, true, raw);
 	if (s->f == 3 && s->size == 3)
-		gather(&three, lines, left, right, false, raw);
+		gather_all(&three, 1, lines, raw);
+	else if (s->f <= 4)
+		gather_all(s, 1, lines, raw);
 	else
-		gather(s, lines, left, right, false, raw);
-	gather(s, lines, right, s->w, true, raw);
+		gather_all(s, 2, lines, raw);
 }
 ADV_DISPATCH(static, gather_line, (const AdvConvShape *s, const float *const *lines, float *raw),
 			 (s, lines, raw))

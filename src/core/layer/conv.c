@@ -295,7 +295,7 @@ spread(const AdvConvBlock *b, const float *dst, const float *d_dst, const uint8_
 					d_bias);
 }
 
-/* A line of a raw result, steps of whole vectors, as one of f floats to a position: fours are written whole where the next one covers the rest. */
+/* A line of a raw result, steps of whole vectors, as one of f floats to a position: fours and eights are written whole where those behind cover the rest. */
 ADV_LOOP void
 take_line(int w, int f, size_t step, const float *restrict raw, float *restrict dst)
 {
@@ -303,6 +303,8 @@ take_line(int w, int f, size_t step, const float *restrict raw, float *restrict 
 
 	for (; f <= 4 && x < w - 4; x++, raw += step, dst += f)
 		memcpy(dst, raw, 4 * sizeof(float));
+	for (; f > 4 && f < 8 && x < w - 2; x++, raw += step, dst += f)
+		memcpy(dst, raw, 8 * sizeof(float));
 	for (; x < w; x++, raw += step, dst += f)
 		for (int i = 0; i < f; i++)
 			dst[i] = raw[i];
