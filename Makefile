@@ -248,7 +248,7 @@ $(BENCH): build/bench-%: bench/%.c $(CORE_SRC:.c=.o)
 	$(CC) -std=gnu11 -O2 $(WARNINGS) -I$(top)include -o $@ $(filter %.c %.o,$^) $(BENCH_LDFLAGS) -ldl -lm -lpthread
 
 build/bench-core: bench/sections.c bench/sections.h
-build/bench-core: BENCH_LDFLAGS = -Wl,--wrap=adv_team_barrier
+build/bench-core: BENCH_LDFLAGS = -Wl,--wrap=adv_team_barrier,--wrap=adv_team_claim
 
 bench-core: $(BENCH)
 	build/bench-kernels

@@ -1,7 +1,7 @@
 /*
  * sections.c
  *		Looks at a processor's clock before and after each barrier. The linker puts it in the place of the core's barrier (--wrap), so the core
- *		knows nothing of it.
+ *		knows nothing of it. Units of work are then claimed as by members who are all as fast.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +22,12 @@ typedef struct Sections
 static Sections sections[MAX_MEMBERS];
 static _Thread_local Sections *own; /* NULL: not measured */
 static _Thread_local double since;
+static _Thread_local int claimed; /* units since the last barrier */
 
 extern AdvStatus __real_adv_team_barrier(AdvTeam *team);
 extern AdvStatus __wrap_adv_team_barrier(AdvTeam *team);
+extern int __real_adv_team_claim(AdvTeam *team, int n);
+extern int __wrap_adv_team_claim(AdvTeam *team, int n);
 
 static double
 processor_seconds(void)
@@ -56,9 +59,21 @@ __wrap_adv_team_barrier(AdvTeam *team)
 	if (own)
 		keep(processor_seconds() - since);
 	status = __real_adv_team_barrier(team);
+	claimed = 0;
 	if (own)
 		since = processor_seconds();
 	return status;
+}
+
+int
+__wrap_adv_team_claim(AdvTeam *team, int n)
+{
+	int unit;
+
+	if (!own)
+		return __real_adv_team_claim(team, n);
+	unit = team->rank + claimed++ * team->size;
+	return unit < n ? unit : n;
 }
 
 void
@@ -66,6 +81,7 @@ bench_sections_begin(int rank)
 {
 	own = &sections[rank];
 	own->n = 0;
+	claimed = 0;
 	since = processor_seconds();
 }
 

@@ -51,6 +51,7 @@ typedef struct AdvTrainRun
 	size_t begin;           /* first example of the minibatch, in the epoch's order */
 	int rows;               /* of the minibatch */
 	int n_slices;           /* of the minibatch */
+	int n_pieces;           /* of the parameters */
 	int64_t step;           /* minibatches so far, this one included */
 	AdvOptimizer optimizer; /* the specification's, with the learning rate of this minibatch */
 	bool ended;             /* the training has ended before its time */

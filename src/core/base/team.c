@@ -32,6 +32,8 @@ adv_team_init(AdvTeamShared *shared)
 	atomic_init(&shared->generation, 0);
 	atomic_init(&shared->abort, 0);
 	atomic_init(&shared->next_piece, 0);
+	for (int i = 0; i < ADV_TEAM_MAX; i++)
+		atomic_init(&shared->claimed[i], 0);
 }
 
 int
@@ -94,4 +96,36 @@ void
 adv_team_rewind(AdvTeam *team)
 {
 	atomic_store(&team->shared->next_piece, 0);
+}
+
+/* A unit of member number owner's own, or n. */
+static int
+claim_of(AdvTeam *team, int owner, int n)
+{
+	atomic_ullong *word = &team->shared->claimed[owner];
+	unsigned long long generation = atomic_load(&team->shared->generation);
+	unsigned long long seen = atomic_load(word), claimed;
+	int64_t unit;
+
+	do
+	{
+		claimed = seen >> 32 == generation ? seen & UINT32_MAX : 0;
+		unit = owner + (int64_t) claimed * team->size;
+		if (unit >= n)
+			return n;
+	} while (!atomic_compare_exchange_weak(word, &seen, generation << 32 | (claimed + 1)));
+	return (int) unit;
+}
+
+int
+adv_team_claim(AdvTeam *team, int n)
+{
+	for (int i = 0; i < team->size; i++)
+	{
+		int unit = claim_of(team, (team->rank + i) % team->size, n);
+
+		if (unit < n)
+			return unit;
+	}
+	return n;
 }

@@ -211,16 +211,27 @@ shrink_and_apply(AdvTrainRun *run, const AdvPiece *p, float *gradient)
 
 typedef void (*Visit)(AdvTrainRun *run, const AdvPiece *p, float *gradient);
 
-/* Every size-th piece is this member's. Where gradients are kept, each has its own place. */
-static AdvStatus
-visit_own(AdvTrainRun *run, Visit visit, float *kept)
+/* Let p be piece number number. */
+static void
+seek(const AdvNetwork *net, AdvPiece *p, int number)
 {
-	for (AdvPiece p = {0}; adv_next_piece(run->net, &p);)
+	if (p->number > number + 1)
+		*p = (AdvPiece){0};
+	while (p->number <= number && adv_next_piece(net, p))
+		continue;
+}
+
+/* Visit the pieces that this member claims. Where gradients are kept, each has its own place. */
+static AdvStatus
+visit_claimed(AdvTrainRun *run, Visit visit, float *kept)
+{
+	AdvPiece p = {0};
+
+	for (int i; (i = adv_team_claim(run->team, run->n_pieces)) < run->n_pieces;)
 	{
-		if ((p.number - 1) % run->team->size != run->team->rank)
-			continue;
 		if (adv_team_should_stop(run->team))
 			return ADV_ABORTED;
+		seek(run->net, &p, i);
 		visit(run, &p, kept ? kept + p.at : run->gradient);
 	}
 	return ADV_OK;
@@ -243,10 +254,10 @@ adv_run_pieces(AdvTrainRun *run)
 	double most = adv_train_options_norm(&run->t->spec->options);
 
 	if (isinf(most))
-		return visit_own(run, form_and_apply, NULL);
-	if (visit_own(run, form_and_measure, run->shared.gradient) != ADV_OK ||
+		return visit_claimed(run, form_and_apply, NULL);
+	if (visit_claimed(run, form_and_measure, run->shared.gradient) != ADV_OK ||
 		adv_team_barrier(run->team) != ADV_OK)
 		return ADV_ABORTED;
 	run->shrink = shrink_of(run, most);
-	return visit_own(run, shrink_and_apply, run->shared.gradient);
+	return visit_claimed(run, shrink_and_apply, run->shared.gradient);
 }

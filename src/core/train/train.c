@@ -229,7 +229,7 @@ run_batch(AdvTrainRun *run, AdvError *err)
 	run->optimizer = optimizer_of(run);
 	look_ahead(run);
 
-	for (int s = run->team->rank; s < run->n_slices; s += run->team->size)
+	for (int s; (s = adv_team_claim(run->team, run->n_slices)) < run->n_slices;)
 		if (run_slice(run, s) != ADV_OK)
 			return ADV_ABORTED;
 	if (adv_team_barrier(run->team) != ADV_OK)

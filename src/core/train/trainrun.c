@@ -78,6 +78,16 @@ adv_train_shared_size(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_
 	return carve_shared(net, spec, n_examples, NULL).bytes;
 }
 
+static int
+count_pieces(const AdvNetwork *net)
+{
+	AdvPiece p = {0};
+
+	while (adv_next_piece(net, &p))
+		continue;
+	return p.number - 1;
+}
+
 /* Floats of a piece's gradient, weights then biases, or of the sums that statistics are made of. */
 static size_t
 gradient_size(const AdvNetwork *net)
@@ -155,6 +165,7 @@ adv_trainrun_open(AdvTrainRun *run, const AdvTrain *t, AdvTeam *team)
 						 .net = t->net,
 						 .team = team,
 						 .defence = adv_defence_of(&t->spec->robust),
+						 .n_pieces = count_pieces(t->net),
 						 .best_epoch = -1,
 						 .shared = carve_shared(t->net, t->spec, t->n_examples, t->shared),
 						 .craft = {.seed = t->spec->seed, .ws = &run->ws}};

@@ -9,9 +9,9 @@
 
 #include "utils/guc.h"
 
+#include "core/base/team.h"
 #include "core/kernel/cpu.h"
 
-#define MAX_WORKERS       1024
 #define MIN_MEMORY_KB     1024
 #define DEFAULT_MEMORY_KB (4 * 1024 * 1024)
 
@@ -57,7 +57,7 @@ advpg_guc_init(void)
 							GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.max_workers",
 							"Most compute workers one operation gets, whatever it asks for; 0 sets no limit.",
-							NULL, &advpg_max_workers, 0, 0, MAX_WORKERS, PGC_SUSET, 0, NULL, NULL, NULL);
+							NULL, &advpg_max_workers, 0, 0, ADV_TEAM_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.nice",
 							"Lowers the priority of compute workers, as nice does; 0 leaves it as it is.",
 							NULL, &advpg_nice, 0, 0, 19, PGC_SUSET, 0, NULL, NULL, NULL);
@@ -65,7 +65,7 @@ advpg_guc_init(void)
 							 &advpg_verbose, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("advfair.workers",
 							"Compute workers an operation asks for; 0 means one for each processor.", NULL,
-							&advpg_workers, 0, 0, MAX_WORKERS, PGC_USERSET, 0, NULL, NULL, NULL);
+							&advpg_workers, 0, 0, ADV_TEAM_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("advfair");
 }
 
@@ -75,7 +75,7 @@ advpg_wanted_workers(int requested)
 	long wanted = requested > 0       ? requested
 				  : advpg_workers > 0 ? advpg_workers
 									  : sysconf(_SC_NPROCESSORS_ONLN);
-	int most = advpg_max_workers > 0 ? advpg_max_workers : MAX_WORKERS;
+	int most = advpg_max_workers > 0 ? advpg_max_workers : ADV_TEAM_MAX;
 
 	return Max(1, Min(wanted, most));
 }
