@@ -3,6 +3,7 @@
  *		The kernels of every instruction set this processor has, against the definition in double precision.
  */
 #include "core/kernel/kernel.h"
+#include "core/kernel/product.h"
 #include "core/kernel/cpu.h"
 #include "core/base/rng.h"
 #include "tap.h"
@@ -302,6 +303,40 @@ test_not_finite(const AdvKernel *kernel, const char *isa, float value)
 	release(&c);
 }
 
+/* Rows of k factors, all but every apart-th of them zero: each alone gives the bits that it gives in company. */
+static void
+test_factors(int k, int apart, const char *isa)
+{
+	enum
+	{
+		ROWS = 5,
+		COLUMNS = 7,
+		WIDTH = COLUMNS * ADV_VECTOR
+	};
+	float *a = zeros(sizeof(float) * (size_t) (ROWS * k)), *b = zeros(sizeof(float) * (size_t) (k * WIDTH));
+	static float together[ROWS * WIDTH], alone[ROWS * WIDTH];
+	AdvProduct p = {ROWS, COLUMNS, 1, k, true, a, (size_t) k, 0, 1, b, 0, WIDTH, together, WIDTH};
+
+	for (int i = 0; i < ROWS * k; i++)
+		a[i] = i % apart == 0 ? (float) sin(i + 1) : 0;
+	for (int i = 0; i < k * WIDTH; i++)
+		b[i] = (float) cos(i);
+	for (int i = 0; i < ROWS * WIDTH; i++)
+		together[i] = alone[i] = (float) i;
+	adv_product(&p);
+	p.m = 1;
+	for (int r = 0; r < ROWS; r++)
+	{
+		p.a = a + (size_t) r * (size_t) k;
+		p.c = alone + (size_t) r * WIDTH;
+		adv_product(&p);
+	}
+	okf(memcmp(together, alone, sizeof(alone)) == 0 && together[3] != 3,
+		"%s: a row of %d factors, one of %d not zero, has the same bits alone", isa, k, apart);
+	free(a);
+	free(b);
+}
+
 int
 main(void)
 {
@@ -337,6 +372,11 @@ main(void)
 		for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 			test_shape(kernel, shapes[i], name, tolerance);
 		test_steps(kernel, name, tolerance);
+		for (int apart = 1; apart <= 9; apart += 4)
+		{
+			test_factors(104, apart, name);
+			test_factors(1025, apart, name);
+		}
 		test_not_finite(kernel, name, NAN);
 		test_not_finite(kernel, name, INFINITY);
 		test_not_finite(kernel, name, -INFINITY);

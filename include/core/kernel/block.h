@@ -60,6 +60,34 @@ NAME(block_, LANES)(int rows, int vectors, const AdvProduct *p, int m, int n)
 	}
 }
 
+/* The vectors sums of the first row from column n on, of the factors number index[0 .. count - 1] of its only line. */
+ADV_LOOP void
+NAME(listed_, LANES)(int vectors, const AdvProduct *p, const int *index, int count, int n)
+{
+	const float *b_line = p->b + (size_t) n * ADV_VECTOR;
+	float *c = p->c + (size_t) n * ADV_VECTOR;
+	Lanes sum[MOST_VECTORS];
+
+	EACH (j, vectors)
+		sum[j] = (Lanes){0};
+	for (int i = 0; i < count; i++)
+	{
+		float a = p->a[(size_t) index[i] * p->a_k];
+		const float *b = b_line + (size_t) index[i] * p->b_k;
+
+		EACH (j, vectors)
+			sum[j] += a * *(const LooseLanes *) (b + j * LANES);
+	}
+	EACH (j, vectors)
+	{
+		LooseLanes *to = (LooseLanes *) (c + j * LANES);
+
+		if (p->add)
+			sum[j] += *to;
+		*to = sum[j];
+	}
+}
+
 #undef PASTE
 #undef NAME
 #undef Lanes

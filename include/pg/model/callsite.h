@@ -14,7 +14,7 @@
 #include "pg/base/compat.h"
 
 /*
- * Probabilities (classes) of an input given as a row of any type, as encoded values in (c, h, w) order, or as image bytes. The
+ * Logits (classes), all finite, of an input given as a row of any type, as encoded values in (c, h, w) order, or as image bytes. The
  * model is argument 0, the input argument 1 of the call. The result is overwritten by the next call.
  */
 typedef enum AdvpgInput
@@ -24,7 +24,7 @@ typedef enum AdvpgInput
 	ADVPG_INPUT_IMAGE
 } AdvpgInput;
 
-extern const float *advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
+extern const float *advpg_callsite_logits(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
 
 /* adv_forward of one row in a backend, which may be interrupted meanwhile. */
 extern void advpg_forward(AdvWorkspace *ws);

@@ -16,6 +16,8 @@
 #endif
 #define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
 
+#define MOST_LISTED 1024
+
 #define LANES 16
 #include "core/kernel/block.h"
 #undef LANES
@@ -36,6 +38,18 @@ block(AdvIsa isa, int rows, int columns, const AdvProduct *p, int m, int n)
 		block_8(rows, 2 * columns, p, m, n);
 	else
 		block_4(rows, 4 * columns, p, m, n);
+}
+
+/* The same of the first row, whose factors number index[0 .. count - 1] alone are not zero. */
+ADV_LOOP void
+listed(AdvIsa isa, int columns, const AdvProduct *p, const int *index, int count, int n)
+{
+	if (isa == ADV_ISA_AVX512)
+		listed_16(columns, p, index, count, n);
+	else if (isa == ADV_ISA_AVX2)
+		listed_8(2 * columns, p, index, count, n);
+	else
+		listed_4(4 * columns, p, index, count, n);
 }
 
 /* All sums of the columns from n on, in blocks of most rows and what is left. */
@@ -68,14 +82,37 @@ column(AdvIsa isa, int most, int columns, const AdvProduct *p, int n)
 }
 
 /*
- * Of one to three rows as many columns at a time as keep the processor busy: a sum waits for the addition before. Returns how many columns
- * are done.
+ * The sums of one row, most of whose factors are zero, as one-hot codes and what relu has cut off are: only the others are looked at. Returns how
+ * many columns are done: all or, where there are too many factors, none.
  */
 ADV_LOOP int
-few_rows(AdvIsa isa, const AdvProduct *p)
+few_factors(AdvIsa isa, const AdvProduct *p)
 {
-	int n = 0;
+	int index[MOST_LISTED], count = 0, n = 0, wide = isa == ADV_ISA_GENERIC ? 2 : 4;
 
+	if (p->s != 1 || p->k > MOST_LISTED)
+		return 0;
+	for (int k = 0; k < p->k; k++)
+	{
+		index[count] = k;
+		count += p->a[(size_t) k * p->a_k] != 0;
+	}
+	if (2 * count > p->k)
+		return 0;
+	for (; n + wide <= p->n; n += wide)
+		listed(isa, wide, p, index, count, n);
+	for (; n < p->n; n++)
+		listed(isa, 1, p, index, count, n);
+	return n;
+}
+
+/*
+ * Of one to three rows, from column n on, as many columns at a time as keep the processor busy: a sum waits for the addition before. Returns
+ * how many columns are done.
+ */
+ADV_LOOP int
+few_rows(AdvIsa isa, const AdvProduct *p, int n)
+{
 	for (; p->m == 1 && n + 4 <= p->n; n += 4)
 		block(isa, 1, 4, p, 0, n);
 	for (; p->m == 1 && n + 2 <= p->n; n += 2)
@@ -93,8 +130,10 @@ adv_product_loop(AdvIsa isa, const AdvProduct *p)
 {
 	int n = 0;
 
+	if (p->m == 1)
+		n = few_factors(isa, p);
 	if (isa == ADV_ISA_AVX2 && p->m <= 3)
-		n = few_rows(isa, p);
+		n = few_rows(isa, p, n);
 	if (isa == ADV_ISA_AVX512)
 	{
 		for (; n + 4 <= p->n; n += 4)

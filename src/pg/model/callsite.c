@@ -37,7 +37,6 @@ typedef struct CallSite
 	bytea *bytes;                   /* ... and when not */
 	AdvModel model;
 	AdvWorkspace ws;
-	float *proba; /* (classes) */
 
 	/* rows: which attribute each column is, for the row type last seen */
 	uint64 row_version; /* identifies the type as it is now: ALTER TABLE changes it; 0 for none */
@@ -90,7 +89,6 @@ load_model(struct varlena *value, const struct varatt_external *pointer, MemoryC
 	}
 	else
 		site->bytes = bytes;
-	site->proba = palloc_extended(sizeof(float) * site->model.net.classes, MCXT_ALLOC_HUGE);
 	memory = palloc_extended(adv_workspace_size(&site->model.net, 1, ADV_PASS_FORWARD) + 64, MCXT_ALLOC_HUGE);
 	adv_workspace_init(&site->ws, &site->model.net, 1, ADV_PASS_FORWARD, ADVPG_ALIGN64(memory));
 	adv_workspace_load(&site->ws, site->model.params);
@@ -273,7 +271,7 @@ advpg_forward(AdvWorkspace *ws)
 }
 
 const float *
-advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model)
+advpg_callsite_logits(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model)
 {
 	CallSite *site = get_callsite(fcinfo);
 	const AdvNetwork *net = &site->model.net;
@@ -292,11 +290,10 @@ advpg_callsite_proba(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel *
 			break;
 	}
 	advpg_forward(&site->ws);
-	adv_softmax(1, net->classes, site->ws.act[net->n_layers], site->proba);
-	if (isnan(site->proba[0])) /* then all are */
+	if (!adv_all_finite((size_t) net->classes, site->ws.act[net->n_layers]))
 		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("the output of the network is not finite"),
 				errhint("The input is far outside of what the model can have been trained on."));
 	*model = &site->model;
-	return site->proba;
+	return site->ws.act[net->n_layers];
 }

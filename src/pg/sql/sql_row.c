@@ -20,16 +20,27 @@ static Datum
 predict(FunctionCallInfo fcinfo, AdvpgInput input)
 {
 	const AdvModel *model;
-	const float *proba = advpg_callsite_proba(fcinfo, input, &model);
+	const float *logits = advpg_callsite_logits(fcinfo, input, &model);
 
-	return advpg_text_datum(model->classes[adv_argmax(model->net.classes, proba)]);
+	return advpg_text_datum(model->classes[adv_argmax(model->net.classes, logits)]);
+}
+
+/* The probability of each class. */
+static const float *
+probabilities(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model)
+{
+	const float *logits = advpg_callsite_logits(fcinfo, input, model);
+	float *proba = palloc(sizeof(float) * (*model)->net.classes);
+
+	adv_softmax(1, (*model)->net.classes, logits, proba);
+	return proba;
 }
 
 static Datum
 proba(FunctionCallInfo fcinfo, AdvpgInput input)
 {
 	const AdvModel *model;
-	const float *proba = advpg_callsite_proba(fcinfo, input, &model);
+	const float *proba = probabilities(fcinfo, input, &model);
 	Datum *values = palloc(sizeof(Datum) * model->net.classes);
 
 	for (int i = 0; i < model->net.classes; i++)
@@ -42,7 +53,7 @@ static Datum
 confidence(FunctionCallInfo fcinfo, AdvpgInput input)
 {
 	const AdvModel *model;
-	const float *proba = advpg_callsite_proba(fcinfo, input, &model);
+	const float *proba = probabilities(fcinfo, input, &model);
 	text *class = PG_GETARG_TEXT_PP(2);
 	AdvText name = {VARDATA_ANY(class), VARSIZE_ANY_EXHDR(class)};
 
