@@ -347,6 +347,10 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 			RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET extra_float_digits = 1
 	RETURN advfair_chart_rows(kind, CASE
+		-- never so: an error where there is no such model, and nothing else that remembers it
+		WHEN kind IN ('curve', 'metric_log') AND (SELECT pg_catalog.count(advfair_model_id(u.name))
+			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END)) AS u (name)
+			WHERE kind = 'curve' OR NOT EXISTS (SELECT FROM advfair_metric_log l WHERE l.model = u.name)) < 0 THEN NULL
 		WHEN kind IN ('class_accuracy', 'class_least_eps', 'robust_accuracy', 'class_robustness', 'group_confidence')
 			THEN (SELECT jsonb_agg(to_jsonb(a))
 			FROM advfair_audit(models, advfair_given('data', data),
@@ -354,15 +358,18 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 				CASE kind WHEN 'group_confidence' THEN advfair_given('protected', protected) END, given,
 				CASE kind WHEN 'class_least_eps' THEN advfair_given('eps_max', eps_max) END, level, replicates, alpha,
 					steps, restarts,
-				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack,
-					settings) a)
+				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id,
+				CASE WHEN kind NOT IN ('class_accuracy', 'group_confidence') THEN attack END,
+				CASE WHEN kind NOT IN ('class_accuracy', 'group_confidence') THEN settings END) a)
 		WHEN kind = 'least_eps' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'label', l.label, 'eps', l.eps,
 			'censored', l.censored))
-			FROM unnest(models) m, advfair_least_eps_values(m, advfair_given('data', data), advfair_given('eps_max',
+			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END)) m,
+				advfair_least_eps_values(m, advfair_given('data', data), advfair_given('eps_max',
 				eps_max), steps, restarts, norm, random_start,
 				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings) l)
 		WHEN kind = 'luf' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'luf', l.luf))
-			FROM unnest(models) m, advfair_luf_values(m, advfair_given('data', data), advfair_given('leave_out',
+			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END)) m,
+				advfair_luf_values(m, advfair_given('data', data), advfair_given('leave_out',
 				leave_out), NULL, NULL, NULL, seed, workers, id) l)
 		WHEN kind = 'curve' THEN (SELECT jsonb_agg(jsonb_build_object('model', m.name || '@' || m.version)
 			|| (to_jsonb(c) - 'model_id'))

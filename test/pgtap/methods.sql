@@ -59,6 +59,13 @@ SELECT refused($$advfair_audit('{m}', 'people', '{0.1}', settings => '{"early_st
 	'Settings of attack pgd are alpha, steps, restarts, random_start.');
 SELECT refused($$advfair_least_eps('m', 'people', 1, settings => '{"alpha": 0.1}')$$, 'unknown key "alpha" in settings',
 	'Settings of attack pgd are steps, restarts, random_start.');
+SELECT refused($$advfair_audit('{m}', 'people', attack => 'fgsm')$$, 'task key "attack" is given, but there is no attack without eps or eps_max');
+SELECT refused($$advfair_audit('{m}', 'people', settings => '{"steps": 3}')$$,
+	'task key "settings" is given, but there is no attack without eps or eps_max');
+SELECT refused($$advfair_compare('m', 'm', 'people', attack => 'fgsm')$$,
+	'task key "attack" is given, but there is no attack without eps or eps_max');
+SELECT refused($$advfair_retrain('m', 'accuracy > 0', attack => 'fgsm')$$,
+	'task key "attack" is given, but there is no attack without eps or eps_max');
 SELECT refused($$advfair_train('t', 'people', 'income', settings => '[]')$$, 'task key "settings" must be an object');
 SELECT throws_matching($$SELECT count(*) FROM advfair_attack('m', 'people', 0.1, attack => 'PGD')$$, 'must be one of: pgd, fgsm', 'methods are listed');
 

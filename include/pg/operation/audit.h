@@ -32,4 +32,7 @@ extern AdvpgAudit *advpg_audit(Oid schema, const AdvpgAuditTask *task);
 extern AdvpgAudit *advpg_audit_models(Oid schema, const AdvpgAuditTask *task, const AdvpgEntry **entries,
 									  const AdvpgHeldOut *held_out);
 
+/* An error (22023) where the task says how to attack but not, by eps or eps_max, that anything is attacked. */
+extern void advpg_audit_check_attack(const AdvpgAuditTask *task);
+
 #endif

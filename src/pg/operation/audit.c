@@ -381,6 +381,18 @@ run(void *arg)
 		&a->o, (AdvBootstrap){a->task->replicates, a->task->level, (uint64) (int64) a->task->task.seed});
 }
 
+void
+advpg_audit_check_attack(const AdvpgAuditTask *task)
+{
+	const AdvpgAttackSettings *attack = &task->task.attack;
+
+	if (task->task.eps_list != NIL || task->eps_max)
+		return;
+	if (attack->method > 0 || attack->settings)
+		advpg_task_invalid(attack->method > 0 ? "attack" : "settings",
+						   "is given, but there is no attack without eps or eps_max");
+}
+
 AdvpgAudit *
 advpg_audit(Oid schema, const AdvpgAuditTask *task)
 {
@@ -400,6 +412,7 @@ advpg_audit_models(Oid schema, const AdvpgAuditTask *task, const AdvpgEntry **en
 		advpg_task_invalid("models", "is missing");
 	if (task->task.data == NULL)
 		advpg_task_invalid("data", "is missing");
+	advpg_audit_check_attack(task);
 	a.audit = palloc0(sizeof(AdvpgAudit));
 	advpg_operation(task->model_a ? "compare" : "audit", linitial(task->models), run, &a);
 	return a.audit;

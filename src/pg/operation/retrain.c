@@ -108,6 +108,7 @@ read_trial(const AdvpgRetrainTask *task)
 	Trial *trial = palloc0(sizeof(Trial));
 
 	trial->audit = task->audit;
+	advpg_audit_check_attack(&task->audit);
 	if (list_length(task->audit.task.eps_list) > 1)
 		advpg_task_invalid("eps", "must be one number here");
 	if (task->promote_if == NULL)
@@ -125,6 +126,7 @@ advpg_retrain_check(const AdvpgRetrainTask *task)
 
 	if (task->model == NULL)
 		advpg_task_invalid("model", "is missing");
+	advpg_audit_check_attack(&task->audit);
 	SPI_connect();
 	MemoryContextSwitchTo(context);
 	if (is_judged(task))
