@@ -31,7 +31,10 @@ open_row(Row *r, const AdvAttackMethod *method, AdvNorm norm, double alpha)
 	r->ball = (AdvBall){norm, NULL, -INFINITY, INFINITY};
 	r->settings = adv_attack_unset(method);
 	adv_ball_bounds(&r->ball, 2, r->x0, 0.3, r->low, r->high);
-	r->climb = (AdvClimb){{&r->ball, 2, r->x0, r->low, r->high, 0.3}, alpha, r->settings.own, r->memory};
+	r->climb = (AdvClimb){.in = {&r->ball, 2, r->x0, r->low, r->high, 0.3},
+						  .alpha = alpha,
+						  .own = r->settings.own,
+						  .memory = r->memory};
 	if (method->begin)
 		method->begin(&r->climb);
 }
@@ -54,7 +57,8 @@ test_table(void)
 
 		named = named && m->name && m->words;
 		found = found && adv_attack_method(m->name) == n;
-		steps = steps && m->steps >= 1 && m->reach > 0 && m->memory <= adv_attack_memory() && m->move;
+		steps = steps && m->steps >= 1 && m->reach > 0 && m->memory <= adv_attack_memory() &&
+				(m->move || m->expand);
 		for (const AdvParameter *p = m->parameters; p->name; p++)
 			inside =
 				inside && p->offset + (p->kind <= ADV_PARAMETER_INTEGER ? sizeof(double) : sizeof(int)) <=

@@ -18,7 +18,9 @@
  * one of which the attack did so little settle, is attacked again in a quarter of the ball by steps of a quarter, which the ball
  * holds; and so on, as long as it happens, up to retreats times. So is a row whose example was lost to the grid.
  *
- * Gradients are those of the log-odds (loss.h), whose direction is the cross-entropy's but does not vanish when the network is very
+ * Ensembles. Each member attacks the rows that withstood those before, and rows of a piece may be under different members in the same round.
+ *
+ * Gradients, unless a method climbs something else, are those of the log-odds (loss.h), whose direction is the cross-entropy's but does not vanish when the network is very
  * sure. Searches stop each try at its first success, whatever early_stop says. Those by bisection start a try from the best example so
  * far (further restarts are random); those by multiples of a step are attacks of their own, as if made at that eps alone. Both come
  * from smaller balls, so they do not retreat.
@@ -48,7 +50,7 @@ typedef struct AdvGrid
 	double max;
 } AdvGrid;
 
-typedef struct AdvAttack
+struct AdvAttack
 {
 	int32_t method;                                  /* its place in adv_attack_methods */
 	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* its own settings */
@@ -63,7 +65,7 @@ typedef struct AdvAttack
 	int32_t target; /* class to be reached by descending its loss; -1: any but the label */
 	uint64_t seed;
 	const AdvGrid *grid; /* (inputs), channels last, or NULL */
-} AdvAttack;
+};
 
 /*
  * How the least eps of a row is searched; the attack's eps is not used and its alpha is that for eps = eps_max. Multiples of a step
@@ -120,6 +122,7 @@ typedef struct AdvAttackResult
 	double *eps;        /* in units */
 	uint32_t *forwards; /* forward passes that the row took part in, that of the row itself included */
 	uint32_t *gradients;
+	int32_t *member;    /* of an ensemble: the place, from 0, of what made it a success; else 0 */
 	const AdvInputs *x; /* x' */
 } AdvAttackResult;
 

@@ -12,8 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/attack/aim.h"
 #include "core/attack/ball.h"
 #include "core/base/parameter.h"
+#include "core/layer/layer.h"
 
 #define ADV_OWN_SETTINGS 64 /* bytes of settings that one method alone has */
 
@@ -59,11 +61,25 @@ typedef struct AdvAttackSettings
 /* One row on its way. Arrays are (n), channels last, and the row's own. */
 typedef struct AdvClimb
 {
-	AdvRegion in;    /* where x' may go */
+	AdvRegion in; /* where x' may go */
+	AdvShape shape;
+	AdvDraw draw;    /* what this restart's random numbers are drawn from */
 	double alpha;    /* step, in units; negative: down, towards a target */
+	int32_t steps;   /* of a restart */
+	int32_t turns;   /* gradients of a step: as many as other classes for methods that want all, else 1 */
+	int32_t step;    /* gradients so far, in this restart */
+	double value;    /* of what is climbed, at the x' that has been judged last */
+	bool broken;     /* x' is an example, wherever it lies */
 	const void *own; /* AdvAttackSettings.own */
 	float *memory;   /* (n times what the method asks for) from step to step */
+	void *state;     /* (ADV_METHOD_STATE) bytes, likewise: zero before a row's first restart */
 } AdvClimb;
+
+#define ADV_METHOD_STATE 64 /* bytes that a method may keep of a row beside its arrays */
+#define ADV_MOST_MEMBERS 6  /* of an ensemble */
+#define ADV_MOST_TARGETS 9  /* that a method goes through, one restart each */
+
+typedef struct AdvAttack AdvAttack;
 
 typedef struct AdvAttackMethod
 {
@@ -78,6 +94,20 @@ typedef struct AdvAttackMethod
 	void (*begin)(const AdvClimb *);  /* x' has been put at its start; NULL: nothing to do */
 	void (*move)(const AdvClimb *, const float *gradient,
 				 float *x); /* one step along the gradient (n) of what is climbed */
+
+	/* what only some have */
+	AdvAim *
+		aim; /* what is climbed; NULL: log-odds, down where there is a target, and the engine looks whether they settle */
+	void (*start)(const AdvClimb *, float *x); /* a random start; NULL: adv_ball_random */
+	bool (*look)(const AdvClimb *,
+				 float *x); /* x has been judged; true: it is another now, to be judged again */
+	void (*settle)(const AdvClimb *,
+				   float *x); /* x = what the restart has come to, to be rounded to a grid */
+	bool blind;               /* move is given no gradient (NULL) */
+	bool roams;               /* x' may leave the ball, but not the clip range; an example counts in it */
+	bool by_target;           /* each restart once for each of the most likely other classes */
+	bool all_classes;         /* a step takes as many gradients as there are other classes */
+	int (*expand)(const AdvAttack *, AdvAttack *members); /* an ensemble: its members, and how many */
 } AdvAttackMethod;
 
 /* All methods; the first is that of who names none. The list ends with NULL. A method is known by its place in it, in one version. */

@@ -23,7 +23,8 @@ typedef enum AdvPurpose
 	ADV_FOR_CENSUS,     /* key: person, index: column */
 	ADV_FOR_LEAVE_OUT,  /* key: row key, index: 0 */
 	ADV_FOR_LAYER,      /* key: example key, index: (epoch, layer, place / 4) */
-	ADV_FOR_AUGMENT     /* key: example key, index: epoch */
+	ADV_FOR_AUGMENT,    /* key: example key, index: epoch */
+	ADV_FOR_QUERY       /* key: row key, index: (restart * (queries + 1) + query) * (inputs + 4) + input */
 } AdvPurpose;
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */

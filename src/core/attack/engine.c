@@ -15,12 +15,9 @@
 #include <string.h>
 
 #include "core/base/carve.h"
-#include "core/attack/attack.h"
-#include "core/attack/method.h"
+#include "core/attack/engine.h"
 #include "core/network/loss.h"
 #include "core/network/predict.h"
-#include "core/attack/search.h"
-#include "core/attack/verdict.h"
 
 #define LEAST_PIECE 128 /* rows of a piece */
 #define MOST_PIECE  512
@@ -29,71 +26,6 @@
 #define LEAST_SLOTS 8
 #define MOST_SLOTS  64
 #define SLOT_ARRAYS 5
-#define RETREAT     4    /* times smaller */
-#define FALL        1e-3 /* of log-odds, relative: far above rounding */
-#define RISE        2e-2 /* likewise: more than the last steps of an attack that settles */
-
-/* What the x in a slot is. */
-typedef enum Phase
-{
-	CLEAN,
-	ITERATE,
-	ROUNDED /* the last iterate of a restart, on the grid */
-} Phase;
-
-/* What a slot wants of the rest of its round. */
-typedef enum Move
-{
-	STEP,  /* a gradient step from x */
-	PLACE, /* nothing: its x is a new one */
-	DONE   /* the next row */
-} Move;
-
-/* A row under attack. Its x is the slot's row in ws.act[0]. */
-typedef struct Slot
-{
-	size_t i; /* which of the attacked rows */
-	int32_t label;
-	uint64_t key;
-	Phase phase;
-	Move move;
-	uint8_t flags;
-	int32_t restart;
-	int32_t step;   /* taken in this restart */
-	double eps;     /* of this try */
-	double alpha;   /* negative: descent */
-	double odds;    /* of the x that has been judged last */
-	bool unsettled; /* in this try the attack did not settle */
-	bool lost;      /* in this try rounding to the grid lost an example */
-	int32_t retreats;
-	AdvBracket bracket;
-	AdvVerdict best;  /* of best_x: the best x so far, or since the nearest example was found */
-	AdvVerdict found; /* of found_x: searches only, the nearest example */
-	float *x0;
-	float *low;
-	float *high;
-	float *best_x;
-	float *found_x;
-	float *memory; /* the method's */
-	uint32_t forwards;
-	uint32_t gradients;
-} Slot;
-
-/* An attack under way, as one member sees it. */
-typedef struct Engine
-{
-	const AdvAttackRun *run;
-	const AdvAttack *attack;
-	const AdvAttackMethod *method;
-	const AdvNetwork *net;
-	size_t inputs;
-	int max_slots;
-	AdvWorkspace ws;
-	Slot *slot;  /* (max_slots) */
-	int n_slots; /* in use */
-	size_t next; /* rows of the piece that wait: next .. end - 1 */
-	size_t end;
-} Engine;
 
 /* ---- pieces and memory ---- */
 
@@ -135,7 +67,7 @@ slots_of(const AdvNetwork *net)
 
 /* Lay out an engine; without memory, only measure. */
 static size_t
-carve_engine(Engine *e, const AdvNetwork *net, void *memory)
+carve_engine(AdvEngine *e, const AdvNetwork *net, void *memory)
 {
 	AdvCarver carver = {memory, 0};
 	size_t n_arrays = SLOT_ARRAYS + adv_attack_memory();
@@ -144,7 +76,7 @@ carve_engine(Engine *e, const AdvNetwork *net, void *memory)
 	e->net = net;
 	e->inputs = adv_shape_size(net->input);
 	e->max_slots = slots_of(net);
-	e->slot = adv_carve(&carver, (size_t) e->max_slots, sizeof(Slot));
+	e->slot = adv_carve(&carver, (size_t) e->max_slots, sizeof(AdvSlot));
 	arrays = adv_carve_floats(&carver, n_arrays * (size_t) e->max_slots * e->inputs);
 	for (int s = 0; memory && s < e->max_slots; s++, arrays += n_arrays * e->inputs)
 	{
@@ -163,241 +95,18 @@ carve_engine(Engine *e, const AdvNetwork *net, void *memory)
 size_t
 adv_attack_private_size(const AdvNetwork *net)
 {
-	Engine measured;
+	AdvEngine measured;
 	size_t attacking = carve_engine(&measured, net, NULL);
 	size_t scoring = adv_workspace_size(net, ADV_EVAL_ROWS, ADV_PASS_FORWARD);
 
 	return attacking > scoring ? attacking : scoring;
 }
 
-/* ---- what a slot holds ---- */
-
-static float *
-slot_x(const Engine *e, const Slot *slot)
-{
-	return e->ws.act[0] + (size_t) (slot - e->slot) * e->inputs;
-}
-
-static void
-copy_input(const Engine *e, float *to, const float *from)
-{
-	memcpy(to, from, sizeof(float) * e->inputs);
-}
-
-/* Keep x if it is the best so far. */
-static void
-consider(const Engine *e, Slot *slot, const AdvVerdict *v)
-{
-	if (v->level < slot->best.level || (v->level == slot->best.level && v->odds <= slot->best.odds))
-		return;
-	slot->best = *v;
-	copy_input(e, slot->best_x, slot_x(e, slot));
-}
-
-static AdvRegion
-region(const Engine *e, const Slot *slot)
-{
-	return (AdvRegion){&e->attack->ball, e->inputs, slot->x0, slot->low, slot->high, slot->eps};
-}
-
-/* What the method sees of a slot. */
-static AdvClimb
-climb(const Engine *e, const Slot *slot)
-{
-	return (AdvClimb){
-		.in = region(e, slot), .alpha = slot->alpha, .own = e->attack->own, .memory = slot->memory};
-}
-
-/* ---- tries: restarts at one eps ---- */
-
-/* The x of a slot is where a restart begins. */
-static void
-begin_restart(const Engine *e, const Slot *slot)
-{
-	AdvClimb c = climb(e, slot);
-
-	if (e->method->begin)
-		e->method->begin(&c);
-}
-
-static Move
-place_random(const Engine *e, Slot *slot)
-{
-	const AdvAttack *a = e->attack;
-	AdvRegion in = region(e, slot);
-	AdvDraw draw = {a->seed, slot->key, (uint64_t) slot->retreats << 32 | (uint64_t) slot->restart};
-
-	adv_ball_random(&in, &draw, slot_x(e, slot));
-	begin_restart(e, slot);
-	return PLACE;
-}
-
-/* Start at x itself: when that is what has just been judged, its gradient can be used at once. */
-static Move
-place_clean(const Engine *e, Slot *slot, bool judged)
-{
-	copy_input(e, slot_x(e, slot), slot->x0);
-	begin_restart(e, slot);
-	return judged && e->attack->steps > 0 ? STEP : PLACE;
-}
-
-/* Start at the best x known, brought into the present ball. */
-static Move
-place_warm(const Engine *e, Slot *slot)
-{
-	AdvRegion in = region(e, slot);
-	float *x = slot_x(e, slot);
-
-	copy_input(e, x, slot->bracket.broken ? slot->found_x : slot->best_x);
-	adv_ball_project(&in, x);
-	begin_restart(e, slot);
-	return PLACE;
-}
-
-/* Where there is no slope, going on from the same place leads nowhere: only another random start may. */
-static bool
-is_stuck(const Engine *e, const Slot *slot)
-{
-	return e->attack->random_start && !slot->bracket.broken && (slot->flags & ADV_ATTACK_NO_SLOPE);
-}
-
-/* The first restart at an eps. Tries of a bisection carry on from one another; multiples of a step are attacks of their own. */
-static Move
-begin_try(const Engine *e, Slot *slot, double eps, double alpha)
-{
-	const AdvAttack *a = e->attack;
-	const AdvSearch *search = e->run->search;
-	bool judged = slot->phase == CLEAN;
-
-	slot->eps = eps;
-	slot->alpha = a->target >= 0 ? -alpha : alpha;
-	slot->restart = 0;
-	slot->step = 0;
-	slot->unsettled = slot->lost = false;
-	slot->phase = ITERATE;
-	adv_ball_bounds(&a->ball, e->inputs, slot->x0, eps, slot->low, slot->high);
-	if (search && search->mode == ADV_SEARCH_BISECT && slot->bracket.n_tries > 1 && !is_stuck(e, slot))
-		return place_warm(e, slot);
-	return a->random_start ? place_random(e, slot) : place_clean(e, slot, judged);
-}
-
-static Move
-next_try(const Engine *e, Slot *slot)
-{
-	const AdvSearch *search = e->run->search;
-
-	if (!adv_search_next(search, &slot->bracket))
-		return DONE;
-	return begin_try(e, slot, slot->bracket.eps, e->attack->alpha * (slot->bracket.eps / search->eps_max));
-}
-
-/* An attack at one eps is through, unless a smaller ball may show more. */
-static Move
-retreat(const Engine *e, Slot *slot)
-{
-	const AdvAttack *a = e->attack;
-	double eps = slot->eps / RETREAT;
-
-	if (slot->best.level > ADV_WITHSTOOD || !(slot->unsettled || slot->lost) || slot->retreats >= a->retreats)
-		return DONE;
-	slot->retreats++;
-	return begin_try(e, slot, eps, a->alpha * (eps / a->eps));
-}
-
-/* No more restarts at this eps. A search keeps the example, if there is one, and looks for a nearer one. */
-static Move
-end_try(const Engine *e, Slot *slot)
-{
-	if (!e->run->search)
-		return retreat(e, slot);
-	if (slot->best.level == ADV_WITHSTOOD)
-		adv_search_failed(&slot->bracket);
-	else
-	{
-		float *x = slot->found_x;
-
-		slot->found = slot->best;
-		slot->found_x = slot->best_x;
-		slot->best_x = x;
-		slot->best = (AdvVerdict){.level = ADV_WITHSTOOD, .odds = -INFINITY};
-		adv_search_broken(&slot->bracket, adv_grid_distance(e->attack->grid, &e->attack->ball, e->inputs,
-															slot->x0, slot->found_x));
-	}
-	return next_try(e, slot);
-}
-
-/* The clean x has been judged. */
-static Move
-after_clean(const Engine *e, Slot *slot, const AdvVerdict *v)
-{
-	const AdvAttack *a = e->attack;
-	bool broken = v->level > ADV_WITHSTOOD;
-
-	slot->best = *v;
-	slot->odds = v->odds;
-	copy_input(e, slot->best_x, slot->x0);
-	if (e->run->result.prediction)
-		e->run->result.prediction[slot->i] = v->class;
-	if (slot->label == a->target)
-	{
-		slot->flags |= ADV_ATTACK_EXEMPT;
-		return DONE;
-	}
-	if (e->run->search)
-		return broken ? DONE : next_try(e, slot);
-	return a->eps == 0 || (broken && a->early_stop) ? DONE : begin_try(e, slot, a->eps, a->alpha);
-}
-
-/*
- * Whether the step to an iterate shows that the attack does not settle: it led downhill, or it was the last and still got ahead. Odds
- * are compared with how far they are from even, which logits of any size change.
- */
-static bool
-is_unsettled(const Engine *e, const Slot *slot, const AdvVerdict *v)
-{
-	double even = (e->attack->target >= 0 ? -1 : 1) * log(e->net->classes - 1);
-	double size = fabs(slot->odds - even);
-
-	return v->odds < slot->odds - FALL * size ||
-		   (slot->step == e->attack->steps && v->odds > slot->odds + RISE * size);
-}
-
-/* Another x has been judged: what next? */
-static Move
-after_iterate(const Engine *e, Slot *slot, const AdvVerdict *v)
-{
-	const AdvAttack *a = e->attack;
-
-	if (slot->phase == ITERATE && slot->step > 0)
-		slot->unsettled |= is_unsettled(e, slot, v);
-	slot->odds = v->odds;
-	if (slot->phase == ROUNDED || !a->grid)
-	{
-		consider(e, slot, v);
-		if (v->level == ADV_BROKEN && (a->early_stop || e->run->search))
-			return end_try(e, slot);
-	}
-	if (slot->phase == ITERATE && slot->step < a->steps)
-		return STEP;
-	if (slot->phase == ITERATE && a->grid)
-	{
-		slot->lost |= v->level > ADV_WITHSTOOD;
-		adv_grid_round(a->grid, &a->ball, e->inputs, slot->x0, slot->eps, slot_x(e, slot));
-		slot->phase = ROUNDED;
-		return PLACE;
-	}
-	if (++slot->restart >= a->restarts)
-		return end_try(e, slot);
-	slot->step = 0;
-	slot->phase = ITERATE;
-	return place_random(e, slot);
-}
-
 /* ---- a row's way through the engine ---- */
 
 /* The next row of the piece, which has one, into a slot. */
 static void
-load_row(Engine *e, Slot *slot)
+load_row(AdvEngine *e, AdvSlot *slot)
 {
 	const AdvAttackRun *run = e->run;
 	size_t i = e->next++;
@@ -406,116 +115,27 @@ load_row(Engine *e, Slot *slot)
 	slot->i = i;
 	slot->label = run->data->label[row];
 	slot->key = run->key[row];
-	slot->phase = CLEAN;
-	slot->move = PLACE;
+	slot->phase = ADV_CLEAN;
+	slot->move = ADV_PLACE;
 	slot->flags = 0;
 	slot->retreats = 0;
+	slot->member = slot->restart = 0;
 	slot->unsettled = slot->lost = false;
+	slot->broken = false;
+	slot->value = slot->alpha = 0;
 	slot->forwards = slot->gradients = 0;
 	slot->bracket = (AdvBracket){0};
 	adv_layout_expand(&run->data->layout, adv_dataset_row(run->data, row), slot->x0);
-	copy_input(e, slot_x(e, slot), slot->x0);
-}
-
-/* |x - x0| in plain input values. */
-static float
-length(const Engine *e, AdvNorm norm, const float *x0, const float *x)
-{
-	AdvBall plain = {.norm = norm};
-
-	return (float) adv_grid_distance(e->attack->grid, &plain, e->inputs, x0, x);
-}
-
-/* Whether x keeps to what was promised: the ball, and the clip range as far as x0 did. */
-static bool
-keeps_to_ball(const Engine *e, const float *x0, double eps, const float *x)
-{
-	const AdvBall *ball = &e->attack->ball;
-
-	if (!(adv_grid_distance(e->attack->grid, ball, e->inputs, x0, x) <= eps * (1 + ADV_EPS_TOLERANCE)))
-		return false;
-	for (size_t i = 0; i < e->inputs; i++)
-		if (!(x[i] >= fmin(ball->low, x0[i]) && x[i] <= fmax(ball->high, x0[i])))
-			return false;
-	return true;
-}
-
-static void
-store_row(const Engine *e, const Slot *slot, const AdvVerdict *v, const float *x, double eps)
-{
-	const AdvAttackResult *result = &e->run->result;
-	size_t i = slot->i;
-
-	if (result->adversarial)
-		result->adversarial[i] = v->class;
-	if (result->linf)
-		result->linf[i] = length(e, ADV_NORM_LINF, slot->x0, x);
-	if (result->l2)
-		result->l2[i] = length(e, ADV_NORM_L2, slot->x0, x);
-	if (result->loss)
-		result->loss[i] = v->loss;
-	if (result->eps)
-		result->eps[i] = eps;
-	if (result->forwards)
-		result->forwards[i] = slot->forwards;
-	if (result->gradients)
-		result->gradients[i] = slot->gradients;
-	if (result->x)
-		copy_input(
-			e, result->x->chunks[i / result->x->rows_per_chunk] + (i % result->x->rows_per_chunk) * e->inputs,
-			x);
-}
-
-/* The logits are not finite: x stays as it is, and nothing is said about it. */
-static void
-finish_overflow(const Engine *e, const Slot *slot)
-{
-	const AdvAttackResult *result = &e->run->result;
-
-	if (slot->phase == CLEAN && result->prediction)
-		result->prediction[slot->i] = -1;
-	store_row(e, slot, &(AdvVerdict){.class = -1, .loss = NAN}, slot->x0, NAN);
-	result->flags[slot->i] = ADV_ATTACK_OVERFLOW;
-}
-
-static void
-finish_row(const Engine *e, const Slot *slot)
-{
-	const AdvSearch *search = e->run->search;
-	bool found = slot->bracket.broken;
-	const AdvVerdict *v = found ? &slot->found : &slot->best;
-	const float *x = found ? slot->found_x : slot->best_x;
-	bool exempt = slot->flags & ADV_ATTACK_EXEMPT;
-	bool broken = v->level > ADV_WITHSTOOD && !exempt;
-	bool clean = slot->phase == CLEAN; /* nothing was tried */
-	double eps = search ? adv_search_result(search, &slot->bracket) : e->attack->eps;
-	uint8_t flags = slot->flags;
-
-	if (search && exempt)
-		eps = NAN;
-	else if (search && clean && broken)
-		eps = 0;
-	if (broken)
-		flags = (flags & ~ADV_ATTACK_NO_SLOPE) | ADV_ATTACK_SUCCESS;
-	else if (search && !exempt)
-		flags |= ADV_ATTACK_CENSORED;
-	else if (slot->unsettled && e->attack->retreats > 0)
-		flags |= ADV_ATTACK_UNSETTLED;
-	if (v->near_tie)
-		flags |= ADV_ATTACK_NEAR_TIE;
-	if (!clean && !keeps_to_ball(e, slot->x0, eps, x))
-		flags |= ADV_ATTACK_OUTSIDE;
-	e->run->result.flags[slot->i] = flags;
-	store_row(e, slot, v, x, eps);
+	adv_copy_input(e, adv_slot_x(e, slot), slot->x0);
 }
 
 /* The next row into a slot that is done, or else the last slot, which keeps its own arrays. */
 static void
-refill(Engine *e, int s)
+refill(AdvEngine *e, int s)
 {
-	Slot *slot = &e->slot[s];
-	Slot *last = &e->slot[e->n_slots - 1];
-	Slot done = *slot;
+	AdvSlot *slot = &e->slot[s];
+	AdvSlot *last = &e->slot[e->n_slots - 1];
+	AdvSlot done = *slot;
 
 	if (e->next < e->end)
 	{
@@ -525,35 +145,51 @@ refill(Engine *e, int s)
 	e->n_slots--;
 	if (slot == last)
 		return;
-	copy_input(e, slot_x(e, slot), slot_x(e, last));
+	adv_copy_input(e, adv_slot_x(e, slot), adv_slot_x(e, last));
 	*slot = *last;
 	*last = done; /* its arrays are free */
 }
 
 /* ---- rounds ---- */
 
+/* What is climbed at the x of a slot that is judged; its gradient where a method climbs something of its own. */
+static void
+aim(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v, const float *logits, float *d_logits)
+{
+	AdvGoal goal = adv_slot_goal(e, slot);
+	AdvAim *climbed = adv_slot_method(e, slot)->aim;
+
+	slot->value = climbed ? climbed(&goal, e->net->classes, logits, d_logits) : v->odds;
+}
+
 /* Judge a slot after the forward pass and decide what it does; its logits' gradient is 0 unless it takes a step. */
 static void
-decide(const Engine *e, int s)
+decide(const AdvEngine *e, int s)
 {
 	size_t classes = (size_t) e->net->classes;
 	const float *logits = e->ws.act[e->net->n_layers] + (size_t) s * classes;
 	float *d_logits = e->ws.d_act[e->net->n_layers] + (size_t) s * classes;
-	Slot *slot = &e->slot[s];
+	AdvSlot *slot = &e->slot[s];
 	AdvVerdict v;
 
 	slot->forwards++;
 	if (!adv_all_finite(classes, logits))
 	{
 		slot->flags |= ADV_ATTACK_OVERFLOW;
-		slot->move = DONE;
+		slot->move = ADV_DONE;
 	}
 	else
 	{
 		v = adv_judge(e->net->classes, logits, slot->label, e->attack->target, d_logits);
-		slot->move = slot->phase == CLEAN ? after_clean(e, slot, &v) : after_iterate(e, slot, &v);
+		if (slot->phase == ADV_CLEAN)
+			slot->move = adv_after_clean(e, slot, &v, logits);
+		else
+		{
+			aim(e, slot, &v, logits, d_logits);
+			slot->move = adv_after_iterate(e, slot, &v);
+		}
 	}
-	if (slot->move != STEP)
+	if (slot->move != ADV_STEP)
 		memset(d_logits, 0, sizeof(float) * classes);
 }
 
@@ -582,43 +218,46 @@ slope_of(size_t n, const float *low, const float *high, const float *gradient)
 }
 
 static void
-take_step(const Engine *e, int s)
+take_step(const AdvEngine *e, int s)
 {
-	Slot *slot = &e->slot[s];
+	AdvSlot *slot = &e->slot[s];
+	const AdvAttackMethod *method = adv_slot_method(e, slot);
 	const float *gradient = e->ws.d_act[0] + (size_t) s * e->inputs;
-	AdvClimb c = climb(e, slot);
+	AdvClimb c = adv_slot_climb(e, slot);
 
 	slot->gradients++;
 	if (!adv_all_finite(e->inputs, gradient))
 	{
 		slot->flags |= ADV_ATTACK_OVERFLOW;
-		slot->move = DONE;
+		slot->move = ADV_DONE;
 		return;
 	}
 	slot->step++;
-	if (slope_of(e->inputs, slot->low, slot->high, gradient) == NO_SLOPE)
+	if (!method->all_classes && slope_of(e->inputs, slot->low, slot->high, gradient) == NO_SLOPE)
 	{
 		slot->flags |= ADV_ATTACK_NO_SLOPE;
-		slot->unsettled = true;
-		slot->step = e->attack->steps; /* all others would find x here again */
+		if (!method->aim)
+			slot->unsettled = true;
+		if (!method->aim || slot->step == 1)
+			slot->step = adv_slot_attack(e, slot)->steps; /* all others would find x here again */
 	}
-	e->method->move(&c, gradient, slot_x(e, slot));
+	method->move(&c, gradient, adv_slot_x(e, slot));
 }
 
 /* Finish what is done, from the last slot on: those that move down have had their turn. */
 static uint64_t
-finish_slots(Engine *e)
+finish_slots(AdvEngine *e)
 {
 	uint64_t n_done = 0;
 
 	for (int s = e->n_slots - 1; s >= 0; s--)
 	{
-		if (e->slot[s].move != DONE)
+		if (e->slot[s].move != ADV_DONE)
 			continue;
 		if (e->slot[s].flags & ADV_ATTACK_OVERFLOW)
-			finish_overflow(e, &e->slot[s]);
+			adv_finish_overflow(e, &e->slot[s]);
 		else
-			finish_row(e, &e->slot[s]);
+			adv_finish_row(e, &e->slot[s]);
 		refill(e, s);
 		n_done++;
 	}
@@ -626,7 +265,7 @@ finish_slots(Engine *e)
 }
 
 static AdvStatus
-run_round(Engine *e)
+run_round(AdvEngine *e)
 {
 	AdvAttackState *state = e->run->state;
 	uint64_t n_steps = 0;
@@ -636,12 +275,12 @@ run_round(Engine *e)
 	for (int s = 0; s < e->n_slots; s++)
 	{
 		decide(e, s);
-		n_steps += e->slot[s].move == STEP;
+		n_steps += e->slot[s].move == ADV_STEP;
 	}
 	if (n_steps > 0 && adv_backward(&e->ws, e->n_slots, NULL, false, true) != ADV_OK)
 		return ADV_ABORTED;
 	for (int s = 0; s < e->n_slots; s++)
-		if (e->slot[s].move == STEP)
+		if (e->slot[s].move == ADV_STEP)
 			take_step(e, s);
 	atomic_fetch_add(&state->gradients, n_steps);
 	atomic_fetch_add(&state->rows_done, finish_slots(e));
@@ -649,7 +288,7 @@ run_round(Engine *e)
 }
 
 static AdvStatus
-run_piece(Engine *e, uint64_t piece)
+run_piece(AdvEngine *e, uint64_t piece)
 {
 	const AdvAttackRun *run = e->run;
 	size_t rows = adv_attack_piece(run->n, piece, &e->next);
@@ -675,8 +314,11 @@ adv_attack(const AdvAttackRun *run, AdvTeam *team)
 {
 	uint64_t n_pieces = adv_attack_pieces(run->n);
 	uint64_t piece;
-	Engine e = {.run = run, .attack = run->attack, .method = adv_attack_methods[run->attack->method]};
+	const AdvAttackMethod *method = adv_attack_methods[run->attack->method];
+	AdvEngine e = {.run = run, .attack = run->attack, .member = {*run->attack}, .n_members = 1};
 
+	if (method->expand)
+		e.n_members = method->expand(run->attack, e.member);
 	carve_engine(&e, run->net, run->private);
 	e.ws.stop = (AdvStop){adv_team_should_stop, team};
 	adv_workspace_load(&e.ws, run->params);

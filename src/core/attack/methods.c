@@ -10,11 +10,27 @@
 extern const AdvAttackMethod adv_attack_pgd;
 extern const AdvAttackMethod adv_attack_fgsm;
 extern const AdvAttackMethod adv_attack_mi_fgsm;
+extern const AdvAttackMethod adv_attack_apgd_ce;
+extern const AdvAttackMethod adv_attack_apgd_dlr;
+extern const AdvAttackMethod adv_attack_apgd_t;
+extern const AdvAttackMethod adv_attack_fab;
+extern const AdvAttackMethod adv_attack_fab_t;
+extern const AdvAttackMethod adv_attack_square;
+extern const AdvAttackMethod adv_attack_autoattack;
+extern const AdvAttackMethod adv_attack_autoattack_plus;
 
 const AdvAttackMethod *const adv_attack_methods[] = {
 	&adv_attack_pgd,
 	&adv_attack_fgsm,
 	&adv_attack_mi_fgsm,
+	&adv_attack_apgd_ce,
+	&adv_attack_apgd_dlr,
+	&adv_attack_apgd_t,
+	&adv_attack_fab,
+	&adv_attack_fab_t,
+	&adv_attack_square,
+	&adv_attack_autoattack,
+	&adv_attack_autoattack_plus,
 	NULL,
 };
 
