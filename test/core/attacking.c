@@ -70,7 +70,7 @@ make_report(Report *r, size_t n, size_t inputs)
 								  .l2 = zeros(sizeof(float) * n),
 								  .loss = zeros(sizeof(float) * n),
 								  .eps = zeros(sizeof(double) * n),
-								  .member = zeros(sizeof(int32_t) * n),
+								  .method = zeros(sizeof(int32_t) * n),
 								  .forwards = zeros(sizeof(uint32_t) * n),
 								  .gradients = zeros(sizeof(uint32_t) * n),
 								  .x = &r->examples};
@@ -86,7 +86,7 @@ free_report(Report *r)
 	free(r->result.l2);
 	free(r->result.loss);
 	free(r->result.eps);
-	free(r->result.member);
+	free(r->result.method);
 	free(r->result.forwards);
 	free(r->result.gradients);
 	free(r->x);

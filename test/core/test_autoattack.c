@@ -376,7 +376,7 @@ test_ensemble(const char *name, const char *arch, AdvShape shape, AdvNorm norm, 
 	Training t;
 	Report all, again;
 	AdvAttack a = attack_of("autoattack", norm, eps);
-	size_t broken, used[ADV_MOST_MEMBERS] = {0};
+	size_t broken, used[4] = {0};
 	bool same = true, in_ball;
 
 	training_make(&t, arch, shape, 4, ROWS);
@@ -392,8 +392,10 @@ test_ensemble(const char *name, const char *arch, AdvShape shape, AdvNorm norm, 
 	in_ball = count(&all, ADV_ATTACK_OUTSIDE) == 0;
 	for (size_t r = 0; r < ROWS; r++)
 	{
-		used[all.result.member[r]] += has(&all, r, ADV_ATTACK_SUCCESS);
-		same = same && all.result.member[r] == again.result.member[r] &&
+		for (int m = 0; m < 4; m++)
+			used[m] +=
+				has(&all, r, ADV_ATTACK_SUCCESS) && all.result.method[r] == adv_attack_method(members[m]);
+		same = same && all.result.method[r] == again.result.method[r] &&
 			   all.result.flags[r] == again.result.flags[r] &&
 			   all.result.forwards[r] == again.result.forwards[r];
 	}

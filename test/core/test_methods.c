@@ -58,7 +58,7 @@ test_table(void)
 		named = named && m->name && m->words;
 		found = found && adv_attack_method(m->name) == n;
 		steps = steps && m->steps >= 1 && m->reach > 0 && m->memory <= adv_attack_memory() &&
-				(m->move || m->expand);
+				(m->move || m->members);
 		for (const AdvParameter *p = m->parameters; p->name; p++)
 			inside =
 				inside && p->offset + (p->kind <= ADV_PARAMETER_INTEGER ? sizeof(double) : sizeof(int)) <=

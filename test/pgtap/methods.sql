@@ -67,7 +67,7 @@ SELECT refused($$advfair_compare('m', 'm', 'people', attack => 'fgsm')$$,
 SELECT refused($$advfair_retrain('m', 'accuracy > 0', attack => 'fgsm')$$,
 	'task key "attack" is given, but there is no attack without eps or eps_max');
 SELECT refused($$advfair_train('t', 'people', 'income', settings => '[]')$$, 'task key "settings" must be an object');
-SELECT throws_matching($$SELECT count(*) FROM advfair_attack('m', 'people', 0.1, attack => 'PGD')$$, 'must be one of: pgd, fgsm', 'methods are listed');
+SELECT throws_matching($$SELECT count(*) FROM advfair_attack('m', 'people', 0.1, attack => 'PGD')$$, 'must be one of: pgd, fgsm, mi_fgsm, apgd_ce', 'methods are listed');
 
 -- whoever attacks takes the method and its settings
 SELECT set_eq($$ SELECT metric, class, value FROM advfair_audit('{m}', 'people', '{0.2}', attack => 'fgsm', replicates => 50) $$,

@@ -50,7 +50,7 @@ typedef struct AdvGrid
 	double max;
 } AdvGrid;
 
-struct AdvAttack
+typedef struct AdvAttack
 {
 	int32_t method;                                  /* its place in adv_attack_methods */
 	_Alignas(8) unsigned char own[ADV_OWN_SETTINGS]; /* its own settings */
@@ -65,7 +65,10 @@ struct AdvAttack
 	int32_t target; /* class to be reached by descending its loss; -1: any but the label */
 	uint64_t seed;
 	const AdvGrid *grid; /* (inputs), channels last, or NULL */
-};
+} AdvAttack;
+
+/* The attacks that an attack is made of, the members of an ensemble or itself (members: ADV_MOST_MEMBERS); returns how many. */
+extern int adv_attack_expand(const AdvAttack *whole, AdvAttack *members);
 
 /*
  * How the least eps of a row is searched; the attack's eps is not used and its alpha is that for eps = eps_max. Multiples of a step
@@ -122,7 +125,7 @@ typedef struct AdvAttackResult
 	double *eps;        /* in units */
 	uint32_t *forwards; /* forward passes that the row took part in, that of the row itself included */
 	uint32_t *gradients;
-	int32_t *member;    /* of an ensemble: the place, from 0, of what made it a success; else 0 */
+	int32_t *method; /* that made x', of an ensemble one of its members': its place in adv_attack_methods */
 	const AdvInputs *x; /* x' */
 } AdvAttackResult;
 

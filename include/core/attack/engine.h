@@ -1,7 +1,7 @@
 /*
  * engine.h
  *		The inside of the attack engine: slots, each a row with a state of its own. Shared by engine.c (rounds), tries.c (what a row does next) and
- *		outcome.c (what is said about it).
+ *		finish.c (what is said about it).
  */
 #ifndef ADV_ENGINE_H
 #define ADV_ENGINE_H
@@ -121,7 +121,7 @@ extern AdvGoal adv_slot_goal(const AdvEngine *e, const AdvSlot *slot);
 extern AdvMove adv_after_clean(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v, const float *logits);
 extern AdvMove adv_after_iterate(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v);
 
-/* ---- outcome.c ---- */
+/* ---- finish.c ---- */
 
 /* Store what is to be said about a row that is done; the other, where logits or gradient were not finite. */
 extern void adv_finish_row(const AdvEngine *e, const AdvSlot *slot);

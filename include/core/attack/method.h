@@ -79,7 +79,18 @@ typedef struct AdvClimb
 #define ADV_MOST_MEMBERS 6  /* of an ensemble */
 #define ADV_MOST_TARGETS 9  /* that a method goes through, one restart each */
 
-typedef struct AdvAttack AdvAttack;
+/* An attack that is part of an ensemble; lists end with a member without a name. */
+typedef struct AdvMember
+{
+	const char *name;
+	int32_t restarts; /* for each that users want of the ensemble */
+} AdvMember;
+
+/* Settings that ensembles have of their own. */
+typedef struct AdvEnsembleSettings
+{
+	double queries; /* of members that are blind */
+} AdvEnsembleSettings;
 
 typedef struct AdvAttackMethod
 {
@@ -107,7 +118,7 @@ typedef struct AdvAttackMethod
 	bool roams;               /* x' may leave the ball, but not the clip range; an example counts in it */
 	bool by_target;           /* each restart once for each of the most likely other classes */
 	bool all_classes;         /* a step takes as many gradients as there are other classes */
-	int (*expand)(const AdvAttack *, AdvAttack *members); /* an ensemble: its members, and how many */
+	const AdvMember *members; /* of an ensemble, which has no steps of its own; NULL: it is none */
 } AdvAttackMethod;
 
 /* All methods; the first is that of who names none. The list ends with NULL. A method is known by its place in it, in one version. */
@@ -115,6 +126,12 @@ extern const AdvAttackMethod *const adv_attack_methods[];
 
 /* Place of the method of a name, -1 when there is none. */
 extern int adv_attack_method(const char *name);
+
+/* How many there are. */
+extern int adv_attack_count(void);
+
+/* Whether rows can be made adversarial with it while training, where the defence says what is climbed. */
+extern bool adv_attack_crafts(const AdvAttackMethod *method);
 
 /* Floats for each input of a row that any method may ask for. */
 extern size_t adv_attack_memory(void);

@@ -19,14 +19,20 @@ typedef struct AdvCraft
 	float *x0;        /* (rows, inputs) what the rows were, kept */
 	float *low;       /* (rows, inputs) bounds of x' */
 	float *high;
-	float *memory; /* (rows, inputs times what any attack's method may ask for) */
-	float *logits; /* (rows, classes) room for those of x, for defences that look back at them */
+	float *memory;        /* (rows, inputs times what any attack's method may ask for) */
+	unsigned char *state; /* (rows, ADV_METHOD_STATE) likewise */
+	double *value;        /* (rows) of what is climbed, at x' */
+	int32_t step;         /* taken so far */
+	float *logits;        /* (rows, classes) room for those of x, for defences that look back at them */
 } AdvCraft;
 
 /* Where in its ball a row starts, as adv_ball_random and adv_ball_nearby do it. */
 typedef void (*AdvStart)(const AdvRegion *in, const AdvDraw *draw, float *x);
 
-/* Write into the workspace's d_act, from its logits, the gradient of what is climbed, up to a positive factor for each row. */
+/*
+ * Write into the workspace's d_act, from its logits, the gradient of what is climbed, up to a positive factor for each row, and into value what it
+ * is.
+ */
 typedef void (*AdvSlope)(const AdvCraft *c, const AdvSlice *slice);
 
 /* Bytes adv_craft_init needs for slices of at most max_rows examples; 64-byte aligned memory is expected. */

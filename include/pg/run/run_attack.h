@@ -38,6 +38,7 @@ typedef struct AdvpgAttacked
 	double *eps;        /* NULL without a search */
 	uint32_t *forwards; /* passes that the row took part in */
 	uint32_t *gradients;
+	int32_t *method; /* that made the example: its place in adv_attack_methods */
 	AdvpgRows *x; /* perturbed inputs, channels last, in shared memory; NULL unless wanted */
 } AdvpgAttacked;
 

@@ -119,7 +119,7 @@ load_row(AdvEngine *e, AdvSlot *slot)
 	slot->move = ADV_PLACE;
 	slot->flags = 0;
 	slot->retreats = 0;
-	slot->member = slot->restart = 0;
+	slot->member = slot->restart = slot->best_member = slot->found_member = 0;
 	slot->unsettled = slot->lost = false;
 	slot->broken = false;
 	slot->value = slot->alpha = 0;
@@ -314,11 +314,9 @@ adv_attack(const AdvAttackRun *run, AdvTeam *team)
 {
 	uint64_t n_pieces = adv_attack_pieces(run->n);
 	uint64_t piece;
-	const AdvAttackMethod *method = adv_attack_methods[run->attack->method];
-	AdvEngine e = {.run = run, .attack = run->attack, .member = {*run->attack}, .n_members = 1};
+	AdvEngine e = {.run = run, .attack = run->attack};
 
-	if (method->expand)
-		e.n_members = method->expand(run->attack, e.member);
+	e.n_members = adv_attack_expand(run->attack, e.member);
 	carve_engine(&e, run->net, run->private);
 	e.ws.stop = (AdvStop){adv_team_should_stop, team};
 	adv_workspace_load(&e.ws, run->params);

@@ -43,6 +43,23 @@ adv_attack_method(const char *name)
 	return -1;
 }
 
+int
+adv_attack_count(void)
+{
+	int n = 0;
+
+	while (adv_attack_methods[n])
+		n++;
+	return n;
+}
+
+bool
+adv_attack_crafts(const AdvAttackMethod *method)
+{
+	return !method->members && !method->blind && !method->roams && !method->by_target &&
+		   (!method->aim || method->aim == adv_aim_odds);
+}
+
 size_t
 adv_attack_memory(void)
 {

@@ -39,13 +39,17 @@ limit(const AdvEngine *e, const AdvSlot *slot)
 	return (int64_t) adv_slot_attack(e, slot)->steps * turns(e, slot);
 }
 
-/* A member's random numbers are its own, as are those of each ball that an attack retreats to. */
+/*
+ * A member of an ensemble draws what it would draw alone, so it breaks there what it would break alone. In each ball that an attack retreats to it
+ * is something else; and where targets are gone through, because with two classes apgd_t climbs what apgd_ce does.
+ */
 static AdvDraw
 draw_of(const AdvEngine *e, const AdvSlot *slot)
 {
-	uint64_t restart =
-		(uint64_t) slot->member << 48 | (uint64_t) slot->retreats << 32 | (uint64_t) slot->restart;
+	uint64_t restart = (uint64_t) slot->retreats << 32 | (uint64_t) slot->restart;
 
+	if (adv_slot_method(e, slot)->by_target)
+		restart |= (uint64_t) 1 << 48;
 	return (AdvDraw){e->attack->seed, slot->key, restart};
 }
 

@@ -21,6 +21,8 @@ carve_craft(AdvCraft *c, const AdvNetwork *net, int max_rows, void *memory)
 	c->low = adv_carve_floats(&carver, size);
 	c->high = adv_carve_floats(&carver, size);
 	c->memory = adv_carve_floats(&carver, size * adv_attack_memory());
+	c->value = adv_carve(&carver, (size_t) max_rows, sizeof(double));
+	c->state = adv_carve(&carver, (size_t) max_rows, ADV_METHOD_STATE);
 	c->logits = adv_carve_floats(&carver, (size_t) max_rows * (size_t) net->classes);
 	return carver.used;
 }
@@ -47,7 +49,13 @@ climb_of(const AdvCraft *c, const AdvRobust *how, int r)
 	size_t at = (size_t) r * n;
 
 	return (AdvClimb){.in = {&how->ball, n, c->x0 + at, c->low + at, c->high + at, how->eps},
+					  .shape = c->ws->net->input,
 					  .alpha = how->alpha,
+					  .steps = how->steps,
+					  .turns = 1,
+					  .step = c->step,
+					  .value = c->value[r],
+					  .state = c->state + (size_t) r * ADV_METHOD_STATE,
 					  .own = how->own,
 					  .memory = c->memory + at * adv_attack_memory()};
 }
@@ -60,6 +68,9 @@ begin(AdvCraft *c, const AdvRobust *how, const AdvSlice *slice, AdvStart start)
 	size_t n = adv_shape_size(c->ws->net->input);
 	float *x = c->ws->act[0];
 
+	memset(c->state, 0, (size_t) slice->rows * ADV_METHOD_STATE);
+	memset(c->value, 0, (size_t) slice->rows * sizeof(double));
+	c->step = 0;
 	memcpy(c->x0, x, sizeof(float) * (size_t) slice->rows * n);
 	for (int r = 0; r < slice->rows; r++)
 	{
@@ -100,7 +111,7 @@ AdvStatus
 adv_craft(AdvCraft *c, const AdvRobust *how, const AdvSlice *slice, AdvStart start, AdvSlope slope)
 {
 	begin(c, how, slice, start);
-	for (int i = 0; i < how->steps; i++)
+	for (; c->step < how->steps; c->step++)
 		if (step(c, how, slice, slope) != ADV_OK)
 			return ADV_ABORTED;
 	return ADV_OK;
@@ -115,8 +126,8 @@ adv_slope_of_label(const AdvCraft *c, const AdvSlice *slice)
 	float *d_logits = c->ws->d_act[net->n_layers];
 
 	for (int r = 0; r < slice->rows; r++)
-		adv_log_odds(net->classes, logits + (size_t) r * net->classes, slice->label[r],
-					 d_logits + (size_t) r * net->classes);
+		c->value[r] = adv_log_odds(net->classes, logits + (size_t) r * net->classes, slice->label[r],
+								   d_logits + (size_t) r * net->classes);
 }
 
 void

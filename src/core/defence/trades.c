@@ -20,8 +20,13 @@ slope_of_divergence(const AdvCraft *c, const AdvSlice *slice)
 {
 	const AdvNetwork *net = c->ws->net;
 
-	adv_kl_divergence(slice->rows, net->classes, c->logits, c->ws->act[net->n_layers], 1, NULL,
-					  c->ws->d_act[net->n_layers]);
+	for (size_t r = 0; r < (size_t) slice->rows; r++)
+	{
+		size_t at = r * (size_t) net->classes;
+
+		c->value[r] = adv_kl_divergence(1, net->classes, c->logits + at, c->ws->act[net->n_layers] + at, 1,
+										NULL, c->ws->d_act[net->n_layers] + at);
+	}
 }
 
 static AdvStatus

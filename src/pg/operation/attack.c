@@ -17,7 +17,8 @@
 #include "pg/task/json.h"
 #include "pg/task/settings.h"
 
-#define FAILED_SHARE 0.01 /* of the attacked rows: where the attack fails for more, it is said */
+#define QUERIES_SHARE 0.002 /* of the attacked rows, likewise: broken by queries alone */
+#define FAILED_SHARE  0.01  /* of the attacked rows: where the attack fails for more, it is said */
 
 /* ---- settings ---- */
 
@@ -285,6 +286,42 @@ judge_near_ties(const AdvpgAttackSpec *spec, AdvpgAttacked *result)
 	}
 }
 
+/* Rows that only queries broke, of an ensemble that has asked gradients first: then gradients mislead. (Croce and Hein 2020, in their code.) */
+static void
+check_queries(const AdvpgAttackSpec *spec, const AdvpgAttacked *result, size_t attacked)
+{
+	size_t by_queries = 0;
+
+	if (!adv_attack_methods[spec->attack->method]->members)
+		return;
+	ADVPG_EACH (i, result->n)
+		by_queries += (result->flags[i] & ADV_ATTACK_SUCCESS) &&
+					  result->prediction[i] == spec->rows->label[i] &&
+					  adv_attack_methods[result->method[i]]->blind;
+	if (by_queries > QUERIES_SHARE * attacked)
+		ereport(
+			WARNING,
+			errmsg(
+				"%zu of %zu attacked rows withstood all attacks by gradients, but not queries without them",
+				by_queries, attacked),
+			errdetail("Gradients of this model mislead, so attacks that climb them make it seem more robust "
+					  "than it is."),
+			errhint("Judge it by autoattack, with more queries, and not by pgd."));
+}
+
+/* Attacks that climb a ratio of differences of logits have fewer to climb where there are few classes. */
+static void
+check_classes(const AdvpgAttackSpec *spec)
+{
+	const AdvAttackMethod *method = adv_attack_methods[spec->attack->method];
+	int classes = spec->model->net.classes;
+
+	if (method->aim == adv_aim_dlr && classes < (method->by_target ? 4 : 3))
+		ereport(NOTICE,
+				errmsg("%s climbs the difference of two logits: with %d classes there is no ratio to it",
+					   method->name, classes));
+}
+
 /* The invariants an attack can be checked by. */
 static void
 check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
@@ -312,6 +349,7 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 		}
 		outside += (flags & ADV_ATTACK_OUTSIDE) != 0;
 	}
+	check_queries(spec, result, attacked);
 	if (no_slope > 0 && no_slope > FAILED_SHARE * attacked)
 		ereport(
 			WARNING,
@@ -340,8 +378,10 @@ check(const AdvpgAttackSpec *spec, const AdvpgAttacked *result)
 AdvpgAttacked *
 advpg_attack(const AdvpgAttackSpec *spec)
 {
-	AdvpgAttacked *result = advpg_run_attack(spec);
+	AdvpgAttacked *result;
 
+	check_classes(spec);
+	result = advpg_run_attack(spec);
 	if (result->x) /* wanted, and of some rows */
 		judge_near_ties(spec, result);
 	check(spec, result);

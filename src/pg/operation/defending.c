@@ -162,6 +162,9 @@ make_robust(AdvpgPlan *t)
 	resolve_attack(t, &model, &attack);
 	t->spec.robust.method = adv_defence(advpg_defence(&t->task)->name);
 	t->spec.robust.settings = t->task.defence;
+	if (!adv_attack_crafts(adv_attack_methods[attack.method]))
+		advpg_task_invalid("attack", "is %s, which no method but merged trains with",
+						   adv_attack_methods[attack.method]->name);
 	t->spec.robust.attack = attack.method;
 	memcpy(t->spec.robust.own, attack.own, sizeof(attack.own));
 	t->spec.robust.ball = attack.ball;

@@ -89,7 +89,7 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKi
 		values[7] = Float8GetDatum(attacked->loss[i]);
 		values[8] = input_datum(shape, (const float *) adv_dataset_row(&x, i));
 		nulls[9] = !is_broken(robustness, &task, attacked, i);
-		values[9] = CStringGetTextDatum(advpg_attack_method(&task.attack)->name);
+		values[9] = CStringGetTextDatum(adv_attack_methods[attacked->method[i]]->name);
 		values[10] = Int64GetDatum(attacked->forwards[i]);
 		values[11] = Int64GetDatum(attacked->gradients[i]);
 		tuplestore_putvalues(output->store, output->desc, values, nulls);

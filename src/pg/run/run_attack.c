@@ -66,6 +66,7 @@ put_results(AdvpgRun *run, const AdvpgAttackSpec *spec, AdvpgAttacked *result)
 		result->eps = advpg_run_result(run, "least eps", n, sizeof(double), ADVPG_KEPT);
 	result->forwards = advpg_run_result(run, "forwards", n, sizeof(uint32_t), ADVPG_KEPT);
 	result->gradients = advpg_run_result(run, "gradients", n, sizeof(uint32_t), ADVPG_KEPT);
+	result->method = advpg_run_result(run, "method", n, sizeof(int32_t), ADVPG_KEPT);
 	advpg_run_array(run, "state", NULL, 1, sizeof(AdvAttackState), 0);
 	advpg_run_array(run, "piece done", NULL, adv_attack_pieces(n), sizeof(atomic_uchar), 0);
 }
@@ -146,6 +147,7 @@ check_state(const AdvpgRun *run, const char *done)
 	const int32_t *prediction = advpg_run_place(run, "prediction");
 	const int32_t *adversarial = advpg_run_place(run, "adversarial");
 	const uint8_t *flags = advpg_run_place(run, "flags");
+	const int32_t *method = advpg_run_place(run, "method");
 	int classes = ((const AdvNetwork *) advpg_run_place(run, "network"))->classes;
 	size_t n = rows_of(run);
 
@@ -154,9 +156,10 @@ check_state(const AdvpgRun *run, const char *done)
 		size_t first, count = adv_attack_piece(n, p, &first);
 
 		for (size_t i = first; i < first + count && done[p]; i++)
-			if ((prediction[i] < 0 || prediction[i] >= classes || adversarial[i] < 0 ||
-				 adversarial[i] >= classes) &&
-				!(flags[i] & ADV_ATTACK_OVERFLOW))
+			if (method[i] < 0 || method[i] >= adv_attack_count() ||
+				((prediction[i] < 0 || prediction[i] >= classes || adversarial[i] < 0 ||
+				  adversarial[i] >= classes) &&
+				 !(flags[i] & ADV_ATTACK_OVERFLOW)))
 				return false;
 	}
 	return true;
@@ -261,6 +264,7 @@ attach_results(shm_toc *toc, AdvAttackRun *run)
 	run->result.eps = advpg_attach_optional(toc, "least eps");
 	run->result.forwards = advpg_attach(toc, "forwards");
 	run->result.gradients = advpg_attach(toc, "gradients");
+	run->result.method = advpg_attach(toc, "method");
 	run->state = advpg_attach(toc, "state");
 	run->piece_done = advpg_attach(toc, "piece done");
 }

@@ -1,5 +1,5 @@
 /*
- * outcome.c
+ * finish.c
  *		What is said about a row that an attack is through with. See attack.h for what that is.
  */
 #include <math.h>
@@ -49,8 +49,8 @@ store_row(const AdvEngine *e, const AdvSlot *slot, const AdvVerdict *v, const fl
 		result->forwards[i] = slot->forwards;
 	if (result->gradients)
 		result->gradients[i] = slot->gradients;
-	if (result->member)
-		result->member[i] = v == &slot->found ? slot->found_member : slot->best_member;
+	if (result->method)
+		result->method[i] = e->member[v == &slot->found ? slot->found_member : slot->best_member].method;
 	if (result->x)
 		adv_copy_input(
 			e, result->x->chunks[i / result->x->rows_per_chunk] + (i % result->x->rows_per_chunk) * e->inputs,
