@@ -66,6 +66,30 @@ SELECT is(advfair_fit('{"kind": "adv_train", "data": "people", "label": "income"
 	advfair_fit('{"kind": "adv_train", "data": "people", "label": "income", "method": "trades", "attack": "apgd_ce", "eps": 0.05, "epochs": 1, "workers": 3}'), 'the same bytes for any number of workers');
 SELECT ok(promoted, 'and again') FROM advfair_retrain('r');
 
+-- one row, in any query
+CREATE TABLE one AS SELECT p.person_id, r.* FROM people AS p, advfair_get('m') AS m, advfair_attack(m, p, p.income, 0.05) AS r;
+SELECT ok(count(*) = 400 AND bool_and(linf <= 0.05 * (1 + 1e-6)) AND bool_and(success = (o.adversarial <> p.income)), 'rows are attacked in a query')
+	FROM one AS o JOIN people AS p USING (person_id);
+SELECT cmp_ok(abs((SELECT count(*) FROM one WHERE success) - (SELECT count(*) FROM tried WHERE by = 'pgd' AND success)), '<=', 8::bigint, 'about as often as by the function over data');
+SELECT ok(bool_and(prediction = advfair_predict(m, p)) AND bool_and(adversarial = advfair_predict(m, o.x)), 'and say what row functions say') FROM one AS o JOIN people AS p USING (person_id), advfair_get('m') AS m;
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
+SELECT is(md5(string_agg(r.x::text, '' ORDER BY p.person_id)), (SELECT md5(string_agg(x::text, '' ORDER BY person_id)) FROM one), 'the same in a parallel plan')
+	FROM people AS p, advfair_get('m') AS m, advfair_attack(m, p, p.income, 0.05) AS r;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+SELECT ok(bool_and(l2 <= 0.5 * (1 + 1e-6)) AND bool_and(c.x[2:] = r.x[2:]) AND bool_or(c.x <> r.x), 'settings say where x may go, too')
+	FROM (SELECT * FROM people ORDER BY person_id LIMIT 60) AS p JOIN clean AS c ON c.id = p.person_id, advfair_get('m') AS m,
+	advfair_attack(m, p, p.income, 0.5, 'autoattack', '{"queries": 20, "mutable": ["age"], "norm": "l2"}') AS r;
+SELECT isnt(advfair_gap((advfair_attack(m, p, p.income, 0.05)).success::int, p.race), NULL, 'success rates aggregate') FROM people AS p, advfair_get('m') AS m;
+SELECT is(advfair_attack(m, p, NULL, 0.05), NULL, 'without a label there is nothing to say') FROM people AS p, advfair_get('m') AS m LIMIT 1;
+PREPARE attack (text, float8, text, jsonb) AS SELECT advfair_attack(m, p, $1, $2, $3, $4) FROM people AS p, advfair_get('m') AS m LIMIT 1;
+SELECT throws_ok($$EXECUTE attack('nobody', 0.1, 'pgd', NULL)$$, '22023', NULL, 'an unknown class');
+SELECT throws_ok($$EXECUTE attack('<=50K', -1, 'pgd', NULL)$$, '22023', NULL, 'a negative eps');
+SELECT throws_ok($$EXECUTE attack('<=50K', 'NaN', 'pgd', NULL)$$, '22023', 'task key "eps" is NaN', 'no number');
+SELECT throws_ok($$EXECUTE attack('<=50K', 0.1, 'pdg', NULL)$$, '22023', NULL, 'an unknown attack');
+SELECT throws_ok($$EXECUTE attack('<=50K', 0.1, 'pgd', '[1]')$$, '22023', NULL, 'settings that are none');
+SELECT throws_ok($$EXECUTE attack('<=50K', 0.1, 'pgd', '{"eps": 1}')$$, '22023', NULL, 'eps said twice');
+SELECT throws_ok($$EXECUTE attack('<=50K', 0.1, 'pgd', '{"mutable": ["nothing"]}')$$, '42703', NULL, 'an unknown column');
+
 -- what is refused
 SELECT throws_ok($$SELECT FROM advfair_adv_train('x', 'people', 'income', method => 'pgd', attack => 'apgd_t', eps => 0.1)$$, '22023', NULL, 'trainings climb what they do');
 SELECT throws_ok($$SELECT FROM advfair_attack('m', 'people', 0.1, attack => 'autoattack', settings => '{"queries": 0}')$$, '22023', NULL, 'no queries');

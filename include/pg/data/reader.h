@@ -10,6 +10,14 @@
 #include "pg/data/distinct.h"
 #include "pg/data/value.h"
 
+/* What values a column's type allows. */
+typedef enum AdvpgDomain
+{
+	ADVPG_DOMAIN_REAL = 0, /* fractions too; categories and images have domains of their own */
+	ADVPG_DOMAIN_INTEGER,
+	ADVPG_DOMAIN_BOOLEAN
+} AdvpgDomain;
+
 typedef struct AdvpgReader
 {
 	int kind;     /* AdvColumnKind that follows from the type; 0: usable as text only */
@@ -35,6 +43,9 @@ extern void advpg_reader_expect(AdvpgReader *reader, const AdvColumn *column);
  * has a NULL element.
  */
 extern bool advpg_read_value(AdvpgReader *reader, Datum datum, AdvValue *value);
+
+/* What values the type allows. */
+extern AdvpgDomain advpg_reader_domain(const AdvpgReader *reader);
 
 /* Word for a kind of column in messages: "a number", "a category", "an array", "an image". */
 extern const char *advpg_kind_name(int kind);

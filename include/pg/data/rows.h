@@ -48,14 +48,6 @@ typedef struct AdvpgRowsSpec
 	uint64_t seed;
 } AdvpgRowsSpec;
 
-/* What values a column's type allows. */
-typedef enum AdvpgDomain
-{
-	ADVPG_DOMAIN_REAL = 0, /* fractions too; categories and images have domains of their own */
-	ADVPG_DOMAIN_INTEGER,
-	ADVPG_DOMAIN_BOOLEAN
-} AdvpgDomain;
-
 /* Where stored rows lie. */
 typedef struct AdvpgChunks
 {

@@ -26,6 +26,15 @@ typedef enum AdvpgInput
 
 extern const float *advpg_callsite_logits(FunctionCallInfo fcinfo, AdvpgInput input, const AdvModel **model);
 
+/*
+ * The network's input (inputs, channels last) of a row, argument 1, and what values the types of its columns allow (the encoder's columns).
+ * Overwritten by the next call.
+ */
+extern const float *advpg_callsite_row(FunctionCallInfo fcinfo, const AdvModel **model, const uint8 **domain);
+
+/* A place where a function may keep something for this call site, NULL at first, and memory for it: both for as long as the model is the same. */
+extern void **advpg_callsite_own(FunctionCallInfo fcinfo, MemoryContext *context);
+
 /* adv_forward of one row in a backend, which may be interrupted meanwhile. */
 extern void advpg_forward(AdvWorkspace *ws);
 
@@ -34,5 +43,8 @@ extern const AdvModel *advpg_callsite_model(FunctionCallInfo fcinfo);
 
 /* An encoded input: as many finite values as the model has inputs, in (c, h, w) order; anything else is an error. */
 extern const float *advpg_encoded_input(const AdvModel *model, ArrayType *array);
+
+/* An input (channels last) as real[] in the order users see, channels first. */
+extern Datum advpg_input_datum(AdvShape shape, const float *x);
 
 #endif

@@ -232,16 +232,6 @@ choose_id(AdvpgLoad *load, StringInfo select, int *place)
 	}
 }
 
-static AdvpgDomain
-domain_of(const AdvpgReader *reader)
-{
-	Oid type = OidIsValid(reader->element) ? reader->element : reader->base;
-
-	if (type == BOOLOID)
-		return ADVPG_DOMAIN_BOOLEAN;
-	return type == INT2OID || type == INT4OID || type == INT8OID ? ADVPG_DOMAIN_INTEGER : ADVPG_DOMAIN_REAL;
-}
-
 char *
 advpg_load_choose_columns(AdvpgLoad *load)
 {
@@ -274,7 +264,7 @@ advpg_load_choose_columns(AdvpgLoad *load)
 		if (spec->encoder)
 			advpg_reader_expect(&f->column.reader, &spec->encoder->columns[i]);
 		advpg_dictionary_init(&f->images, load->context);
-		load->rows->domain[i] = domain_of(&f->column.reader);
+		load->rows->domain[i] = advpg_reader_domain(&f->column.reader);
 		has_image |= f->column.reader.kind == ADV_COLUMN_IMAGE;
 	}
 	if (spec->encoder)

@@ -214,3 +214,13 @@ advpg_read_value(AdvpgReader *reader, Datum datum, AdvValue *value)
 	}
 	return true;
 }
+
+AdvpgDomain
+advpg_reader_domain(const AdvpgReader *reader)
+{
+	Oid type = OidIsValid(reader->element) ? reader->element : reader->base;
+
+	if (type == BOOLOID)
+		return ADVPG_DOMAIN_BOOLEAN;
+	return type == INT2OID || type == INT4OID || type == INT8OID ? ADVPG_DOMAIN_INTEGER : ADVPG_DOMAIN_REAL;
+}

@@ -44,10 +44,13 @@ typedef struct CallSite
 	int *attribute;
 	AdvpgReader *readers;
 	size_t *offset;
+	uint8 *domain; /* AdvpgDomain of each column */
 	unsigned char *stored;
 	AdvLayout layout;
 	Datum *values;
 	bool *nulls;
+
+	void *own; /* the function's */
 } CallSite;
 
 /* ---- the model ---- */
@@ -146,6 +149,7 @@ map_column(CallSite *site, int i, size_t *offset, const AdvField *field)
 				errmsg("column \"%s\" of type %s is %s, but the model was trained on %s", name,
 					   format_type_be(attribute->atttypid), advpg_kind_name(site->readers[i].kind),
 					   advpg_kind_name(column->kind)));
+	site->domain[i] = advpg_reader_domain(&site->readers[i]);
 	site->attribute[i] = attno - 1;
 	site->offset[i] = *offset;
 	*offset += adv_layout_row_bytes(field, 1);
@@ -166,6 +170,7 @@ map_row_type(CallSite *site, Oid type, int32 typmod, uint64 version)
 	site->attribute = palloc(sizeof(int) * encoder->n_columns);
 	site->readers = palloc(sizeof(AdvpgReader) * encoder->n_columns);
 	site->offset = palloc(sizeof(size_t) * encoder->n_columns);
+	site->domain = palloc(sizeof(uint8) * encoder->n_columns);
 	site->values = palloc(sizeof(Datum) * site->desc->natts);
 	site->nulls = palloc(sizeof(bool) * site->desc->natts);
 	adv_encoder_fields(encoder, fields);
@@ -213,6 +218,26 @@ input_from_row(CallSite *site, HeapTupleHeader row)
 	adv_layout_expand(&site->layout, site->stored, site->ws.act[0]);
 }
 
+const float *
+advpg_callsite_row(FunctionCallInfo fcinfo, const AdvModel **model, const uint8 **domain)
+{
+	CallSite *site = get_callsite(fcinfo);
+
+	input_from_row(site, PG_GETARG_HEAPTUPLEHEADER(1));
+	*model = &site->model;
+	*domain = site->domain;
+	return site->ws.act[0];
+}
+
+void **
+advpg_callsite_own(FunctionCallInfo fcinfo, MemoryContext *context)
+{
+	CallSite *site = get_callsite(fcinfo);
+
+	*context = site->context;
+	return &site->own;
+}
+
 /* ---- encoded values and images ---- */
 
 const float *
@@ -234,6 +259,23 @@ advpg_encoded_input(const AdvModel *model, ArrayType *array)
 				ERROR, errcode(ERRCODE_DATA_EXCEPTION),
 				errmsg("the encoded input is %s at position %zu", isnan(x[i]) ? "NaN" : "infinite", i + 1));
 	return x;
+}
+
+Datum
+advpg_input_datum(AdvShape shape, const float *x)
+{
+	size_t n = adv_shape_size(shape);
+	Size size = ARR_OVERHEAD_NONULLS(1) + n * sizeof(float4);
+	ArrayType *array = palloc(size);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT4OID;
+	*ARR_DIMS(array) = n;
+	*ARR_LBOUND(array) = 1;
+	adv_to_channels_first(shape, x, (float *) ARR_DATA_PTR(array));
+	return PointerGetDatum(array);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "pg/model/callsite.h"
 #include "pg/model/classes.h"
 #include "pg/data/dictionary.h"
+#include "pg/data/reader.h"
 #include "pg/task/json.h"
 #include "pg/task/settings.h"
 

@@ -6,34 +6,15 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "pg/base/advpg.h"
 #include "pg/data/dictionary.h"
+#include "pg/model/callsite.h"
 #include "pg/model/classes.h"
 #include "pg/operation/outcome.h"
 #include "pg/operation/robustness.h"
-
-/* An input (channels last) as real[] in the order users see, channels first. */
-static Datum
-input_datum(AdvShape shape, const float *x)
-{
-	size_t n = adv_shape_size(shape);
-	Size size = ARR_OVERHEAD_NONULLS(1) + n * sizeof(float4);
-	ArrayType *array = palloc(size);
-
-	SET_VARSIZE(array, size);
-	array->ndim = 1;
-	array->dataoffset = 0;
-	array->elemtype = FLOAT4OID;
-	*ARR_DIMS(array) = n;
-	*ARR_LBOUND(array) = 1;
-	adv_to_channels_first(shape, x, (float *) ARR_DATA_PTR(array));
-	return PointerGetDatum(array);
-}
 
 /* ---- one row for each row ---- */
 
@@ -87,7 +68,7 @@ produce_examples(Oid schema, Jsonb *json, AdvpgOutput *output, const AdvpgTaskKi
 		values[5] = Float8GetDatum(attacked->linf[i]);
 		values[6] = Float8GetDatum(attacked->l2[i]);
 		values[7] = Float8GetDatum(attacked->loss[i]);
-		values[8] = input_datum(shape, (const float *) adv_dataset_row(&x, i));
+		values[8] = advpg_input_datum(shape, (const float *) adv_dataset_row(&x, i));
 		nulls[9] = !is_broken(robustness, &task, attacked, i);
 		values[9] = CStringGetTextDatum(adv_attack_methods[attacked->method[i]]->name);
 		values[10] = Int64GetDatum(attacked->forwards[i]);
