@@ -1058,6 +1058,53 @@ test_feasible(void)
 	training_free(&t);
 }
 
+/*
+ * One category of 6 and no other input, in a ball that holds all of them: a row breaks if any category is predicted as another
+ * class than its own, whichever comes first.
+ */
+static void
+test_categories(void)
+{
+	enum
+	{
+		inputs = 6,
+		n = 120
+	};
+	AdvGrid grid[inputs] = {{ADV_GRID_ONEHOT, inputs, 0, 0, 0, 0}};
+	size_t broken[2];
+	bool right = true;
+	Training t;
+	Report r;
+
+	for (int hot = 0; hot < inputs; hot++) /* the only category that is predicted as class 1 */
+	{
+		AdvAttack a = pgd(ADV_NORM_LINF, 1);
+
+		training_make(&t, "", (AdvShape){inputs, 1, 1}, 2, n);
+		for (size_t i = 0; i < n * inputs; i++)
+			t.x[i] = i % inputs == i / inputs % inputs;
+		for (size_t i = 0; i < n; i++)
+			t.label[i] = i % inputs == (size_t) hot;
+		t.spec.epochs = 60;
+		t.spec.optimizer.learning_rate = 0.05;
+		training_run(&t, 2);
+		for (int early = 0; early < 2; early++)
+		{
+			a.grid = grid;
+			a.early_stop = early;
+			attack_rows(&t, &a, NULL, n, 2, &r);
+			broken[early] = count(&r, ADV_ATTACK_SUCCESS);
+			right = right && broken[early] == n && count(&r, ADV_ATTACK_OUTSIDE) == 0;
+			for (size_t i = 0; i < n * inputs; i++)
+				right = right && (r.x[i] == 0 || r.x[i] == 1);
+			free_report(&r);
+		}
+		training_free(&t);
+	}
+	okf(right, "the one category that breaks rows is found wherever it stands: %zu, %zu of %d", broken[0],
+		broken[1], n);
+}
+
 /* ---- transfer ---- */
 
 static void
@@ -1215,6 +1262,7 @@ main(void)
 	test_brackets();
 	test_search_edges();
 	test_feasible();
+	test_categories();
 	test_stopping();
 	test_pieces();
 	if (adv_cpu_use(ADV_ISA_AMX) == ADV_ISA_AMX)

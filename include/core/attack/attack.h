@@ -186,6 +186,14 @@ extern void adv_grid_round(const AdvGrid *grid, const AdvBall *ball, size_t n, c
 						   float *x);
 
 /*
+ * The next neighbour of an example on the grid in which one block of a one-hot category is another category: writes it to x (n) and returns
+ * true, or false when there is none left. best (n) is the example, *next the first input to be tried, 0 to begin with. All
+ * neighbours keep to the ball and its clip range. It is one pass of coordinate ascent: best may be another one at each call.
+ */
+extern bool adv_grid_swap(const AdvGrid *grid, const AdvBall *ball, size_t n, const float *x0, double eps,
+						  const float *best, size_t *next, float *x);
+
+/*
  * |x - x0| as adv_ball_distance has it, but between inputs that stand for whole numbers that of these numbers. This is what keeps to eps
  * where there is a grid. grid may be NULL.
  */

@@ -17,7 +17,8 @@ typedef enum AdvPhase
 {
 	ADV_CLEAN,
 	ADV_ITERATE,
-	ADV_ROUNDED /* the last iterate of a restart, on the grid */
+	ADV_ROUNDED, /* the last iterate of a restart, on the grid */
+	ADV_SWAPPED  /* the best x, with another category */
 } AdvPhase;
 
 /* What a slot wants of the rest of its round. */
@@ -50,6 +51,7 @@ typedef struct AdvSlot
 	bool unsettled;                   /* in this try the attack did not settle */
 	bool lost;                        /* in this try rounding to the grid lost an example */
 	int32_t retreats;
+	size_t category; /* the input of the next one that is tried */
 	AdvBracket bracket;
 	int32_t best_member;  /* which made best_x */
 	int32_t found_member; /* likewise */

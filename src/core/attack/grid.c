@@ -243,3 +243,34 @@ adv_grid_round(const AdvGrid *grid, const AdvBall *ball, size_t n, const float *
 	else /* numbers so large that rounding them leaves the ball */
 		memcpy(x, x0, sizeof(float) * n);
 }
+
+/* ---- categories in turn ---- */
+
+bool
+adv_grid_swap(const AdvGrid *grid, const AdvBall *ball, size_t n, const float *x0, double eps,
+			  const float *best, size_t *next, float *x)
+{
+	Rounding r = {grid, ball, x0, best, eps, NEAREST};
+	size_t count;
+
+	for (size_t first = 0; first < n; first += count)
+	{
+		count = block_size(&r, first, n);
+		if (grid[first].kind != ADV_GRID_ONEHOT || *next >= first + count)
+			continue;
+		for (*next = *next > first ? *next : first; *next < first + count;)
+		{
+			size_t hot = (*next)++;
+
+			if (best[hot] > 0)
+				continue;
+			memcpy(x, best, sizeof(float) * n);
+			memset(x + first, 0, sizeof(float) * count);
+			x[hot] = 1;
+			if (allowed(&r, hot, 1) &&
+				adv_grid_distance(grid, ball, n, x0, x) <= eps * (1 + ADV_EPS_TOLERANCE))
+				return true;
+		}
+	}
+	return false;
+}

@@ -381,6 +381,22 @@ round_to_grid(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v)
 	return ADV_PLACE;
 }
 
+/* All restarts are through: a row that withstood them is tried with each single category, then the try ends. */
+static AdvMove
+swap_category(const AdvEngine *e, AdvSlot *slot)
+{
+	const AdvAttack *a = e->attack;
+
+	if (slot->phase != ADV_SWAPPED)
+		slot->category = 0;
+	slot->phase = ADV_SWAPPED;
+	if (a->grid && adv_slot_attack(e, slot)->steps > 0 && slot->best.level == ADV_WITHSTOOD &&
+		adv_grid_swap(a->grid, &a->ball, e->inputs, slot->x0, slot->eps, slot->best_x, &slot->category,
+					  adv_slot_x(e, slot)))
+		return ADV_PLACE;
+	return end_try(e, slot);
+}
+
 AdvMove
 adv_after_iterate(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v)
 {
@@ -391,7 +407,7 @@ adv_after_iterate(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v)
 		slot->unsettled |= is_unsettled(e, slot, v);
 	slot->odds = v->odds;
 	slot->broken = v->level > ADV_WITHSTOOD;
-	if ((slot->phase == ADV_ROUNDED || !e->attack->grid) && consider(e, slot, v))
+	if ((slot->phase >= ADV_ROUNDED || !e->attack->grid) && consider(e, slot, v))
 		return end_try(e, slot);
 	c = adv_slot_climb(e, slot);
 	if (slot->phase == ADV_ITERATE && method->look && method->look(&c, adv_slot_x(e, slot)))
@@ -400,7 +416,8 @@ adv_after_iterate(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v)
 		return method->blind ? query(e, slot) : ADV_STEP;
 	if (slot->phase == ADV_ITERATE && e->attack->grid)
 		return round_to_grid(e, slot, v);
-	if (++slot->restart >= adv_slot_attack(e, slot)->restarts * targets(e, slot))
-		return end_try(e, slot);
+	if (slot->phase == ADV_SWAPPED ||
+		++slot->restart >= adv_slot_attack(e, slot)->restarts * targets(e, slot))
+		return swap_category(e, slot);
 	return place_random(e, slot);
 }
