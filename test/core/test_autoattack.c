@@ -363,6 +363,24 @@ test_square(AdvNorm norm, double above_by)
 	training_free(&t);
 }
 
+/* Nearly flat, a network without clip range: the tangent's boundary is so far away that its logits overflow there. That is no fault of the row. */
+static void
+test_far_boundary(void)
+{
+	const float params[] = {1e-12f, 1, 0,     -5, 0,
+							-1e38f, 1, 1e38f, 1,  0}; /* weights and biases of two relu, and of two classes */
+	Training t;
+	Report r;
+	AdvAttack a = attack_of("fab", ADV_NORM_L2, 1);
+
+	make_by_hand(&t, "dense 2, relu", 1, 2, params, 1, (float[]){1});
+	attack_rows(&t, &a, NULL, 1, 1, &r);
+	ok(r.status == ADV_OK && !has(&r, 0, ADV_ATTACK_OVERFLOW | ADV_ATTACK_SUCCESS),
+	   "fab survives boundaries that nobody can reach");
+	free_report(&r);
+	training_free(&t);
+}
+
 /* ---- the ensemble ---- */
 
 static void
@@ -444,6 +462,7 @@ main(void)
 			test_linear(climbers[i], ADV_NORM_LINF, classes, NULL);
 			test_linear(climbers[i], ADV_NORM_L2, classes, some_fixed);
 		}
+	test_far_boundary();
 	test_square(ADV_NORM_LINF, 1.05);
 	test_square(ADV_NORM_L2, 1.3);
 	test_ensemble("a table", "dense 12, tanh, dense 9, relu", (AdvShape){8, 1, 1}, ADV_NORM_LINF, 0.3);

@@ -40,7 +40,7 @@ typedef struct AdvSlot
 	uint8_t flags;
 	int32_t member;  /* of the ensemble */
 	int32_t restart; /* of the member, each target counted */
-	int32_t step;    /* gradients, or queries, in this restart */
+	int64_t step;    /* gradients, or queries, in this restart */
 	int32_t n_ranked;
 	int32_t ranked[ADV_MOST_TARGETS]; /* other classes by the row's own logits, the likeliest first */
 	double eps;                       /* of this try */
@@ -122,6 +122,9 @@ extern AdvGoal adv_slot_goal(const AdvEngine *e, const AdvSlot *slot);
 /* The x of a slot, the row itself or another, has been judged, its logits are (classes): what next? */
 extern AdvMove adv_after_clean(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v, const float *logits);
 extern AdvMove adv_after_iterate(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v);
+
+/* Its logits or gradient are not finite: a method that roams has gone too far and restarts; with any other nothing can be said about the row. */
+extern AdvMove adv_after_overflow(const AdvEngine *e, AdvSlot *slot);
 
 /* ---- finish.c ---- */
 

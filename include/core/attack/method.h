@@ -67,7 +67,7 @@ typedef struct AdvClimb
 	double alpha;    /* step, in units; negative: down, towards a target */
 	int32_t steps;   /* of a restart */
 	int32_t turns;   /* gradients of a step: as many as other classes for methods that want all, else 1 */
-	int32_t step;    /* gradients so far, in this restart */
+	int64_t step;    /* gradients so far, in this restart */
 	double value;    /* of what is climbed, at the x' that has been judged last */
 	bool broken;     /* x' is an example, wherever it lies */
 	const void *own; /* AdvAttackSettings.own */

@@ -174,10 +174,7 @@ decide(const AdvEngine *e, int s)
 
 	slot->forwards++;
 	if (!adv_all_finite(classes, logits))
-	{
-		slot->flags |= ADV_ATTACK_OVERFLOW;
-		slot->move = ADV_DONE;
-	}
+		slot->move = adv_after_overflow(e, slot);
 	else
 	{
 		v = adv_judge(e->net->classes, logits, slot->label, e->attack->target, d_logits);
@@ -228,8 +225,7 @@ take_step(const AdvEngine *e, int s)
 	slot->gradients++;
 	if (!adv_all_finite(e->inputs, gradient))
 	{
-		slot->flags |= ADV_ATTACK_OVERFLOW;
-		slot->move = ADV_DONE;
+		slot->move = adv_after_overflow(e, slot);
 		return;
 	}
 	slot->step++;

@@ -123,7 +123,7 @@ look(const AdvClimb *c, float *x)
 
 	if (c->broken && s->seen == 0)
 		keep_nearest(c, x);
-	if (c->step >= c->steps * c->turns)
+	if (c->step >= (int64_t) c->steps * c->turns)
 		return search(c, x);
 	if (!c->broken || s->seen > 0 || s->drawn || c->step == 0)
 		return false;

@@ -68,7 +68,7 @@ array(const AdvClimb *c, int which)
 
 /* Share of the places that query number it, from 0, changes. */
 static double
-share_of(const AdvClimb *c, int32_t it)
+share_of(const AdvClimb *c, int64_t it)
 {
 	static const int32_t until[] = {10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000};
 	double p = ((const Own *) c->own)->p;

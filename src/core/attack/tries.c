@@ -81,7 +81,7 @@ adv_slot_goal(const AdvEngine *e, const AdvSlot *slot)
 		goal.toward = slot->ranked[slot->restart % slot->n_ranked];
 	else if (turns(e, slot) > 1)
 	{
-		goal.toward = slot->step % turns(e, slot);
+		goal.toward = (int32_t) (slot->step % turns(e, slot));
 		goal.toward += goal.toward >= slot->label;
 	}
 	return goal;
@@ -397,6 +397,25 @@ swap_category(const AdvEngine *e, AdvSlot *slot)
 	return end_try(e, slot);
 }
 
+static AdvMove
+next_restart(const AdvEngine *e, AdvSlot *slot)
+{
+	if (++slot->restart >= (int64_t) adv_slot_attack(e, slot)->restarts * targets(e, slot))
+		return swap_category(e, slot);
+	return place_random(e, slot);
+}
+
+AdvMove
+adv_after_overflow(const AdvEngine *e, AdvSlot *slot)
+{
+	if (slot->phase != ADV_ITERATE || !adv_slot_method(e, slot)->roams)
+	{
+		slot->flags |= ADV_ATTACK_OVERFLOW;
+		return ADV_DONE;
+	}
+	return next_restart(e, slot);
+}
+
 AdvMove
 adv_after_iterate(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v)
 {
@@ -416,8 +435,5 @@ adv_after_iterate(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v)
 		return method->blind ? query(e, slot) : ADV_STEP;
 	if (slot->phase == ADV_ITERATE && e->attack->grid)
 		return round_to_grid(e, slot, v);
-	if (slot->phase == ADV_SWAPPED ||
-		++slot->restart >= adv_slot_attack(e, slot)->restarts * targets(e, slot))
-		return swap_category(e, slot);
-	return place_random(e, slot);
+	return slot->phase == ADV_SWAPPED ? swap_category(e, slot) : next_restart(e, slot);
 }
