@@ -33,7 +33,7 @@ CREATE FUNCTION near(p float8, expected float8, what text) RETURNS text LANGUAGE
 	$$ SELECT ok(abs(p - expected) <= 4 * sqrt(expected * (1 - expected) / 50000), format('%s: %s, exactly %s', what, round(p::numeric, 4), expected)) $$;
 CREATE TABLE rates AS SELECT c.name, a.class, 1 - a.accuracy AS error FROM cases AS c, advfair_class_accuracy(c.name, CASE c.name WHEN 'wide' THEN 'wide_rows' ELSE 'narrow_rows' END) AS a;
 SELECT near(error, CASE class WHEN 'plus' THEN err_plus ELSE err_minus END, format('error of %s, %s', class, name)) FROM rates JOIN cases USING (name) ORDER BY name, class;
-SELECT ok(abs(advfair_cau(name, CASE name WHEN 'wide' THEN 'wide_rows' ELSE 'narrow_rows' END) - abs(err_plus - err_minus)) <=
+SELECT ok(abs(advfair_cau(name, (CASE name WHEN 'wide' THEN 'wide_rows' ELSE 'narrow_rows' END)::advfair_data) - abs(err_plus - err_minus)) <=
 	4 * sqrt((err_plus * (1 - err_plus) + err_minus * (1 - err_minus)) / 50000), 'CAU, ' || name) FROM cases ORDER BY name;
 SELECT ok(advfair_cau('robust_25', 'narrow_rows') > advfair_cau('plain', 'narrow_rows') AND advfair_cau('robust_50', 'narrow_rows') > advfair_cau('robust_25', 'narrow_rows'),
 	'the best robust rule is less fair than the best one, the more so the larger eps is');
@@ -42,7 +42,7 @@ SELECT ok(advfair_cau('robust_25', 'narrow_rows') > advfair_cau('plain', 'narrow
 CREATE TABLE broken AS SELECT c.name, a.name AS attack, r.eps, r.class, r.success_rate AS rate
 	FROM cases AS c, (VALUES ('fgsm'), ('pgd'), ('apgd_ce'), ('fab')) AS a (name),
 	LATERAL advfair_class_robustness(c.name, CASE c.name WHEN 'wide' THEN 'wide_rows' ELSE 'narrow_rows' END, '{0.25,0.5}', attack => a.name,
-		settings => CASE a.name WHEN 'pgd' THEN '{"steps": 10}' WHEN 'fgsm' THEN '{}' ELSE '{"steps": 5}' END) AS r;
+		settings => (CASE a.name WHEN 'pgd' THEN '{"steps": 10}' WHEN 'fgsm' THEN '{}' ELSE '{"steps": 5}' END)::jsonb) AS r;
 SELECT near(rate, expected, format('%s breaks %s at %s, %s', attack, class, eps, name))
 	FROM broken JOIN cases USING (name), LATERAL (SELECT CASE WHEN eps < 0.3 THEN CASE class WHEN 'plus' THEN plus_25 ELSE minus_25 END ELSE CASE class WHEN 'plus' THEN plus_50 ELSE minus_50 END END AS expected) AS e
 	WHERE expected IS NOT NULL ORDER BY name, attack, eps, class;
@@ -50,7 +50,7 @@ SELECT ok(max(rate) - min(rate) <= 0.0005, format('%s, %s, %s: all attacks agree
 
 -- least eps: no row is censored, mean over 50,000 rows of a value whose deviation is below 2
 CREATE TABLE nearest AS SELECT c.name, a.name AS attack, l.* FROM cases AS c, (VALUES ('pgd'), ('fab')) AS a (name),
-	LATERAL advfair_class_least_eps(c.name, CASE c.name WHEN 'wide' THEN 'wide_rows' ELSE 'narrow_rows' END, 16, attack => a.name, settings => '{"steps": 5}') AS l WHERE c.le_plus IS NOT NULL;
+	LATERAL advfair_class_least_eps(c.name, CASE c.name WHEN 'wide' THEN 'wide_rows' ELSE 'narrow_rows' END, 16::float8, attack => a.name, settings => '{"steps": 5}') AS l WHERE c.le_plus IS NOT NULL;
 SELECT ok(abs(least_eps - expected) <= 4 * 2 / sqrt(50000) + 16 / 1024.0 AND censored = 0, format('mean least eps of %s by %s, %s: %s, exactly %s', class, attack, name, round(least_eps::numeric, 4), expected))
 	FROM nearest JOIN cases USING (name), LATERAL (SELECT CASE class WHEN 'plus' THEN le_plus ELSE le_minus END AS expected) AS e ORDER BY name, attack, class;
 SELECT * FROM finish();

@@ -4,7 +4,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET LOCAL client_min_messages = warning;
 SET LOCAL check_function_bodies = off;
-SELECT plan(27);
+SELECT plan(28);
 
 CREATE ROLE advfair_eve;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO advfair_eve', current_database()); END $$;
@@ -139,6 +139,7 @@ CREATE TABLE people AS SELECT * FROM evil_c.advfair_make_census(60, 0);
 SELECT evil_c.advfair_train(model => 'm', data => 'people', label => 'income', epochs => 1);
 SELECT lives_ok($$ SELECT * FROM evil_c.advfair_luf_summary('m', 'people', leave_out => 1) $$, 'so do scores written in SQL');
 SELECT lives_ok($$ SELECT evil_c.advfair_report('{m}'::text[], 'people'::text, leave_out => 1, eps_max => 0.1) $$, 'and reports');
+SELECT lives_ok($$ SELECT evil_c.advfair_chart('metric_log'::text, '{m}'::text[]), evil_c.advfair_chart('curve'::text, '{m}'::text[]) $$, 'and charts');
 SELECT is(current_setting('looks.alike'), 'not called', 'without them');
 -- nor do statements on its tables find them where they come first in search_path
 SET LOCAL search_path = evil_c, pg_catalog, public, pg_temp;

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(88);
+SELECT plan(95);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -41,7 +41,8 @@ SELECT throws_ok(format('SELECT advfair_chart(%L, %L%s)', kind, '{m}', more), '2
 	FROM (VALUES ('class_accuracy', '', 'data'), ('class_robustness', ', ''test''', 'eps'), ('group_confidence', ', ''test''', 'protected'),
 		('least_eps', ', ''test''', 'eps_max'), ('class_least_eps', ', ''test''', 'eps_max'), ('luf', ', ''test''', 'leave_out')) t (kind, more, what);
 SELECT throws_ok($$ SELECT advfair_chart('metric_log', '{m,nobody}') $$, '42704', 'model "nobody" does not exist');
-SELECT throws_ok($$ SELECT advfair_chart('curve', '{}') $$, '22023', 'models is missing: this kind of chart needs it');
+SELECT throws_ok(format('SELECT advfair_chart(%L, %L, ''test'', leave_out => 1, eps_max => 1)', kind, models), '22023', 'models is missing: this kind of chart needs it')
+	FROM unnest('{curve,metric_log,luf,least_eps}'::text[]) AS kind, (VALUES ('{}'), (NULL)) AS t (models);
 SELECT throws_ok($$ SELECT advfair_chart('curve', '{nobody}') $$, '42704', 'model "nobody" does not exist');
 SELECT throws_ok($$ SELECT advfair_chart_rows('luf', '[1]') $$, '22023');
 SELECT is(advfair_chart_rows(kind, rows) #> '{data,values}', '[]'::jsonb, kind || ': nothing to show') FROM (VALUES ('curve', NULL::jsonb), ('luf', '[]'), ('class_accuracy', '{}')) t (kind, rows);
