@@ -239,8 +239,9 @@ CREATE OR REPLACE FUNCTION advfair_attack(model text, data text, eps anycompatib
 		loss float8, x real[], attack text, forwards bigint, gradients bigint)
 	AS 'MODULE_PATHNAME', 'advfair_attack' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 /*
- * One row, in any query, without workers. settings are those of the method, and norm, mutable, feasible, targeted, clip_min, clip_max, eps_unit and
- * seed as the function above has them. The same row has the same example, whatever plan it is in.
+ * One row, in any query, without workers. settings are those of the method, and norm, mutable, feasible, targeted,
+ * clip_min, clip_max, eps_unit and seed as the function above has them. The same row has the same example, whatever
+ * plan it is in.
  */
 CREATE OR REPLACE FUNCTION advfair_attack(model bytea, "row" record, label text, eps float8, attack text DEFAULT 'pgd',
 		settings jsonb DEFAULT NULL, OUT prediction text, OUT adversarial text, OUT success boolean, OUT linf float8,

@@ -349,7 +349,8 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 	RETURN advfair_chart_rows(kind, CASE
 		-- never so: an error where there is no such model, and nothing else that remembers it
 		WHEN kind IN ('curve', 'metric_log') AND (SELECT pg_catalog.count(advfair_model_id(u.name))
-			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END)) AS u (name)
+			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END))
+				AS u (name)
 			WHERE kind = 'curve' OR NOT EXISTS (SELECT FROM advfair_metric_log l WHERE l.model = u.name)) < 0 THEN NULL
 		WHEN kind IN ('class_accuracy', 'class_least_eps', 'robust_accuracy', 'class_robustness', 'group_confidence')
 			THEN (SELECT jsonb_agg(to_jsonb(a))

@@ -138,6 +138,7 @@ SELECT is_empty($$ SELECT proname, pronargs - pronargdefaults FROM pg_proc p JOI
 					 WHEN proname IN ('advfair_train', 'advfair_adv_train') THEN 3 -- label
 					 WHEN proname IN ('advfair_group_confidence', 'advfair_eou') THEN 4 -- attribute, class
 					 ELSE 2 + ('key' = ANY (proargnames))::int
+						+ (proname = 'advfair_attack' AND NOT proretset)::int -- label
 						+ (proname IN ('advfair_attack', 'advfair_pgd', 'advfair_fgsm', 'advfair_least_eps', 'advfair_class_robustness'))::int -- eps
 					 END $$, 'all but model, data, key and what else nobody can guess may be left out');
 SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) ORDER BY attnum)::text FROM pg_attribute

@@ -170,6 +170,15 @@ is($node->safe_psql('postgres', "SELECT advfair_wait($job, '5 min')"), 'succeede
 is($node->safe_psql('postgres', "SELECT count(*) FROM (TABLE table_$count EXCEPT ALL SELECT * FROM advfair_class_robustness('base', 'crowd', '{0.1,0.1,0.2,0.3,0.4}', steps => 40)) AS d"),
 	0, 'and give what the function gives');
 
+# an ensemble is gone on with, too: which member broke a row is part of what is kept
+$job = submit('{"kind": "class_robustness", "model": "base", "data": "crowd", "eps": [0.01, 0.02], "attack": "autoattack", "settings": {"queries": 100}, "into": "TABLE"}');
+ok($node->poll_query_until('postgres', "SELECT count(*) >= 1 FROM advfair_checkpoint WHERE job = $job"), 'some of an ensemble is kept');
+$node->stop('immediate');
+$node->start;
+is($node->safe_psql('postgres', "SELECT advfair_wait($job, '5 min')"), 'succeeded', 'it is gone on with');
+is($node->safe_psql('postgres', "SELECT count(*) FROM (TABLE table_$count EXCEPT ALL SELECT * FROM advfair_class_robustness('base', 'crowd', '{0.01,0.02}', attack => 'autoattack', settings => '{\"queries\": 100}')) AS d"),
+	0, 'to what the function gives');
+
 # what version 1.2 has left of a job
 $node->safe_psql('postgres', 'CREATE DATABASE earlier');
 my (undef, undef, $said) = $node->psql('earlier', q{

@@ -171,8 +171,8 @@ advpg_jobkind_check(Jsonb *task)
 /* ---- rows as a table ---- */
 
 /*
- * The row type of an SQL function of the extension; of two, that of the one whose types are all given. Its schema may have others of that
- * name, which are somebody else's.
+ * The row type of an SQL function of the extension that returns a set; of two, that of the one whose types are all given. Its schema may have others
+ * of that name, which are somebody else's.
  */
 static TupleDesc
 function_rows(const char *name)
@@ -185,7 +185,7 @@ function_rows(const char *name)
 	{
 		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
 
-		if (getExtensionOfObject(ProcedureRelationId, function->oid) == extension &&
+		if (function->proretset && getExtensionOfObject(ProcedureRelationId, function->oid) == extension &&
 			get_func_result_type(function->oid, NULL, &desc) != TYPEFUNC_COMPOSITE)
 			desc = NULL;
 	}
