@@ -381,6 +381,50 @@ test_far_boundary(void)
 	training_free(&t);
 }
 
+/* ---- who else is attacked ---- */
+
+/* A row has the same example alone as among others, whatever stood in its slot before. */
+static void
+test_company(const char *name, AdvNorm norm)
+{
+	enum
+	{
+		ROWS = 100, /* more than there are slots */
+		INPUTS = 8
+	};
+	Training t;
+	Report all;
+	AdvAttack a = attack_of(name, norm, norm == ADV_NORM_L2 ? 0.3 : 0.15);
+	size_t differ = 0;
+
+	training_make(&t, "dense 12, tanh, dense 9, relu", (AdvShape){INPUTS, 1, 1}, 4, ROWS);
+	t.spec.epochs = 10;
+	t.spec.optimizer.learning_rate = 0.01;
+	training_run(&t, 2);
+	a.steps = 40;
+	a.restarts = 2;
+	a.early_stop = false;
+	if (method(name)->members)
+		memcpy(a.own, &(double){40}, sizeof(double));
+	attack_rows(&t, &a, NULL, ROWS, 1, &all);
+	for (size_t r = 0; r < ROWS; r++)
+	{
+		Training one = t;
+		Report alone;
+
+		one.data.chunks = &(const unsigned char *){(const unsigned char *) (t.x + r * INPUTS)};
+		one.data.label = t.label + r;
+		one.key = t.key + r;
+		attack_rows(&one, &a, NULL, 1, 1, &alone);
+		differ += memcmp(alone.x, all.x + r * INPUTS, sizeof(float) * INPUTS) != 0;
+		free_report(&alone);
+	}
+	okf(differ == 0, "%s, %s: a row alone is attacked as among others (%zu are not)", name,
+		norm == ADV_NORM_L2 ? "L2" : "L-infinity", differ);
+	free_report(&all);
+	training_free(&t);
+}
+
 /* ---- the ensemble ---- */
 
 static void
@@ -463,6 +507,11 @@ main(void)
 			test_linear(climbers[i], ADV_NORM_L2, classes, some_fixed);
 		}
 	test_far_boundary();
+	for (int i = 0; adv_attack_methods[i]; i++)
+	{
+		test_company(adv_attack_methods[i]->name, ADV_NORM_LINF);
+		test_company(adv_attack_methods[i]->name, ADV_NORM_L2);
+	}
 	test_square(ADV_NORM_LINF, 1.05);
 	test_square(ADV_NORM_L2, 1.3);
 	test_ensemble("a table", "dense 12, tanh, dense 9, relu", (AdvShape){8, 1, 1}, ADV_NORM_LINF, 0.3);

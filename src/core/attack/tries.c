@@ -136,16 +136,14 @@ consider(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v)
 static void
 begin_restart(const AdvEngine *e, AdvSlot *slot)
 {
-	AdvClimb c;
+	AdvClimb c = adv_slot_climb(e, slot);
 
-	slot->step = 0;
 	slot->phase = ADV_ITERATE;
-	c = adv_slot_climb(e, slot);
 	if (adv_slot_method(e, slot)->begin)
 		adv_slot_method(e, slot)->begin(&c);
 }
 
-/* What x may be: all of the clip range, where the method roams. */
+/* What x may be; INFINITY: all of the clip range. */
 static void
 set_bounds(const AdvEngine *e, AdvSlot *slot, double eps)
 {
@@ -211,6 +209,7 @@ begin_member(const AdvEngine *e, AdvSlot *slot, int32_t member)
 
 	slot->member = member;
 	slot->restart = 0;
+	slot->step = 0;
 	memset(slot->state, 0, sizeof(slot->state));
 	set_bounds(e, slot, slot->eps);
 	if (search && search->mode == ADV_SEARCH_BISECT && slot->bracket.n_tries > 1 && !is_stuck(e, slot))
@@ -402,6 +401,7 @@ next_restart(const AdvEngine *e, AdvSlot *slot)
 {
 	if (++slot->restart >= (int64_t) adv_slot_attack(e, slot)->restarts * targets(e, slot))
 		return swap_category(e, slot);
+	slot->step = 0;
 	return place_random(e, slot);
 }
 
