@@ -285,16 +285,36 @@ true_distance(const Training *t, const AdvBall *ball, size_t r)
 
 static const float some_fixed[LINEAR_INPUTS] = {1, 0, 0.5f, 2, 1, 0};
 
+/* How many rows are broken when eps is so many times their distance. */
+static size_t
+broken_at(const Training *t, AdvAttack a, double times)
+{
+	size_t broken = 0;
+
+	for (size_t r = 0; r < LINEAR_ROWS; r++)
+	{
+		Training one = *t;
+		Report report;
+
+		one.data.chunks = &(const unsigned char *){(const unsigned char *) (t->x + r * LINEAR_INPUTS)};
+		a.eps = times * true_distance(t, &a.ball, r);
+		attack_rows(&one, &a, NULL, 1, 1, &report);
+		broken += has(&report, 0, ADV_ATTACK_SUCCESS);
+		free_report(&report);
+	}
+	return broken;
+}
+
 /* fab finds the distance itself; apgd succeeds where eps is above it, and nobody below. */
 static void
 test_linear(const char *name, AdvNorm norm, int classes, const float *unit)
 {
 	Training t;
-	Report least, above, below;
+	Report least;
 	AdvAttack a = attack_of(name, norm, 1);
 	AdvSearch search = {ADV_SEARCH_BISECT, 8, 0, 1e-3};
 	double farther = 0, nearer = 0;
-	size_t above_all = 0, below_any = 0;
+	size_t above, below;
 
 	a.ball.unit = unit;
 	make_linear(&t, classes);
@@ -310,23 +330,10 @@ test_linear(const char *name, AdvNorm norm, int classes, const float *unit)
 	okf(farther < (method(name)->roams ? 0.003 : 0.1) && nearer < 1e-4,
 		"%s, %s, %d classes%s: the least eps is the distance to the plane, to %.2g more, %.2g less", name,
 		norm == ADV_NORM_L2 ? "L2" : "L-infinity", classes, unit ? ", some fixed" : "", farther, nearer);
-	for (size_t r = 0; r < LINEAR_ROWS; r++)
-	{
-		Training one = t;
-		double d = true_distance(&t, &a.ball, r);
-
-		one.data.chunks = &(const unsigned char *){(const unsigned char *) (t.x + r * LINEAR_INPUTS)};
-		a.eps = 1.005 * d;
-		attack_rows(&one, &a, NULL, 1, 1, &above);
-		a.eps = 0.999 * d;
-		attack_rows(&one, &a, NULL, 1, 1, &below);
-		above_all += has(&above, 0, ADV_ATTACK_SUCCESS);
-		below_any += has(&below, 0, ADV_ATTACK_SUCCESS);
-		free_report(&above);
-		free_report(&below);
-	}
-	okf(above_all == LINEAR_ROWS && below_any == 0,
-		"it breaks all rows a little above that and none below (%zu and %zu of %d)", above_all, below_any,
+	above = broken_at(&t, a, 1.005);
+	below = broken_at(&t, a, 0.999);
+	okf(above == LINEAR_ROWS && below == 0,
+		"it breaks all rows a little above that and none below (%zu and %zu of %d)", above, below,
 		LINEAR_ROWS);
 	free_report(&least);
 	training_free(&t);
@@ -337,29 +344,15 @@ static void
 test_square(AdvNorm norm, double above_by)
 {
 	Training t;
-	Report above, below;
 	AdvAttack a = attack_of("square", norm, 1);
-	size_t above_all = 0, below_any = 0;
+	size_t above, below;
 
 	make_linear(&t, 2);
-	for (size_t r = 0; r < LINEAR_ROWS; r++)
-	{
-		Training one = t;
-		double d = true_distance(&t, &a.ball, r);
-
-		one.data.chunks = &(const unsigned char *){(const unsigned char *) (t.x + r * LINEAR_INPUTS)};
-		a.eps = above_by * d;
-		attack_rows(&one, &a, NULL, 1, 1, &above);
-		a.eps = 0.999 * d;
-		attack_rows(&one, &a, NULL, 1, 1, &below);
-		above_all += has(&above, 0, ADV_ATTACK_SUCCESS);
-		below_any += has(&below, 0, ADV_ATTACK_SUCCESS);
-		free_report(&above);
-		free_report(&below);
-	}
-	okf(above_all >= LINEAR_ROWS * 9 / 10 && below_any == 0,
+	above = broken_at(&t, a, above_by);
+	below = broken_at(&t, a, 0.999);
+	okf(above >= LINEAR_ROWS * 9 / 10 && below == 0,
 		"square, %s: breaks %zu of %d rows at %.2f of the distance, %zu below it",
-		norm == ADV_NORM_L2 ? "L2" : "L-infinity", above_all, LINEAR_ROWS, above_by, below_any);
+		norm == ADV_NORM_L2 ? "L2" : "L-infinity", above, LINEAR_ROWS, above_by, below);
 	training_free(&t);
 }
 

@@ -33,4 +33,10 @@ extern AdvAim adv_aim_margin;
  */
 extern AdvAim adv_aim_dlr;
 
+/*
+ * The classes of the largest logits but one (-1: of all), in order, into place (most): as many as there are up to most; of equal ones the first. Returns
+ * how many.
+ */
+extern int adv_rank(int classes, const float *logits, int32_t but, int most, int32_t *place);
+
 #endif

@@ -9,6 +9,7 @@
 #ifndef ADV_BALL_H
 #define ADV_BALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,27 @@ typedef struct AdvRegion
 	const float *high; /* (n) */
 	double eps;
 } AdvRegion;
+
+/* How much of input i is 1. */
+static inline float
+adv_ball_unit(const AdvBall *ball, size_t i)
+{
+	return ball->unit ? ball->unit[i] : 1;
+}
+
+/* Whether input i may be anything but what it is. */
+static inline bool
+adv_ball_moves(const AdvRegion *in, size_t i)
+{
+	return adv_ball_unit(in->ball, i) > 0 && in->low[i] < in->high[i];
+}
+
+/* The value of input i that is nearest to x. */
+static inline float
+adv_ball_clamp(const AdvRegion *in, size_t i, double x)
+{
+	return x <= in->low[i] ? in->low[i] : x >= in->high[i] ? in->high[i] : (float) x;
+}
 
 /* What random numbers of a row are drawn from: its outcome depends on nothing else. */
 typedef struct AdvDraw
@@ -73,6 +95,9 @@ extern void adv_ball_nearby(const AdvRegion *in, const AdvDraw *draw, float *x);
  * least; L2: one input does.
  */
 extern void adv_ball_step(const AdvRegion *in, double alpha, const float *gradient, float *x);
+
+/* Move x (n) away from x0 or towards it until it is eps away, and bring it into the clip range, in place; x0 itself stays. */
+extern void adv_ball_stretch(const AdvRegion *in, float *x);
 
 /* Bring any x (n) into the ball and the clip range, in place. */
 extern void adv_ball_project(const AdvRegion *in, float *x);

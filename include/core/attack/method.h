@@ -79,6 +79,13 @@ typedef struct AdvClimb
 #define ADV_MOST_MEMBERS 6  /* of an ensemble */
 #define ADV_MOST_TARGETS 9  /* that a method goes through, one restart each */
 
+/* Array number which of a method's memory (n). */
+static inline float *
+adv_climb_array(const AdvClimb *c, int which)
+{
+	return c->memory + (size_t) which * c->in.n;
+}
+
 /* An attack that is part of an ensemble; lists end with a member without a name. */
 typedef struct AdvMember
 {

@@ -40,10 +40,14 @@ largest_but(int classes, const float *z, int32_t but)
 static void
 sides(const AdvGoal *goal, int classes, const float *z, int *up, int *down)
 {
-	*up = goal->target >= 0 ? goal->target : goal->toward >= 0 ? goal->toward : -1;
-	*down = goal->target >= 0 ? largest_but(classes, z, goal->target) : goal->label;
-	if (*up < 0)
-		*up = largest_but(classes, z, goal->label);
+	if (goal->target >= 0)
+	{
+		*up = goal->target;
+		*down = largest_but(classes, z, goal->target);
+		return;
+	}
+	*up = goal->toward >= 0 ? goal->toward : largest_but(classes, z, goal->label);
+	*down = goal->label;
 }
 
 double
@@ -61,31 +65,32 @@ adv_aim_margin(const AdvGoal *goal, int classes, const float *logits, float *dir
 	return (double) logits[up] - logits[down];
 }
 
-/* The classes of the largest logits, in order, as many as there are up to PLACES; of equal ones the first. */
-static void
-rank(int classes, const float *z, int *place)
+int
+adv_rank(int classes, const float *logits, int32_t but, int most, int32_t *place)
 {
 	int n = 0;
 
-	for (int j = 0; j < classes; j++)
+	for (int32_t j = 0; j < classes; j++)
 	{
-		int at = n < PLACES ? n : PLACES;
+		int at = n;
 
-		while (at > 0 && z[j] > z[place[at - 1]])
+		while (at > 0 && logits[j] > logits[place[at - 1]])
 			at--;
-		if (at == PLACES)
+		if (j == but || at == most)
 			continue;
-		n += n < PLACES;
-		memmove(place + at + 1, place + at, sizeof(int) * (size_t) (n - 1 - at));
+		n += n < most;
+		memmove(place + at + 1, place + at, sizeof(int32_t) * (size_t) (n - 1 - at));
 		place[at] = j;
 	}
+	return n;
 }
 
 double
 adv_aim_dlr(const AdvGoal *goal, int classes, const float *logits, float *direction)
 {
 	bool aimed = goal->target >= 0 || goal->toward >= 0;
-	int place[PLACES], up, down, third = 2, fourth = aimed ? 3 : 2;
+	int32_t place[PLACES];
+	int up, down, fourth = aimed ? 3 : 2; /* or the third again */
 	double difference, spread;
 
 	if (classes < 3 || (aimed && classes < 4))
@@ -93,15 +98,14 @@ adv_aim_dlr(const AdvGoal *goal, int classes, const float *logits, float *direct
 	sides(goal, classes, logits, &up, &down);
 	if (goal->target >= 0)
 		down = goal->label;
-	rank(classes, logits, place);
+	(void) adv_rank(classes, logits, -1, PLACES, place);
 	difference = (double) logits[up] - logits[down];
-	spread = logits[place[0]] - ((double) logits[place[third]] + logits[place[fourth]]) / 2 + LEAST_SPREAD;
+	spread = logits[place[0]] - ((double) logits[place[2]] + logits[place[fourth]]) / 2 + LEAST_SPREAD;
 	if (direction)
 	{
 		double slope = difference / (spread * spread);
-		double d[PLACES] = {-slope, 0, 0, 0};
+		double d[PLACES] = {-slope, 0, slope / 2, 0};
 
-		d[third] += slope / 2;
 		d[fourth] += slope / 2;
 		memset(direction, 0, sizeof(float) * (size_t) classes);
 		for (int i = 0; i <= fourth; i++)

@@ -41,12 +41,6 @@ typedef struct State
 
 _Static_assert(sizeof(State) <= ADV_METHOD_STATE, "a state is kept in so many bytes");
 
-static float *
-array(const AdvClimb *c, int which)
-{
-	return c->memory + (size_t) which * c->in.n;
-}
-
 static void
 copy(const AdvClimb *c, float *to, const float *from)
 {
@@ -66,24 +60,16 @@ share(const AdvClimb *c, double of)
 static void
 start(const AdvClimb *c, float *x)
 {
-	double distance;
-	AdvRegion wide = c->in;
-
-	adv_ball_random(&wide, &c->draw, x);
-	distance = adv_ball_distance(c->in.ball, c->in.n, c->in.x0, x);
-	if (!(distance > 0))
-		return;
-	for (size_t i = 0; i < c->in.n; i++)
-		x[i] = (float) (c->in.x0[i] + ((double) x[i] - c->in.x0[i]) * (c->in.eps / distance));
-	adv_ball_project(&c->in, x);
+	adv_ball_random(&c->in, &c->draw, x);
+	adv_ball_stretch(&c->in, x);
 }
 
 static void
 keep_best(const AdvClimb *c, const float *gradient, const float *x)
 {
 	((State *) c->state)->best = c->value;
-	copy(c, array(c, BEST_X), x);
-	copy(c, array(c, BEST_GRADIENT), gradient);
+	copy(c, adv_climb_array(c, BEST_X), x);
+	copy(c, adv_climb_array(c, BEST_GRADIENT), gradient);
 }
 
 /* What the last step has come to; true where the step is to be halved. */
@@ -104,7 +90,7 @@ static void
 move(const AdvClimb *c, const float *gradient, float *x)
 {
 	State *s = c->state;
-	float *before = array(c, BEFORE), *stepped = array(c, STEPPED);
+	float *before = adv_climb_array(c, BEFORE), *stepped = adv_climb_array(c, STEPPED);
 	double a = c->step == 0 ? 1 : MOMENTUM;
 
 	if (c->step == 0)
@@ -126,8 +112,8 @@ move(const AdvClimb *c, const float *gradient, float *x)
 		if (++s->in_window == s->window && at_checkpoint(c, s))
 		{
 			s->step /= 2;
-			copy(c, x, array(c, BEST_X));
-			gradient = array(c, BEST_GRADIENT);
+			copy(c, x, adv_climb_array(c, BEST_X));
+			gradient = adv_climb_array(c, BEST_GRADIENT);
 		}
 	}
 	copy(c, stepped, x);
@@ -147,7 +133,7 @@ static void
 settle(const AdvClimb *c, float *x)
 {
 	if (c->value <= ((const State *) c->state)->best)
-		copy(c, x, array(c, BEST_X));
+		copy(c, x, adv_climb_array(c, BEST_X));
 }
 
 static const AdvParameter parameters[] = {

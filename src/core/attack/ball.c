@@ -4,7 +4,6 @@
  */
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "core/attack/ball.h"
@@ -12,12 +11,6 @@
 #include "core/kernel/dispatch.h"
 
 #define NEARBY 0.001 /* where adv_ball_nearby goes, in units, or of eps where that is larger */
-
-static float
-unit_of(const AdvBall *ball, size_t i)
-{
-	return ball->unit ? ball->unit[i] : 1;
-}
 
 /* The float32 next to x, up or down: bits of floats of one sign are ordered like whole numbers. */
 ADV_LOOP float
@@ -56,7 +49,7 @@ adv_ball_bounds(const AdvBall *ball, size_t n, const float *x0, double eps, floa
 {
 	for (size_t i = 0; i < n; i++)
 	{
-		float unit = unit_of(ball, i);
+		float unit = adv_ball_unit(ball, i);
 		double reach = ball->norm == ADV_NORM_LINF ? eps * unit : INFINITY;
 		double below = (double) x0[i] - reach;
 		double above = (double) x0[i] + reach;
@@ -159,10 +152,16 @@ adv_ball_project(const AdvRegion *in, float *x)
 		x[i] = clamp(x[i], in->low[i], in->high[i]);
 }
 
-static bool
-can_move(const AdvRegion *in, size_t i)
+void
+adv_ball_stretch(const AdvRegion *in, float *x)
 {
-	return unit_of(in->ball, i) > 0 && in->low[i] < in->high[i];
+	double distance = adv_ball_distance(in->ball, in->n, in->x0, x);
+
+	if (!(distance > 0))
+		return;
+	for (size_t i = 0; i < in->n; i++)
+		x[i] = (float) (in->x0[i] + ((double) x[i] - in->x0[i]) * (in->eps / distance));
+	adv_ball_project(in, x);
 }
 
 /* The first random number of a restart: each has one for every input, and one more. */
@@ -176,7 +175,8 @@ first_of(const AdvRegion *in, const AdvDraw *draw)
 static double
 normal_of(const AdvRegion *in, const AdvDraw *draw, size_t i)
 {
-	return can_move(in, i) ? adv_normal(draw->seed, ADV_FOR_ATTACK, draw->key, first_of(in, draw) + i) : 0;
+	return adv_ball_moves(in, i) ? adv_normal(draw->seed, ADV_FOR_ATTACK, draw->key, first_of(in, draw) + i)
+								 : 0;
 }
 
 /* L2: a direction from independent normal numbers, and a radius whose power is uniform, by the number of inputs that can move. */
@@ -192,7 +192,7 @@ random_in_l2(const AdvRegion *in, const AdvDraw *draw, float *x)
 		double u = normal_of(in, draw, i);
 
 		squares += u * u;
-		moving += can_move(in, i);
+		moving += adv_ball_moves(in, i);
 	}
 	radius = in->eps * pow(adv_uniform(draw->seed, ADV_FOR_ATTACK, draw->key, first_of(in, draw) + in->n),
 						   1 / fmax((double) moving, 1));
@@ -200,7 +200,8 @@ random_in_l2(const AdvRegion *in, const AdvDraw *draw, float *x)
 	{
 		double u = normal_of(in, draw, i);
 
-		x[i] = (float) (in->x0[i] + (squares > 0 ? radius * u / sqrt(squares) : 0) * unit_of(in->ball, i));
+		x[i] =
+			(float) (in->x0[i] + (squares > 0 ? radius * u / sqrt(squares) : 0) * adv_ball_unit(in->ball, i));
 	}
 	adv_ball_project(in, x);
 }
@@ -219,7 +220,7 @@ adv_ball_random(const AdvRegion *in, const AdvDraw *draw, float *x)
 	{
 		double u = adv_uniform(draw->seed, ADV_FOR_ATTACK, draw->key, first + i);
 
-		x[i] = clamp((float) (in->x0[i] + in->eps * unit_of(in->ball, i) * (2 * u - 1)), in->low[i],
+		x[i] = clamp((float) (in->x0[i] + in->eps * adv_ball_unit(in->ball, i) * (2 * u - 1)), in->low[i],
 					 in->high[i]);
 	}
 }
@@ -232,7 +233,7 @@ adv_ball_nearby(const AdvRegion *in, const AdvDraw *draw, float *x)
 	for (size_t i = 0; i < in->n; i++)
 	{
 		double z = adv_normal(draw->seed, ADV_FOR_ATTACK, draw->key, first + i);
-		float near = nearest_float(in->x0[i] + NEARBY * fmax(in->eps, 1) * unit_of(in->ball, i) * z);
+		float near = nearest_float(in->x0[i] + NEARBY * fmax(in->eps, 1) * adv_ball_unit(in->ball, i) * z);
 
 		x[i] = neighbour(near, near == in->x0[i] ? (z > 0) - (z < 0) : 0);
 	}
@@ -318,7 +319,7 @@ l2_nudge(const AdvRegion *in, double alpha, const float *gradient, float *x)
 
 	for (size_t i = 0; i < in->n; i++)
 	{
-		double u = unit_of(in->ball, i);
+		double u = adv_ball_unit(in->ball, i);
 		double size = fabs(gradient[i] * u * u);
 
 		if (size > most)
@@ -362,7 +363,7 @@ adv_ball_distance(const AdvBall *ball, size_t n, const float *x0, const float *x
 
 	for (size_t i = 0; i < n; i++)
 	{
-		if (unit_of(ball, i) == 0 && x[i] != x0[i])
+		if (adv_ball_unit(ball, i) == 0 && x[i] != x0[i])
 			return INFINITY;
 		largest = fmax(largest, fabs(moved_by(i, ball->unit, x0, x)));
 	}

@@ -47,12 +47,6 @@ typedef struct State
 
 _Static_assert(sizeof(State) <= ADV_METHOD_STATE, "a state is kept in so many bytes");
 
-static float *
-array(const AdvClimb *c, int which)
-{
-	return c->memory + (size_t) which * c->in.n;
-}
-
 /* The first restart begins at the row, the others half as far from it as an example has been found, or as eps. */
 static void
 start(const AdvClimb *c, float *x)
@@ -78,12 +72,19 @@ begin(const AdvClimb *c)
 	s->drawn = false;
 }
 
+/* x = what lies on the way from the row to an x', after a share of it. */
+static void
+draw_back(const AdvClimb *c, double share, const float *from, float *x)
+{
+	for (size_t i = 0; i < c->in.n; i++)
+		x[i] = (float) (c->in.x0[i] + share * ((double) from[i] - c->in.x0[i]));
+}
+
 /* x between the row and where the restart has come to; after HALVINGS there is nothing to be judged any more. */
 static bool
 search(const AdvClimb *c, float *x)
 {
 	State *s = c->state;
-	double middle;
 
 	if (!s->found || s->searched == HALVINGS)
 		return false;
@@ -91,15 +92,14 @@ search(const AdvClimb *c, float *x)
 	{
 		s->low = BETA;
 		s->high = 1;
-		memcpy(array(c, SEARCHED_X), c->broken ? x : array(c, NEAREST_X), sizeof(float) * c->in.n);
+		memcpy(adv_climb_array(c, SEARCHED_X), c->broken ? x : adv_climb_array(c, NEAREST_X),
+			   sizeof(float) * c->in.n);
 	}
 	else if (c->broken)
 		s->high = (s->low + s->high) / 2;
 	else
 		s->low = (s->low + s->high) / 2;
-	middle = (s->low + s->high) / 2;
-	for (size_t i = 0; i < c->in.n; i++)
-		x[i] = (float) (c->in.x0[i] + middle * ((double) array(c, SEARCHED_X)[i] - c->in.x0[i]));
+	draw_back(c, (s->low + s->high) / 2, adv_climb_array(c, SEARCHED_X), x);
 	return true;
 }
 
@@ -113,7 +113,7 @@ keep_nearest(const AdvClimb *c, const float *x)
 		return;
 	s->found = true;
 	s->nearest = distance;
-	memcpy(array(c, NEAREST_X), x, sizeof(float) * c->in.n);
+	memcpy(adv_climb_array(c, NEAREST_X), x, sizeof(float) * c->in.n);
 }
 
 static bool
@@ -128,22 +128,15 @@ look(const AdvClimb *c, float *x)
 	if (!c->broken || s->seen > 0 || s->drawn || c->step == 0)
 		return false;
 	s->drawn = true;
-	for (size_t i = 0; i < c->in.n; i++)
-		x[i] = (float) (c->in.x0[i] + BETA * ((double) x[i] - c->in.x0[i]));
+	draw_back(c, BETA, x, x);
 	return true;
-}
-
-static float
-clamp(double x, float low, float high)
-{
-	return x <= low ? low : x >= high ? high : (float) x;
 }
 
 /* Onto the plane: where the gradient's value would be 0, by its tangent at x. */
 static void
 step(const AdvClimb *c, float *x)
 {
-	const float *w = array(c, GRADIENT), *x0 = c->in.x0;
+	const float *w = adv_climb_array(c, GRADIENT), *x0 = c->in.x0;
 	AdvPlaneMove here = {&c->in, x, w, ((const State *) c->state)->gap, 0},
 				 row = {&c->in, x0, w, here.gap, 0};
 	double near, far, a;
@@ -157,7 +150,7 @@ step(const AdvClimb *c, float *x)
 	{
 		double moved = x[i] + ETA * adv_plane_step(&here, i), drawn = x0[i] + ETA * adv_plane_step(&row, i);
 
-		x[i] = clamp((1 - a) * moved + a * drawn, c->in.low[i], c->in.high[i]);
+		x[i] = adv_ball_clamp(&c->in, i, (1 - a) * moved + a * drawn);
 	}
 }
 
@@ -172,7 +165,7 @@ move(const AdvClimb *c, const float *gradient, float *x)
 	{
 		s->away = away;
 		s->gap = -c->value;
-		memcpy(array(c, GRADIENT), gradient, sizeof(float) * c->in.n);
+		memcpy(adv_climb_array(c, GRADIENT), gradient, sizeof(float) * c->in.n);
 	}
 	if (++s->seen < c->turns)
 		return;
@@ -185,7 +178,7 @@ static void
 settle(const AdvClimb *c, float *x)
 {
 	if (((const State *) c->state)->found)
-		memcpy(x, array(c, NEAREST_X), sizeof(float) * c->in.n);
+		memcpy(x, adv_climb_array(c, NEAREST_X), sizeof(float) * c->in.n);
 }
 
 static const AdvParameter parameters[] = {
@@ -195,38 +188,24 @@ static const AdvParameter parameters[] = {
 	{NULL},
 };
 
-const AdvAttackMethod adv_attack_fab = {
-	.name = "fab",
-	.words = "fast adaptive boundary attack (Croce and Hein 2020)",
-	.parameters = parameters,
-	.steps = 100,
-	.reach = 1,
-	.random_start = true,
-	.memory = ARRAYS,
-	.begin = begin,
-	.move = move,
-	.aim = adv_aim_margin,
-	.start = start,
-	.look = look,
-	.settle = settle,
-	.roams = true,
-	.all_classes = true,
-};
+#define FAB(title, which, what)                                                                              \
+	const AdvAttackMethod adv_attack_##title = {                                                             \
+		.name = #title,                                                                                      \
+		.words = what,                                                                                       \
+		.parameters = parameters,                                                                            \
+		.steps = 100,                                                                                        \
+		.reach = 1,                                                                                          \
+		.random_start = true,                                                                                \
+		.memory = ARRAYS,                                                                                    \
+		.begin = begin,                                                                                      \
+		.move = move,                                                                                        \
+		.aim = adv_aim_margin,                                                                               \
+		.start = start,                                                                                      \
+		.look = look,                                                                                        \
+		.settle = settle,                                                                                    \
+		.roams = true,                                                                                       \
+		.which = true,                                                                                       \
+	}
 
-const AdvAttackMethod adv_attack_fab_t = {
-	.name = "fab_t",
-	.words = "fast adaptive boundary attack, towards each of nine classes (Croce and Hein 2020)",
-	.parameters = parameters,
-	.steps = 100,
-	.reach = 1,
-	.random_start = true,
-	.memory = ARRAYS,
-	.begin = begin,
-	.move = move,
-	.aim = adv_aim_margin,
-	.start = start,
-	.look = look,
-	.settle = settle,
-	.roams = true,
-	.by_target = true,
-};
+FAB(fab, all_classes, "fast adaptive boundary attack (Croce and Hein 2020)");
+FAB(fab_t, by_target, "fast adaptive boundary attack, towards each of nine classes (Croce and Hein 2020)");

@@ -19,12 +19,6 @@ typedef struct Part
 	double room;  /* the largest |u| */
 } Part;
 
-static double
-unit_of(const AdvRegion *in, size_t i)
-{
-	return in->ball->unit ? in->ball->unit[i] : 1;
-}
-
 /* Which way an input moves, in plain values. */
 static double
 way_of(const AdvPlaneMove *m, size_t i)
@@ -36,7 +30,7 @@ static Part
 part_of(const AdvPlaneMove *m, size_t i)
 {
 	const AdvRegion *in = m->in;
-	double unit = unit_of(in, i);
+	double unit = adv_ball_unit(in->ball, i);
 	double room = way_of(m, i) > 0 ? (double) in->high[i] - m->x[i] : (double) m->x[i] - in->low[i];
 	Part p = {fabs(m->w[i]) * unit, 0, 0};
 
@@ -106,7 +100,7 @@ adv_plane_step(const AdvPlaneMove *m, size_t i)
 {
 	double u = size_of(m, i);
 
-	return u > 0 ? way_of(m, i) * u * unit_of(m->in, i) : 0;
+	return u > 0 ? way_of(m, i) * u * adv_ball_unit(m->in->ball, i) : 0;
 }
 
 double
@@ -116,7 +110,7 @@ adv_plane_distance(const AdvRegion *in, const float *w, double gap)
 
 	for (size_t i = 0; i < in->n; i++)
 	{
-		double u = fabs(w[i]) * (in->low[i] < in->high[i] ? unit_of(in, i) : 0);
+		double u = fabs(w[i]) * (in->low[i] < in->high[i] ? adv_ball_unit(in->ball, i) : 0);
 
 		sum += in->ball->norm == ADV_NORM_LINF ? u : u * u;
 	}

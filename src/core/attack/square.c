@@ -58,12 +58,6 @@ sign_of(double uniform)
 	return uniform < 0.5 ? -1 : 1;
 }
 
-static float *
-array(const AdvClimb *c, int which)
-{
-	return c->memory + (size_t) which * c->in.n;
-}
-
 /* ---- which inputs a query changes ---- */
 
 /* Share of the places that query number it, from 0, changes. */
@@ -107,18 +101,21 @@ place(const AdvClimb *c, int32_t side, size_t first)
 	return w;
 }
 
+/* Number of a window's input at a place in it. */
+static size_t
+input_of(const AdvClimb *c, const Window *w, int32_t y, int32_t x, int32_t channel)
+{
+	size_t place = (size_t) (w->y + y) * (size_t) c->shape.w + (size_t) (w->x + x);
+
+	return place * (size_t) c->shape.c + (size_t) channel;
+}
+
 static bool
 covers(const AdvClimb *c, const Window *w, size_t i)
 {
 	int32_t at = (int32_t) (i / (size_t) c->shape.c), y = at / c->shape.w, x = at % c->shape.w;
 
 	return y >= w->y && y < w->y + w->h && x >= w->x && x < w->x + w->w;
-}
-
-static bool
-moves(const AdvClimb *c, size_t i)
-{
-	return (!c->in.ball->unit || c->in.ball->unit[i] > 0) && c->in.low[i] < c->in.high[i];
 }
 
 /* Side of the square with a share of the image's places. */
@@ -132,19 +129,11 @@ side_of(const AdvClimb *c, double share)
 
 /* ---- L-infinity ---- */
 
-static float
-clamp(double x, float low, float high)
-{
-	return x <= low ? low : x >= high ? high : (float) x;
-}
-
 /* Far enough to be at the bound from wherever x is. */
 static void
 push(const AdvClimb *c, size_t i, double sign, float *x)
 {
-	double unit = c->in.ball->unit ? c->in.ball->unit[i] : 1;
-
-	x[i] = clamp(x[i] + sign * 2 * c->in.eps * unit, c->in.low[i], c->in.high[i]);
+	x[i] = adv_ball_clamp(&c->in, i, x[i] + sign * 2 * c->in.eps * adv_ball_unit(c->in.ball, i));
 }
 
 static void
@@ -152,9 +141,19 @@ change_square(const AdvClimb *c, double share, float *x)
 {
 	Window w = place(c, side_of(c, share), c->in.n);
 
-	for (size_t i = 0; i < c->in.n; i++)
-		if (moves(c, i) && covers(c, &w, i))
-			push(c, i, sign_of(draw(c, i % (size_t) c->shape.c)), x);
+	for (int32_t channel = 0; channel < c->shape.c; channel++)
+	{
+		double sign = sign_of(draw(c, (size_t) channel));
+
+		for (int32_t y = 0; y < w.h; y++)
+			for (int32_t column = 0; column < w.w; column++)
+			{
+				size_t i = input_of(c, &w, y, column, channel);
+
+				if (adv_ball_moves(&c->in, i))
+					push(c, i, sign, x);
+			}
+	}
 }
 
 static size_t
@@ -163,7 +162,7 @@ count_moving(const AdvClimb *c)
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->in.n; i++)
-		n += moves(c, i);
+		n += adv_ball_moves(&c->in, i);
 	return n;
 }
 
@@ -191,7 +190,7 @@ change_columns(const AdvClimb *c, double share, float *x)
 
 	for (size_t i = 0; i < c->in.n && wanted > 0; i++)
 	{
-		double sign = moves(c, i) ? chosen(c, i, left--, wanted) : 0;
+		double sign = adv_ball_moves(&c->in, i) ? chosen(c, i, left--, wanted) : 0;
 
 		if (sign == 0)
 			continue;
@@ -208,7 +207,7 @@ start_linf(const AdvClimb *c, float *x)
 
 	memcpy(x, c->in.x0, sizeof(float) * c->in.n);
 	for (size_t i = 0; i < c->in.n; i++)
-		if (moves(c, i))
+		if (adv_ball_moves(&c->in, i))
 			push(c, i, sign_of(draw(c, i % line)), x);
 }
 
@@ -242,14 +241,18 @@ hills(int32_t y, int32_t x, int32_t h, int32_t w, bool turned)
 static void
 pattern_of_window(const AdvClimb *c, const Window *w, bool turned)
 {
-	for (size_t i = 0; i < c->in.n; i++)
+	for (int32_t channel = 0; channel < c->shape.c; channel++)
 	{
-		int32_t at = (int32_t) (i / (size_t) c->shape.c);
-		double sign = sign_of(draw(c, i % (size_t) c->shape.c));
+		double sign = sign_of(draw(c, (size_t) channel));
 
-		if (moves(c, i) && covers(c, w, i))
-			array(c, PATTERN)[i] =
-				(float) (sign * hills(at / c->shape.w - w->y, at % c->shape.w - w->x, w->h, w->w, turned));
+		for (int32_t y = 0; y < w->h; y++)
+			for (int32_t x = 0; x < w->w; x++)
+			{
+				size_t i = input_of(c, w, y, x, channel);
+
+				if (adv_ball_moves(&c->in, i))
+					adv_climb_array(c, PATTERN)[i] = (float) (sign * hills(y, x, w->h, w->w, turned));
+			}
 	}
 }
 
@@ -261,20 +264,15 @@ choose_windows(const AdvClimb *c, double share)
 
 	pattern_of_window(c, &w, draw(c, (size_t) c->shape.c) < 0.5);
 	for (size_t i = 0; i < c->in.n; i++)
-		array(c, EMPTIED)[i] = moves(c, i) && covers(c, &emptied, i) && !covers(c, &w, i);
-}
-
-static double
-unit_of(const AdvClimb *c, size_t i)
-{
-	return c->in.ball->unit ? c->in.ball->unit[i] : 1;
+		adv_climb_array(c, EMPTIED)[i] =
+			adv_ball_moves(&c->in, i) && covers(c, &emptied, i) && !covers(c, &w, i);
 }
 
 /* How far x is from the row in an input, in units. */
 static double
 moved(const AdvClimb *c, size_t i, const float *x)
 {
-	return moves(c, i) ? ((double) x[i] - c->in.x0[i]) / unit_of(c, i) : 0;
+	return adv_ball_moves(&c->in, i) ? ((double) x[i] - c->in.x0[i]) / adv_ball_unit(c->in.ball, i) : 0;
 }
 
 /* Sums of squares of what a channel has. */
@@ -292,11 +290,11 @@ add_up(const AdvClimb *c, size_t channel, size_t channels, const float *x)
 
 	for (size_t i = channel; i < c->in.n; i += channels)
 	{
-		double p = array(c, PATTERN)[i], u = moved(c, i, x);
+		double p = adv_climb_array(c, PATTERN)[i], u = moved(c, i, x);
 
 		s.pattern += p * p;
 		s.window += p != 0 ? u * u : 0;
-		s.both += p != 0 || array(c, EMPTIED)[i] != 0 ? u * u : 0;
+		s.both += p != 0 || adv_climb_array(c, EMPTIED)[i] != 0 ? u * u : 0;
 	}
 	return s;
 }
@@ -311,30 +309,18 @@ transfer(const AdvClimb *c, size_t channel, size_t channels, double left, float 
 	for (int turn = 0; turn < 2 && s.pattern > 0; turn++)
 		for (size_t i = channel; i < c->in.n; i += channels)
 		{
-			double p = array(c, PATTERN)[i], u;
+			double p = adv_climb_array(c, PATTERN)[i], u;
 
 			if (p == 0)
 				continue;
 			u = p / sqrt(s.pattern) + (s.window > 0 ? moved(c, i, x) / sqrt(s.window) : 0);
 			squares += turn == 0 ? u * u : 0;
 			if (turn == 1 && squares > 0)
-				x[i] = (float) (c->in.x0[i] + unit_of(c, i) * u * length / sqrt(squares));
+				x[i] = (float) (c->in.x0[i] + adv_ball_unit(c->in.ball, i) * u * length / sqrt(squares));
 		}
 	for (size_t i = channel; i < c->in.n; i += channels)
-		if (array(c, EMPTIED)[i] != 0)
+		if (adv_climb_array(c, EMPTIED)[i] != 0)
 			x[i] = c->in.x0[i];
-}
-
-/* To the sphere, as far as the clip range lets it. */
-static void
-stretch(const AdvClimb *c, float *x)
-{
-	double distance = adv_ball_distance(c->in.ball, c->in.n, c->in.x0, x);
-
-	for (size_t i = 0; i < c->in.n && distance > 0; i++)
-		if (moves(c, i))
-			x[i] = (float) (c->in.x0[i] + ((double) x[i] - c->in.x0[i]) * (c->in.eps / distance));
-	adv_ball_project(&c->in, x);
 }
 
 static void
@@ -344,11 +330,11 @@ change_windows(const AdvClimb *c, double share, float *x)
 	double distance = adv_ball_distance(c->in.ball, c->in.n, c->in.x0, x);
 	double left = fmax(c->in.eps * c->in.eps - distance * distance, 0) / (double) channels;
 
-	memset(array(c, PATTERN), 0, 2 * sizeof(float) * c->in.n);
+	memset(adv_climb_array(c, PATTERN), 0, 2 * sizeof(float) * c->in.n);
 	choose_windows(c, share);
 	for (size_t g = 0; g < channels; g++)
 		transfer(c, g, channels, left, x);
-	stretch(c, x);
+	adv_ball_stretch(&c->in, x);
 }
 
 /* A move in a share of the columns, as long as twice eps at first and shorter as these get fewer. */
@@ -360,14 +346,14 @@ turn_columns(const AdvClimb *c, double share, float *x)
 
 	for (size_t i = 0; i < c->in.n && wanted > 0; i++)
 	{
-		double sign = moves(c, i) ? chosen(c, i, left--, wanted) : 0;
+		double sign = adv_ball_moves(&c->in, i) ? chosen(c, i, left--, wanted) : 0;
 
 		if (sign == 0)
 			continue;
-		x[i] = (float) (x[i] + unit_of(c, i) * size * sign);
+		x[i] = (float) (x[i] + adv_ball_unit(c->in.ball, i) * size * sign);
 		wanted--;
 	}
-	stretch(c, x);
+	adv_ball_stretch(&c->in, x);
 }
 
 /* Tiles of hills, five to the image's height, or a sign for each column. */
@@ -387,12 +373,12 @@ start_l2(const AdvClimb *c, float *x)
 							: 1;
 
 		x[i] = c->in.x0[i];
-		if (moves(c, i))
-			x[i] = (float) (x[i] + unit_of(c, i) *
+		if (adv_ball_moves(&c->in, i))
+			x[i] = (float) (x[i] + adv_ball_unit(c->in.ball, i) *
 									   sign_of(draw(c, is_image(c) ? first + i % (size_t) c->shape.c : i)) *
 									   height);
 	}
-	stretch(c, x);
+	adv_ball_stretch(&c->in, x);
 }
 
 /* ---- as a method ---- */
@@ -415,9 +401,9 @@ move(const AdvClimb *c, const float *gradient, float *x)
 	if (c->step == 0 || c->value > s->best)
 	{
 		s->best = c->value;
-		memcpy(array(c, BEST_X), x, sizeof(float) * c->in.n);
+		memcpy(adv_climb_array(c, BEST_X), x, sizeof(float) * c->in.n);
 	}
-	memcpy(x, array(c, BEST_X), sizeof(float) * c->in.n);
+	memcpy(x, adv_climb_array(c, BEST_X), sizeof(float) * c->in.n);
 	if (c->in.ball->norm != ADV_NORM_LINF)
 		(is_image(c) ? change_windows : turn_columns)(c, share, x);
 	else
@@ -429,7 +415,7 @@ static void
 settle(const AdvClimb *c, float *x)
 {
 	if (c->step > 0 && c->value <= ((const State *) c->state)->best)
-		memcpy(x, array(c, BEST_X), sizeof(float) * c->in.n);
+		memcpy(x, adv_climb_array(c, BEST_X), sizeof(float) * c->in.n);
 }
 
 static const AdvParameter parameters[] = {

@@ -288,26 +288,6 @@ end_try(const AdvEngine *e, AdvSlot *slot)
 
 /* ---- after a judgement ---- */
 
-/* The likeliest classes but the label, of equal ones the first. */
-static void
-rank(const AdvEngine *e, AdvSlot *slot, const float *logits)
-{
-	slot->n_ranked = 0;
-	for (int32_t j = 0; j < e->net->classes; j++)
-	{
-		int32_t at = slot->n_ranked;
-
-		while (at > 0 && logits[j] > logits[slot->ranked[at - 1]])
-			at--;
-		if (j == slot->label || at == ADV_MOST_TARGETS)
-			continue;
-		slot->n_ranked += slot->n_ranked < ADV_MOST_TARGETS;
-		memmove(slot->ranked + at + 1, slot->ranked + at,
-				sizeof(int32_t) * (size_t) (slot->n_ranked - 1 - at));
-		slot->ranked[at] = j;
-	}
-}
-
 AdvMove
 adv_after_clean(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v, const float *logits)
 {
@@ -317,7 +297,7 @@ adv_after_clean(const AdvEngine *e, AdvSlot *slot, const AdvVerdict *v, const fl
 	slot->best = *v;
 	slot->best_member = 0;
 	slot->odds = v->odds;
-	rank(e, slot, logits);
+	slot->n_ranked = adv_rank(e->net->classes, logits, slot->label, ADV_MOST_TARGETS, slot->ranked);
 	adv_copy_input(e, slot->best_x, slot->x0);
 	if (e->run->result.prediction)
 		e->run->result.prediction[slot->i] = v->class;
