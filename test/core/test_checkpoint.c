@@ -39,8 +39,10 @@ interrupt(void *arg)
 static AdvRobust
 robust(int method)
 {
+	AdvDefenceSettings settings = adv_defence_unset(adv_defences[method]);
+
 	return (AdvRobust){.method = method,
-					   .settings = {.beta = 6},
+					   .settings = settings,
 					   .ball = {ADV_NORM_LINF, NULL, -INFINITY, INFINITY},
 					   .eps = 0.1,
 					   .alpha = 0.04,
@@ -194,6 +196,7 @@ main(void)
 	test_resume("pgd", dense, row, ADV_METHOD_PGD, ADV_ADAM, ROWS + BATCH);
 	test_resume("trades", conv, image, ADV_METHOD_TRADES, ADV_ADAM, ROWS + BATCH);
 	test_resume("mart", conv, image, ADV_METHOD_MART, ADV_ADAM, ROWS + BATCH);
+	test_resume("gaussian", conv, image, ADV_METHOD_GAUSSIAN, ADV_ADAM, ROWS + BATCH);
 	test_resume("fast", dense, row, ADV_METHOD_FAST, ADV_ADAM, 2 * ROWS + BATCH);
 	test_resume("dropout", "dense 12, tanh, dropout 0.4, dense 5, relu", row, ADV_METHOD_NONE, ADV_ADAM,
 				ROWS + BATCH);

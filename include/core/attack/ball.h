@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/rng.h"
+
 #define ADV_EPS_TOLERANCE 1e-6 /* a distance may be larger than eps by this share of it */
 
 typedef enum AdvNorm
@@ -87,6 +89,13 @@ extern void adv_ball_random(const AdvRegion *in, const AdvDraw *draw, float *x);
  * the ball. Where eps is more than a unit it is 0.001 eps, and each input moves by one float at least: at x0 itself there is no slope.
  */
 extern void adv_ball_nearby(const AdvRegion *in, const AdvDraw *draw, float *x);
+
+/*
+ * x (n) = x0 + sigma N(0, 1), in units, drawn from (seed, purpose, key, restart) independently for each input. Noise knows neither eps nor the clip
+ * range; inputs with unit 0 keep their bits. x may be x0 itself.
+ */
+extern void adv_ball_noise(const AdvBall *ball, size_t n, const float *x0, double sigma, AdvPurpose purpose,
+						   const AdvDraw *draw, float *x);
 
 /*
  * One ascent step of size alpha (units) along gradient (n), then projection and clipping, in place (Madry et al. 2018).

@@ -24,7 +24,8 @@ typedef enum AdvPurpose
 	ADV_FOR_LEAVE_OUT,  /* key: row key, index: 0 */
 	ADV_FOR_LAYER,      /* key: example key, index: (epoch, layer, place / 4) */
 	ADV_FOR_AUGMENT,    /* key: example key, index: epoch */
-	ADV_FOR_QUERY       /* key: row key, index: (restart * (queries + 1) + query) * (inputs + 4) + input */
+	ADV_FOR_QUERY,      /* key: row key, index: (restart * (queries + 1) + query) * (inputs + 4) + input */
+	ADV_FOR_NOISE       /* key: example key, index: epoch * (inputs / 2 rounded up) + input / 2 */
 } AdvPurpose;
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */
@@ -43,5 +44,8 @@ extern double adv_uniform(uint64_t seed, AdvPurpose purpose, uint64_t key, uint6
  * Standard normal, by Box and Muller from the uniform numbers of index and of the far away index with its top bit set.
  */
 extern double adv_normal(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index);
+
+/* Two of them that are independent, by Box and Muller from the 128 bits of one index: for those who need many. */
+extern void adv_normal_pair(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index, double z[2]);
 
 #endif

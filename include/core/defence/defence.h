@@ -80,9 +80,10 @@ typedef struct AdvDefence
 	const char *name;
 	const char *words;              /* what it is, for people: with whose it is */
 	const AdvParameter *parameters; /* of AdvDefenceSettings */
-	int32_t steps;                  /* of the attack that crafts, where none are said */
-	int32_t most_steps;             /* 0: as many as one likes */
-	double alpha;                   /* where none is said, a share of eps */
+	bool noise;                     /* craft adds noise, in units of the ball, and attacks nothing */
+	int32_t steps;        /* of the attack that crafts, where none are said */
+	int32_t most_steps;   /* 0: as many as one likes */
+	double alpha;         /* where none is said, a share of eps */
 	double validation;    /* where no rows are held out: the share of them that it wants to look at */
 	int rows_per_example; /* 1: adversarial ones are in the place of natural ones; 2: behind them */
 	int labelled; /* which of an example's rows the loss takes the cross-entropy of: 0, or 1, those behind */

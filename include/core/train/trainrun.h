@@ -43,7 +43,7 @@ typedef struct AdvTrainRun
 	AdvTrainShared shared;
 	AdvWorkspace ws; /* of one slice */
 	const AdvDefence *defence;
-	AdvCraft craft; /* of one slice; it has no memory unless the method crafts */
+	AdvCraft craft; /* of one slice; it has no memory unless the method attacks */
 	AdvDefending defending;
 	float *gradient;        /* of one piece; or sums that statistics are made of */
 	double shrink;          /* of the minibatch's gradient, where it is clipped */

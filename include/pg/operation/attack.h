@@ -30,6 +30,12 @@ extern void advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvM
 								 AdvAttack *attack);
 
 /*
+ * The unit of each input (inputs): its standard deviation or 1, as eps_unit says, times its column's eps, if there is one for each, and 0 where it is not
+ * mutable. NULL: 1 for all. Errors as above.
+ */
+extern float *advpg_attack_units(const AdvpgAttackSettings *settings, const AdvModel *model);
+
+/*
  * Attack all rows. Rows whose outcome is too close to call are judged again as row functions will judge the returned example. An output
  * that is not finite is an error (22003). WARNINGs say when results should not be trusted: gradients that vanish, bounds that were left.
  */

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/attack/ball.h"
-#include "core/base/rng.h"
 #include "core/kernel/dispatch.h"
 
 #define NEARBY 0.001 /* where adv_ball_nearby goes, in units, or of eps where that is larger */
@@ -238,6 +237,32 @@ adv_ball_nearby(const AdvRegion *in, const AdvDraw *draw, float *x)
 		x[i] = neighbour(near, near == in->x0[i] ? (z > 0) - (z < 0) : 0);
 	}
 	adv_ball_project(in, x);
+}
+
+/* Numbers come in pairs, so that inputs 2 i and 2 i + 1 share what one is drawn from. */
+void
+adv_ball_noise(const AdvBall *ball, size_t n, const float *x0, double sigma, AdvPurpose purpose,
+			   const AdvDraw *draw, float *x)
+{
+	size_t pairs = n / 2 + n % 2;
+
+	for (size_t p = 0; p < pairs; p++)
+	{
+		size_t end = 2 * p + 2 < n ? 2 * p + 2 : n;
+		bool moves = false;
+		double z[2] = {0, 0};
+
+		for (size_t i = 2 * p; i < end; i++)
+			moves = moves || adv_ball_unit(ball, i) > 0;
+		if (moves)
+			adv_normal_pair(draw->seed, purpose, draw->key, draw->restart * pairs + p, z);
+		for (size_t i = 2 * p; i < end; i++)
+		{
+			double unit = adv_ball_unit(ball, i);
+
+			x[i] = unit > 0 ? nearest_float(x0[i] + sigma * unit * z[i % 2]) : x0[i];
+		}
+	}
 }
 
 /* A step smaller than what separates floats here moves by one float: it must not be lost where x is large. */

@@ -6,6 +6,8 @@
 
 #include "core/base/rng.h"
 
+#define TWO_PI 6.28318530717958647693
+
 void
 adv_philox(const uint32_t key[2], const uint32_t ctr[4], uint32_t out[4])
 {
@@ -61,6 +63,25 @@ adv_normal(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index)
 {
 	double radius = sqrt(-2 * log(1 - adv_uniform(seed, purpose, key, index)));
 
-	return radius *
-		   cos(2 * 3.14159265358979323846 * adv_uniform(seed, purpose, key, index | (uint64_t) 1 << 63));
+	return radius * cos(TWO_PI * adv_uniform(seed, purpose, key, index | (uint64_t) 1 << 63));
+}
+
+/* 53 random bits of two words as a number in [0, 1). */
+static double
+unit_interval(uint32_t low, uint32_t high)
+{
+	return (double) (((uint64_t) high << 32 | low) >> 11) * 0x1p-53;
+}
+
+void
+adv_normal_pair(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index, double z[2])
+{
+	uint32_t bits[4];
+	double radius, angle;
+
+	adv_random128(seed, purpose, key, index, bits);
+	radius = sqrt(-2 * log(1 - unit_interval(bits[0], bits[1])));
+	angle = TWO_PI * unit_interval(bits[2], bits[3]);
+	z[0] = radius * cos(angle);
+	z[1] = radius * sin(angle);
 }

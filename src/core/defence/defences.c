@@ -11,6 +11,7 @@ extern const AdvDefence adv_defence_pgd;
 extern const AdvDefence adv_defence_trades;
 extern const AdvDefence adv_defence_fast;
 extern const AdvDefence adv_defence_mart;
+extern const AdvDefence adv_defence_gaussian;
 
 static const AdvParameter no_parameters[] = {{NULL}};
 
@@ -23,7 +24,8 @@ static const AdvDefence none = {
 };
 
 const AdvDefence *const adv_defences[] = {
-	&none, &adv_defence_pgd, &adv_defence_trades, &adv_defence_fast, &adv_defence_mart, NULL,
+	&none, &adv_defence_pgd, &adv_defence_trades, &adv_defence_fast, &adv_defence_mart, &adv_defence_gaussian,
+	NULL,
 };
 
 int
@@ -88,6 +90,8 @@ adv_defence_check(const AdvRobust *robust, AdvError *err)
 		return adv_fail(err, ADV_INVALID, "unknown method of adversarial training");
 	if (!defence->craft)
 		return ADV_OK;
+	if (defence->noise)
+		return check_settings(defence, &robust->settings, err);
 	if (!(robust->eps >= 0) || !(robust->alpha >= 0) || isinf(robust->eps) || isinf(robust->alpha))
 		return adv_fail(err, ADV_INVALID,
 						"eps and alpha of adversarial training must be finite and not negative");

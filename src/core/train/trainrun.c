@@ -117,7 +117,7 @@ static void
 carve_private(const AdvNetwork *net, const AdvTrainSpec *spec, AdvCarver *carver, AdvTrainRun *run)
 {
 	run->gradient = adv_carve_floats(carver, gradient_size(net));
-	if (adv_defence_of(&spec->robust)->craft)
+	if (adv_defence_of(&spec->robust)->craft && !adv_defence_of(&spec->robust)->noise)
 	{
 		void *memory = adv_carve(carver, adv_craft_size(net, ADV_SLICE_ROWS), 1);
 

@@ -94,7 +94,7 @@ column_sizes(const JsonbValue *eps, const char *key, const AdvEncoder *encoder)
 
 /* Standard deviation of each input, as far as the model knows it. */
 static void
-fill_sd(const AdvModel *model, size_t n, float *unit)
+fill_sd(const AdvModel *model, const AdvpgAttackSettings *settings, size_t n, float *unit)
 {
 	const AdvNetwork *net = &model->net;
 	int channels = net->input.c;
@@ -110,7 +110,10 @@ fill_sd(const AdvModel *model, size_t n, float *unit)
 		ereport(
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("the model does not know the standard deviation of its inputs"),
-			errhint("Train it with scale => true or encoding => 'standard', or give eps for each column."));
+			settings->eps
+				? errhint(
+					  "Train it with scale => true or encoding => 'standard', or give eps for each column.")
+				: errhint("Train it with scale => true or encoding => 'standard'."));
 }
 
 /* The largest float that is not greater than a positive size: a ball must not grow by rounding. */
@@ -122,14 +125,14 @@ float_below(double size)
 	return (double) nearest > size ? nextafterf(nearest, 0) : nearest;
 }
 
-/* The unit of each input: its standard deviation or 1, times its column's eps, 0 where it is not mutable. NULL: 1 for all. */
-static float *
-resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
+float *
+advpg_attack_units(const AdvpgAttackSettings *settings, const AdvModel *model)
 {
 	const AdvEncoder *encoder = &model->encoder;
 	const char *key = settings->eps_key ? settings->eps_key : "eps";
 	size_t n = adv_shape_size(model->net.input);
-	double *sizes = settings->eps->type == jbvBinary ? column_sizes(settings->eps, key, encoder) : NULL;
+	bool by_column = settings->eps && settings->eps->type == jbvBinary;
+	double *sizes = by_column ? column_sizes(settings->eps, key, encoder) : NULL;
 	bool *movable = palloc0(sizeof(bool) * encoder->n_columns);
 	Inputs *inputs = column_inputs(encoder);
 	float *unit;
@@ -143,7 +146,7 @@ resolve_units(const AdvpgAttackSettings *settings, const AdvModel *model)
 	for (size_t i = 0; i < n; i++)
 		unit[i] = 1;
 	if (settings->eps_unit == ADVPG_EPS_SD)
-		fill_sd(model, n, unit);
+		fill_sd(model, settings, n, unit);
 	for (int c = 0; c < encoder->n_columns; c++)
 		for (size_t i = inputs[c].first; i < inputs[c].first + inputs[c].count; i++)
 		{
@@ -246,7 +249,7 @@ advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model,
 	if (attack->ball.low > attack->ball.high)
 		advpg_task_invalid("clip_min", "is %g, but must not be greater than clip_max, %g", attack->ball.low,
 						   attack->ball.high);
-	attack->ball.unit = resolve_units(settings, model);
+	attack->ball.unit = advpg_attack_units(settings, model);
 	attack->grid = settings->feasible > 0 ? resolve_grid(model, domain) : NULL;
 }
 

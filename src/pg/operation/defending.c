@@ -159,9 +159,17 @@ make_robust(AdvpgPlan *t)
 	AdvModel model = advpg_plan_model(t);
 	AdvAttack attack;
 
-	resolve_attack(t, &model, &attack);
 	t->spec.robust.method = adv_defence(advpg_defence(&t->task)->name);
 	t->spec.robust.settings = t->task.defence;
+	if (advpg_defence(&t->task)->noise)
+	{
+		t->spec.robust.ball = (AdvBall){.norm = ADV_NORM_L2,
+										.unit = advpg_attack_units(&t->task.attack, &model),
+										.low = -INFINITY,
+										.high = INFINITY};
+		return;
+	}
+	resolve_attack(t, &model, &attack);
 	if (!adv_attack_crafts(adv_attack_methods[attack.method]))
 		advpg_task_invalid("attack", "is %s, which no method but merged trains with",
 						   adv_attack_methods[attack.method]->name);

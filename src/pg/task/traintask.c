@@ -21,12 +21,25 @@ lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
 
 	if (advpg_defence(task)->craft)
 		lists[n++] = (AdvpgSettingsOf){advpg_defence(task)->parameters, &written->defence};
-	if (task->adversarial)
+	if (task->adversarial && !advpg_defence(task)->noise)
 		lists[n++] = (AdvpgSettingsOf){
 			advpg_kind_settings(advpg_attack_method(&task->attack), ADVPG_OF_TRAINING), &written->attack.how};
 	for (int i = 0; adv_train_options[i]; i++)
 		lists[n++] = (AdvpgSettingsOf){adv_train_options[i]->parameters, written->options.of[i].own};
 	lists[n] = (AdvpgSettingsOf){NULL};
+}
+
+/* Whose settings these are, for messages. */
+static const char *
+name_of(const AdvpgTrainTask *task)
+{
+	const char *method = advpg_method_name(task->method);
+
+	if (!task->adversarial)
+		return "a training";
+	if (advpg_defence(task)->noise)
+		return psprintf("method %s", method);
+	return psprintf("method %s with attack %s", method, advpg_attack_method(&task->attack)->name);
 }
 
 static void
@@ -54,6 +67,32 @@ training_kind(Jsonb *task)
 	return value && advpg_parameter_word(&key, value) == 1 ? &advpg_adv_train_kind : &advpg_train_kind;
 }
 
+/* Whether a key was said to be anything but its default. */
+static bool
+is_said(const AdvParameter *key, const AdvpgAttackSettings *settings)
+{
+	const AdvpgAttackSettings *unset = &((const AdvpgTrainTask *) advpg_adv_train_kind.defaults)->attack;
+
+	if (key->kind == ADV_PARAMETER_WORD || key->kind == ADV_PARAMETER_BOOLEAN)
+		return *(const int *) ((const char *) settings + key->offset) !=
+			   *(const int *) ((const char *) unset + key->offset);
+	return !advpg_parameter_absent(key, settings);
+}
+
+/* A method that attacks nothing heeds of what is said of attacks only in which units, and where. */
+static void
+check_noise(const AdvpgTrainTask *task)
+{
+	for (const AdvParameter *key = advpg_perturbation_keys; key->name; key++)
+		if ((key->flags & ADVPG_OF_TRAINING) && !(key->flags & ADVPG_OF_NOISE) && is_said(key, &task->attack))
+			ereport(
+				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("task key \"%s\" is no setting of method %s", key->name,
+					   advpg_method_name(task->method)),
+				errdetail("The method adds noise and attacks nothing."),
+				errhint("How much noise is said by settings, in which units by eps_unit, where by mutable."));
+}
+
 /* What belongs to one method of adversarial training and is set for another. */
 static void
 check_method(const AdvpgTrainTask *task)
@@ -70,6 +109,8 @@ check_method(const AdvpgTrainTask *task)
 		advpg_task_invalid("feasible", "is for method merged alone");
 	if (task->attack.how.restarts > 1 && !merged)
 		advpg_task_invalid("restarts", "is for method merged alone");
+	if (advpg_defence(task)->noise)
+		check_noise(task);
 	if (advpg_defence(task)->most_steps == 1 && task->attack.how.steps > 1)
 		advpg_task_invalid("steps", "is %g, but method %s takes one step", task->attack.how.steps,
 						   advpg_defence(task)->name);
@@ -114,11 +155,7 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 	memcpy(result->defence.own, unset.own, sizeof(unset.own));
 	result->options = adv_train_options_unset();
 	lists_of_training(result, lists);
-	advpg_settings_read(result->adversarial
-							? psprintf("method %s with attack %s", advpg_method_name(result->method),
-									   advpg_attack_method(&result->attack)->name)
-							: "a training",
-						result->attack.settings, lists);
+	advpg_settings_read(name_of(result), result->attack.settings, lists);
 	if (adv_train_options_complete(&result->options, result->epochs, &err) != ADV_OK)
 		advpg_raise(&err, NULL);
 	if (need_model && result->model == NULL)
@@ -145,7 +182,8 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 static bool
 is_written(const AdvpgKeyGroup *group, const AdvParameter *key, const AdvpgTrainTask *task)
 {
-	if (key->kind == ADV_PARAMETER_OBJECT)
+	if (key->kind == ADV_PARAMETER_OBJECT || (group->keys == advpg_perturbation_keys &&
+											  advpg_defence(task)->noise && !(key->flags & ADVPG_OF_NOISE)))
 		return false;
 	return group->keys != advpg_perturbation_keys || !advpg_kind_is_setting(key) ||
 		   advpg_settings_have(advpg_attack_method(&task->attack)->parameters, key->name);
