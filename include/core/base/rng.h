@@ -25,7 +25,8 @@ typedef enum AdvPurpose
 	ADV_FOR_LAYER,      /* key: example key, index: (epoch, layer, place / 4) */
 	ADV_FOR_AUGMENT,    /* key: example key, index: epoch */
 	ADV_FOR_QUERY,      /* key: row key, index: (restart * (queries + 1) + query) * (inputs + 4) + input */
-	ADV_FOR_NOISE       /* key: example key, index: epoch * (inputs / 2 rounded up) + input / 2 */
+	ADV_FOR_NOISE,      /* key: example key, index: epoch * (inputs / 2 rounded up) + input / 2 */
+	ADV_FOR_SMOOTHING   /* key: row key, index: draw * (inputs / 2 rounded up) + input / 2 */
 } AdvPurpose;
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */
