@@ -3,6 +3,8 @@
  *		Gaussian noise: that it is Gaussian, where it goes, and training by it.
  */
 #include "core/attack/ball.h"
+#include "core/kernel/cpu.h"
+#include "core/kernel/normal.h"
 #include "core/network/loss.h"
 #include "passes.h"
 #include "tap.h"
@@ -67,39 +69,114 @@ kolmogorov(size_t n, double *z)
 }
 
 static void
-test_pairs(void)
+test_distribution(void)
 {
 	enum
 	{
 		N = 200000
 	};
-	double *first = zeros(sizeof(double) * N), *second = zeros(sizeof(double) * N);
-	double *product = zeros(sizeof(double) * N), *circle = zeros(sizeof(double) * N);
-	double mean = 0, squares = 0;
+	double *number[ADV_NORMAL_BLOCK], *radius = zeros(sizeof(double) * N);
+	float *z = zeros(sizeof(float) * ADV_NORMAL_BLOCK * N);
+	bool normal = true, independent = true, circular = true;
 
-	for (int i = 0; i < N; i++)
+	adv_normals(3, ADV_FOR_NOISE, 17, 0, N, z);
+	for (int k = 0; k < ADV_NORMAL_BLOCK; k++)
 	{
-		double z[2];
-
-		adv_normal_pair(3, ADV_FOR_NOISE, 17, (uint64_t) i, z);
-		first[i] = z[0];
-		second[i] = z[1];
-		product[i] = z[0] * z[1];
-		circle[i] = exp(-(z[0] * z[0] + z[1] * z[1]) / 2); /* uniform */
-		mean += product[i] / N;
-		squares += z[0] * z[0] * z[1] * z[1] / N;
+		number[k] = zeros(sizeof(double) * N);
+		for (int i = 0; i < N; i++)
+			number[k][i] = z[ADV_NORMAL_BLOCK * i + k];
+		normal = normal && is_normal(N, number[k]);
 	}
-	ok(is_normal(N, first) && is_normal(N, second), "both of a pair have the moments of N(0, 1)");
-	ok(fabs(mean) < 5 / sqrt(N) && fabs(squares - 1) < 5 * sqrt(8.0 / N), "and are independent");
-	ok(kolmogorov(N, first) < 1.95 && kolmogorov(N, second) < 1.95, "their distribution is that");
-	mean = 0;
-	for (int i = 0; i < N; i++)
-		mean += circle[i] / N;
-	ok(fabs(mean - 0.5) < 5 / sqrt(12.0 * N), "so is that of how far they are from 0 together");
-	free(first);
-	free(second);
-	free(product);
-	free(circle);
+	ok(normal, "numbers have the moments of N(0, 1), in each place");
+	for (int a = 0; a < ADV_NORMAL_BLOCK; a++)
+		for (int b = 0; b < a; b++)
+		{
+			double mean = 0, squares = 0, next = 0;
+
+			for (int i = 0; i < N; i++)
+			{
+				double product = number[a][i] * number[b][i];
+
+				mean += product / N;
+				squares += product * product / N;
+				next += number[a][i] * number[b][(i + 1) % N] / N;
+			}
+			independent = independent && fabs(mean) < 5 / sqrt(N) && fabs(squares - 1) < 5 * sqrt(8.0 / N) &&
+						  fabs(next) < 5 / sqrt(N);
+		}
+	ok(independent, "and are independent of others, and of those of the next index");
+	for (int k = 0; k < ADV_NORMAL_BLOCK; k += 2)
+	{
+		double mean = 0;
+
+		for (int i = 0; i < N; i++) /* uniform */
+		{
+			radius[i] = exp(-(number[k][i] * number[k][i] + number[k + 1][i] * number[k + 1][i]) / 2);
+			mean += radius[i] / N;
+		}
+		circular = circular && fabs(mean - 0.5) < 5 / sqrt(12.0 * N);
+	}
+	ok(circular, "two together are as far from 0 as they should be");
+	normal = true;
+	for (int k = 0; k < ADV_NORMAL_BLOCK; k++)
+	{
+		normal = normal && kolmogorov(N, number[k]) < 1.95;
+		free(number[k]);
+	}
+	ok(normal, "their distribution is the normal one");
+	free(radius);
+	free(z);
+}
+
+/* How far z is from what Box and Muller make of random words with all digits. */
+static double
+error_of(const uint32_t word[4], const float *z)
+{
+	double largest = 0;
+
+	for (int i = 0; i < 4; i += 2)
+	{
+		double radius = sqrt(-2 * log((word[i] + 0.5) * 0x1p-32)), angle = word[i + 1] * (M_PI * 0x1p-31);
+
+		largest = fmax(largest, fabs(z[i] - radius * cos(angle)) / radius);
+		largest = fmax(largest, fabs(z[i + 1] - radius * sin(angle)) / radius);
+	}
+	return largest;
+}
+
+/* For each instruction set. */
+static void
+test_precision(const char *name)
+{
+	enum
+	{
+		BLOCKS = 1003
+	};
+	static float z[ADV_NORMAL_BLOCK * BLOCKS], some[ADV_NORMAL_BLOCK * 40];
+	double largest = 0;
+	bool same = true;
+
+	for (uint64_t key = 0; key < 200; key++)
+	{
+		uint64_t first = key << 40;
+
+		adv_normals(9, ADV_FOR_SMOOTHING, key, first, BLOCKS, z);
+		for (uint64_t b = 0; b < BLOCKS; b++)
+		{
+			uint32_t word[4];
+
+			adv_random128(9, ADV_FOR_SMOOTHING, key, first + b, word);
+			largest = fmax(largest, error_of(word, z + ADV_NORMAL_BLOCK * b));
+		}
+		for (uint64_t b = 0; b < 40; b++)
+		{
+			adv_normals(9, ADV_FOR_SMOOTHING, key, first + 17 + b, 40 - b, some);
+			same = same && memcmp(some, z + ADV_NORMAL_BLOCK * (17 + b),
+								  sizeof(float) * ADV_NORMAL_BLOCK * (40 - b)) == 0;
+		}
+	}
+	okf(largest < 5e-7, "%s: numbers are right to %.2g of how far they are from 0 in pairs", name, largest);
+	okf(same, "%s: and depend on their index alone", name);
 }
 
 /* ---- noise of a row ---- */
@@ -361,7 +438,11 @@ test_limits(void)
 int
 main(void)
 {
-	test_pairs();
+	test_distribution();
+	for (int isa = ADV_ISA_GENERIC; isa <= ADV_ISA_AMX; isa++)
+		if ((int) adv_cpu_use((AdvIsa) isa) == isa)
+			test_precision(adv_cpu_name((AdvIsa) isa));
+	(void) adv_cpu_use(ADV_ISA_AMX);
 	test_units();
 	test_draws();
 	test_epochs("dense 9, tanh", (AdvShape){7, 1, 1});

@@ -25,9 +25,33 @@ typedef enum AdvPurpose
 	ADV_FOR_LAYER,      /* key: example key, index: (epoch, layer, place / 4) */
 	ADV_FOR_AUGMENT,    /* key: example key, index: epoch */
 	ADV_FOR_QUERY,      /* key: row key, index: (restart * (queries + 1) + query) * (inputs + 4) + input */
-	ADV_FOR_NOISE,      /* key: example key, index: epoch * (inputs / 2 rounded up) + input / 2 */
-	ADV_FOR_SMOOTHING   /* key: row key, index: draw * (inputs / 2 rounded up) + input / 2 */
+	ADV_FOR_NOISE,      /* key: example key, index: epoch * (inputs / 4 rounded up) + input / 4 */
+	ADV_FOR_SMOOTHING   /* key: row key, index: draw * (inputs / 4 rounded up) + input / 4 */
 } AdvPurpose;
+
+/* What Philox is made of, for those who compute many blocks side by side. */
+#define ADV_PHILOX_ROUNDS 10
+#define ADV_PHILOX_STEP_0 0x9E3779B9 /* from round to round; golden ratio */
+#define ADV_PHILOX_STEP_1 0xBB67AE85 /* sqrt(3) - 1 */
+
+static inline __attribute__((always_inline)) void
+adv_philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, uint32_t k0, uint32_t k1)
+{
+	uint64_t p0 = (uint64_t) 0xD2511F53 * *c0;
+	uint64_t p1 = (uint64_t) 0xCD9E8D57 * *c2;
+
+	*c0 = (uint32_t) (p1 >> 32) ^ *c1 ^ k0;
+	*c1 = (uint32_t) p1;
+	*c2 = (uint32_t) (p0 >> 32) ^ *c3 ^ k1;
+	*c3 = (uint32_t) p0;
+}
+
+/* The key of Philox for a seed and a purpose, which moves the seed far away, to another of the 2^64 streams. */
+static inline uint64_t
+adv_stream(uint64_t seed, AdvPurpose purpose)
+{
+	return seed ^ (uint64_t) purpose * 0x9E3779B97F4A7C15u;
+}
 
 /* The Philox4x32-10 block function: out = bijection of ctr under key. */
 extern void adv_philox(const uint32_t key[2], const uint32_t ctr[4], uint32_t out[4]);
@@ -45,8 +69,5 @@ extern double adv_uniform(uint64_t seed, AdvPurpose purpose, uint64_t key, uint6
  * Standard normal, by Box and Muller from the uniform numbers of index and of the far away index with its top bit set.
  */
 extern double adv_normal(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index);
-
-/* Two of them that are independent, by Box and Muller from the 128 bits of one index: for those who need many. */
-extern void adv_normal_pair(uint64_t seed, AdvPurpose purpose, uint64_t key, uint64_t index, double z[2]);
 
 #endif

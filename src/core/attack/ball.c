@@ -8,8 +8,10 @@
 
 #include "core/attack/ball.h"
 #include "core/kernel/dispatch.h"
+#include "core/kernel/normal.h"
 
-#define NEARBY 0.001 /* where adv_ball_nearby goes, in units, or of eps where that is larger */
+#define NOISE_RUN 256   /* inputs that get noise together, a multiple of ADV_NORMAL_BLOCK */
+#define NEARBY    0.001 /* where adv_ball_nearby goes, in units, or of eps where that is larger */
 
 /* The float32 next to x, up or down: bits of floats of one sign are ordered like whole numbers. */
 ADV_LOOP float
@@ -239,29 +241,49 @@ adv_ball_nearby(const AdvRegion *in, const AdvDraw *draw, float *x)
 	adv_ball_project(in, x);
 }
 
-/* Numbers come in pairs, so that inputs 2 i and 2 i + 1 share what one is drawn from. */
+/* x = x0 + sigma unit z, where there is a unit. */
+ADV_LOOP void
+add_noise_loop(size_t n, double sigma, const float *unit, const float *x0, const float *restrict z, float *x)
+{
+	ADV_INDEPENDENT
+	for (size_t i = 0; i < n; i++)
+	{
+		double u = unit ? unit[i] : 1;
+		float moved = nearest_float((double) x0[i] + sigma * u * z[i]);
+
+		x[i] = u > 0 ? moved : x0[i];
+	}
+}
+ADV_DISPATCH(static, add_noise,
+			 (size_t n, double sigma, const float *unit, const float *x0, const float *z, float *x),
+			 (n, sigma, unit, x0, z, x))
+
+/* What does not move at the ends of a run of inputs is not worth numbers. */
 void
 adv_ball_noise(const AdvBall *ball, size_t n, const float *x0, double sigma, AdvPurpose purpose,
 			   const AdvDraw *draw, float *x)
 {
-	size_t pairs = n / 2 + n % 2;
+	uint64_t blocks = ((uint64_t) n + ADV_NORMAL_BLOCK - 1) / ADV_NORMAL_BLOCK;
+	float z[NOISE_RUN];
 
-	for (size_t p = 0; p < pairs; p++)
+	if (x != x0)
+		memcpy(x, x0, sizeof(float) * n);
+	for (size_t begin = 0; begin < n; begin += NOISE_RUN)
 	{
-		size_t end = 2 * p + 2 < n ? 2 * p + 2 : n;
-		bool moves = false;
-		double z[2] = {0, 0};
+		size_t end = begin + NOISE_RUN < n ? begin + NOISE_RUN : n;
+		size_t first = begin, block;
 
-		for (size_t i = 2 * p; i < end; i++)
-			moves = moves || adv_ball_unit(ball, i) > 0;
-		if (moves)
-			adv_normal_pair(draw->seed, purpose, draw->key, draw->restart * pairs + p, z);
-		for (size_t i = 2 * p; i < end; i++)
-		{
-			double unit = adv_ball_unit(ball, i);
-
-			x[i] = unit > 0 ? nearest_float(x0[i] + sigma * unit * z[i % 2]) : x0[i];
-		}
+		while (first < end && adv_ball_unit(ball, first) == 0)
+			first++;
+		while (end > first && adv_ball_unit(ball, end - 1) == 0)
+			end--;
+		if (first == end)
+			continue;
+		block = first / ADV_NORMAL_BLOCK;
+		adv_normals(draw->seed, purpose, draw->key, draw->restart * blocks + block,
+					(end - 1) / ADV_NORMAL_BLOCK - block + 1, z);
+		add_noise(end - first, sigma, ball->unit ? ball->unit + first : NULL, x0 + first,
+				  z + first % ADV_NORMAL_BLOCK, x + first);
 	}
 }
 
