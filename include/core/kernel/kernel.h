@@ -100,6 +100,15 @@ typedef struct AdvKernel
 				  float *raw);
 
 	/*
+	 * What rounding may do to a result, for those who bound it: off it is by at most (roundings of single precision + loss) times the sum over channels of
+	 * gain times the largest input. gain: of a filter's weights of a channel, where it is not the sum of their magnitudes; NULL: it is.
+	 * more: roundings beyond one for each term. loss: what each product loses beside, relative.
+	 */
+	double (*gain)(const float *weight, AdvWeightView view);
+	int more;
+	double loss;
+
+	/*
 	 * The gradient of the weights: to sum, in an order of the kernel's own, is added what some pairs make. Lastly all is added to gradient.
 	 * At most as many images as a run has.
 	 */

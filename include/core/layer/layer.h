@@ -16,6 +16,9 @@
 #include "core/base/status.h"
 #include "core/kernel/kernel.h"
 
+struct AdvLinear;
+struct AdvRelaxed;
+
 #define ADV_MAX_INPUTS (1 << 24) /* values in one input, and in any activation of one row */
 #define ADV_MAX_KERNEL 31
 #define ADV_MAX_DEPTH  8 /* of blocks within blocks */
@@ -254,6 +257,14 @@ typedef struct AdvLayerType
 	 * NULL: it does something else.
 	 */
 	void (*affine)(const AdvLayer *l, const float *params, int channel, double *factor, double *shift);
+
+	/*
+	 * What bounds of results are made of (linear.h), one of the two; neither: they cannot be bounded. map: describe the map that a pass that does not
+	 * train is, of what goes along with a block that of what comes into it. relax: the reach of results, and lines around them, of inputs
+	 * (in) between low and high.
+	 */
+	void (*map)(const AdvLayer *l, const float *params, struct AdvLinear *to);
+	void (*relax)(const AdvLayer *l, const double *low, const double *high, struct AdvRelaxed *to);
 
 	/*
 	 * Kinds whose pieces are products: the gradient of a part of the weights over any number of rows is added to d_weight (part.outputs,

@@ -13,6 +13,7 @@
  *
  * All that has points in it is (point, ...), the points so far apart that no two fall into one set of the cache.
  */
+#include <math.h>
 #include <string.h>
 
 #include "core/base/carve.h"
@@ -599,12 +600,79 @@ adv_winograd_pays(const AdvConvShape *s)
 	return s->size == SIZE && s->c >= ADV_VECTOR && s->f >= ADV_VECTOR && 5 * points <= 3 * direct;
 }
 
+/* ---- rounding ---- */
+
+/* The largest magnitude that each of n points or results may come to: the transforms above, of magnitudes. */
+static void
+size_of_weights(const double *in, size_t step, double *out, size_t next)
+{
+	double g0 = in[0], g1 = in[step], g2 = in[2 * step];
+	double near = (g0 + g2 / 2 + half * g1) * 2 / 3, far = (g0 + 2 * g2 + root * g1) / 6;
+	double points[PATCH] = {g0, near, near, far, far, g2};
+
+	for (int i = 0; i < PATCH; i++)
+		out[(size_t) i * next] = points[i];
+}
+
+/* Of an input whose numbers are all 1. */
+static const double input_size[PATCH] = {4.5,
+										 3 + 3 * 0.70710678118654752,
+										 3 + 3 * 0.70710678118654752,
+										 1.5 + 1.5 * 1.41421356237309505,
+										 1.5 + 1.5 * 1.41421356237309505,
+										 4.5};
+
+static double
+size_of_results(const double *in, size_t step, int result)
+{
+	double near = in[step] + in[2 * step], far = in[3 * step] + in[4 * step];
+
+	switch (result)
+	{
+		case 0:
+			return in[0] + near + far;
+		case 1:
+			return half * near + root * far;
+		case 2:
+			return near / 2 + 2 * far;
+		default:
+			return half * near / 2 + 2 * root * far + in[5 * step];
+	}
+}
+
+/* The magnitude of the terms that a result is summed of, for one channel whose inputs are at most 1. */
+static double
+gain(const float *weight, AdvWeightView view)
+{
+	double filter[SIZE * SIZE], half_way[PATCH * SIZE], point[POINTS], line[PATCH * TILE];
+	double most = 0;
+
+	for (int y = 0; y < SIZE; y++)
+		for (int x = 0; x < SIZE; x++)
+			filter[y * SIZE + x] = fabs(weight[y * view.ky + x * view.kx]);
+	for (int x = 0; x < SIZE; x++)
+		size_of_weights(filter + x, SIZE, half_way + x, SIZE);
+	for (int y = 0; y < PATCH; y++)
+		size_of_weights(half_way + y * SIZE, 1, point + y * PATCH, 1);
+	for (int i = 0; i < POINTS; i++)
+		point[i] *= input_size[i / PATCH] * input_size[i % PATCH];
+	for (int y = 0; y < TILE; y++)
+		for (int x = 0; x < PATCH; x++)
+			line[y * PATCH + x] = size_of_results(point + x, PATCH, y);
+	for (int y = 0; y < TILE; y++)
+		for (int x = 0; x < TILE; x++)
+			most = fmax(most, size_of_results(line + y * PATCH, 1, x));
+	return most;
+}
+
 const AdvKernel adv_winograd_kernel = {
 	.image_size = image_size,
 	.put = put,
 	.packed_size = packed_size,
 	.pack = pack,
 	.exact = true,
+	.gain = gain,
+	.more = 64, /* the three transforms, of two directions each, and their constants */
 	.run = run,
 	.lines_scratch = lines_scratch,
 	.lines = lines,

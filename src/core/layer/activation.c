@@ -4,6 +4,7 @@
  */
 #include "core/kernel/elementary.h"
 #include "core/layer/activation.h"
+#include "core/layer/linear.h"
 
 /* NaN stays NaN: a network that has diverged must not look healthy. */
 ADV_LOOP void
@@ -67,6 +68,19 @@ relu_backward(const AdvStep *s, const AdvBack *b)
 	return ADV_OK;
 }
 
+static AdvReach
+relax_relu(const AdvLayer *l, double low, double high)
+{
+	(void) l;
+	return adv_relax_kink(0, low, high);
+}
+
+static void
+relu_relax(const AdvLayer *l, const double *low, const double *high, AdvRelaxed *to)
+{
+	adv_relax_each(l, relax_relu, low, high, to);
+}
+
 const AdvLayerType adv_relu_layer = {
 	.word = "relu",
 	.form_words = "relu without a number",
@@ -75,6 +89,7 @@ const AdvLayerType adv_relu_layer = {
 	.fusion = ADV_FUSION_RELU,
 	.forward = relu_forward,
 	.backward = relu_backward,
+	.relax = relu_relax,
 };
 
 static AdvStatus
@@ -92,6 +107,20 @@ tanh_backward(const AdvStep *s, const AdvBack *b)
 	return ADV_OK;
 }
 
+/* adv_tanh_one is off by less than 3 units in the last place, each of at most 2^-23. */
+static AdvReach
+relax_tanh(const AdvLayer *l, double low, double high)
+{
+	(void) l;
+	return adv_reach_rounded(adv_relax_tanh(low, high), 6);
+}
+
+static void
+tanh_relax(const AdvLayer *l, const double *low, const double *high, AdvRelaxed *to)
+{
+	adv_relax_each(l, relax_tanh, low, high, to);
+}
+
 const AdvLayerType adv_tanh_layer = {
 	.word = "tanh",
 	.form_words = "tanh without a number",
@@ -99,4 +128,5 @@ const AdvLayerType adv_tanh_layer = {
 	.element_wise = true,
 	.forward = tanh_forward,
 	.backward = tanh_backward,
+	.relax = tanh_relax,
 };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/kernel/dispatch.h"
-#include "core/layer/layer.h"
+#include "core/layer/linear.h"
 
 /* What is averaged at a time: h lines of w places. */
 typedef struct Window
@@ -120,6 +120,25 @@ backward(const AdvStep *s, const AdvBack *b)
 	return ADV_OK;
 }
 
+/* Each value of a window goes through the sums of its line and of its column. */
+static void
+describe(const AdvLayer *l, const float *params, AdvLinear *to)
+{
+	Window window = window_of(l);
+
+	(void) params;
+	to->kind = ADV_LINEAR_BY_CHANNEL;
+	to->h = window.h;
+	to->w = window.w;
+	to->stride = window.h;
+	to->roundings = window.h + window.w + 4;
+	for (size_t c = 0; to->weight && c < (size_t) l->in.c; c++)
+	{
+		to->weight[c] = 1 / ((double) window.h * window.w);
+		to->bias[c] = to->fixed[c] = 0;
+	}
+}
+
 static AdvStatus
 build_windows(AdvBuilder *b, const AdvLayerWord *word)
 {
@@ -140,6 +159,7 @@ const AdvLayerType adv_avgpool_layer = {
 	.scratch = scratch_size,
 	.forward = forward,
 	.backward = backward,
+	.map = describe,
 };
 
 static AdvStatus
@@ -158,4 +178,5 @@ const AdvLayerType adv_globalpool_layer = {
 	.scratch = scratch_size,
 	.forward = forward,
 	.backward = backward,
+	.map = describe,
 };

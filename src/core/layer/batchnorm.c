@@ -23,6 +23,7 @@
 #include "core/base/carve.h"
 #include "core/kernel/dispatch.h"
 #include "core/layer/activation.h"
+#include "core/layer/linear.h"
 #include "core/layer/pool.h"
 
 #define EPSILON  1e-5
@@ -534,6 +535,20 @@ affine(const AdvLayer *l, const float *params, int channel, double *factor, doub
 	*shift = params[l->bias + (size_t) channel] - *factor * *mean;
 }
 
+static void
+describe(const AdvLayer *l, const float *params, AdvLinear *to)
+{
+	to->kind = ADV_LINEAR_BY_CHANNEL;
+	to->h = to->w = to->stride = 1;
+	to->roundings = 10; /* the factor has some, too */
+	for (int c = 0; to->weight && c < l->in.c; c++)
+	{
+		affine(l, params, c, &to->weight[c], &to->bias[c]);
+		to->fixed[c] =
+			fabs(params[l->statistic + (size_t) c] * to->weight[c]) + fabs(params[l->bias + (size_t) c]);
+	}
+}
+
 /* ---- as a layer ---- */
 
 static AdvStatus
@@ -602,4 +617,5 @@ const AdvLayerType adv_batchnorm_layer = {
 	.backward = backward,
 	.absorb = absorb,
 	.affine = affine,
+	.map = describe,
 };

@@ -10,7 +10,7 @@
 
 #include "core/base/carve.h"
 #include "core/kernel/dispatch.h"
-#include "core/layer/layer.h"
+#include "core/layer/linear.h"
 
 #define RAW_FLOATS                                                                                           \
 	((size_t) 20 << 10) /* of the lines computed at a time, unless fewer lines fill no window */
@@ -536,4 +536,5 @@ const AdvLayerType adv_conv_layer = {
 	.product = product,
 	.forward = forward,
 	.backward = backward,
+	.map = adv_linear_full,
 };

@@ -9,7 +9,7 @@
 #include "core/base/carve.h"
 #include "core/kernel/gemm.h"
 #include "core/kernel/dispatch.h"
-#include "core/layer/layer.h"
+#include "core/layer/linear.h"
 
 /* The gradient of the weights is formed in blocks that stay in the second-level cache. */
 #define BLOCK_OUTPUTS 256
@@ -270,5 +270,6 @@ const AdvLayerType adv_dense_layer = {
 	.product = product,
 	.forward = forward,
 	.backward = backward,
+	.map = adv_linear_full,
 	.part = part_gradient,
 };

@@ -11,7 +11,7 @@
 
 #include "core/base/rng.h"
 #include "core/kernel/dispatch.h"
-#include "core/layer/layer.h"
+#include "core/layer/linear.h"
 
 /* How epoch, layer and place / 4 share an index. */
 #define PLACE_BITS 22 /* ADV_MAX_INPUTS / 4 */
@@ -110,4 +110,5 @@ const AdvLayerType adv_dropout_layer = {
 	.memory = memory,
 	.forward = forward,
 	.backward = backward,
+	.map = adv_linear_same,
 };

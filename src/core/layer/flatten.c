@@ -2,6 +2,7 @@
  * flatten.c
  *		Between an image and a dense layer: (h, w, c) order becomes (c, h, w), which is that of weights. The system adds it.
  */
+#include "core/layer/linear.h"
 #include "core/layer/order.h"
 
 void
@@ -46,4 +47,17 @@ backward(const AdvStep *s, const AdvBack *b)
 	return ADV_OK;
 }
 
-const AdvLayerType adv_flatten_layer = {.word = "flatten", .forward = forward, .backward = backward};
+static void
+describe(const AdvLayer *l, const float *params, AdvLinear *to)
+{
+	(void) l;
+	(void) params;
+	to->kind = ADV_LINEAR_CHANNELS_FIRST;
+}
+
+const AdvLayerType adv_flatten_layer = {
+	.word = "flatten",
+	.forward = forward,
+	.backward = backward,
+	.map = describe,
+};

@@ -3,7 +3,7 @@
  *		leaky_relu A: x for x > 0, else A x (Maas et al. 2013). 0 <= A < 1: then the sign of the result is that of x, and tells the slope.
  */
 #include "core/kernel/dispatch.h"
-#include "core/layer/layer.h"
+#include "core/layer/linear.h"
 
 ADV_LOOP void
 forward_loop(size_t n, float slope, const float *src, float *dst)
@@ -40,6 +40,18 @@ leaky_backward(const AdvStep *s, const AdvBack *b)
 	return ADV_OK;
 }
 
+static AdvReach
+relax_one(const AdvLayer *l, double low, double high)
+{
+	return adv_reach_rounded(adv_relax_kink(l->factor, low, high), 1);
+}
+
+static void
+relax(const AdvLayer *l, const double *low, const double *high, AdvRelaxed *to)
+{
+	adv_relax_each(l, relax_one, low, high, to);
+}
+
 static AdvStatus
 build(AdvBuilder *b, const AdvLayerWord *word)
 {
@@ -57,4 +69,5 @@ const AdvLayerType adv_leaky_relu_layer = {
 	.build = build,
 	.forward = leaky_forward,
 	.backward = leaky_backward,
+	.relax = relax,
 };

@@ -5,8 +5,10 @@
  * Both passes go through the places of a window one by one, with the channels as inner loop. NaN counts as largest,
  * so that it reaches the loss.
  */
+#include <math.h>
 #include <string.h>
 
+#include "core/layer/linear.h"
 #include "core/layer/pool.h"
 #include "core/kernel/dispatch.h"
 
@@ -137,6 +139,49 @@ backward(const AdvStep *s, const AdvBack *b)
 	return ADV_OK;
 }
 
+/*
+ * A maximum is at least the input whose lower bound is highest, and at most the highest of upper bounds; the input itself where no other one
+ * of the window comes near it.
+ */
+static void
+relax_window(const AdvLayer *l, const double *low, const double *high, size_t first, size_t at,
+			 AdvRelaxed *to)
+{
+	size_t line = (size_t) l->in.w * (size_t) l->in.c, best = first;
+	double rival = -INFINITY;
+
+	to->high[at] = high[first];
+	for (int place = 1; place < l->size * l->size; place++)
+	{
+		size_t i = first + place_offset(l, line, place);
+
+		rival = fmax(rival, low[i] > low[best] ? high[best] : high[i]);
+		best = low[i] > low[best] ? i : best;
+		to->high[at] = fmax(to->high[at], high[i]);
+	}
+	to->low[at] = low[best];
+	if (!to->slope[0])
+		return;
+	to->source[at] = (int32_t) best;
+	to->slope[0][at] = 1;
+	to->at[0][at] = 0;
+	to->slope[1][at] = low[best] >= rival ? 1 : 0;
+	to->at[1][at] = low[best] >= rival ? 0 : to->high[at];
+}
+
+static void
+relax(const AdvLayer *l, const double *low, const double *high, AdvRelaxed *to)
+{
+	size_t line = (size_t) l->in.w * (size_t) l->in.c, at = 0;
+
+	for (int y = 0; y < l->out.h; y++)
+		for (int x = 0; x < l->out.w; x++)
+			for (int c = 0; c < l->in.c; c++, at++)
+				relax_window(l, low, high,
+							 (size_t) (y * l->stride) * line + (size_t) (x * l->stride * l->in.c + c), at,
+							 to);
+}
+
 const AdvLayerType adv_maxpool_layer = {
 	.word = "maxpool",
 	.form_words = "maxpool P for windows of P x P, for example maxpool 2 or maxpool 3 stride 2",
@@ -148,4 +193,5 @@ const AdvLayerType adv_maxpool_layer = {
 	.memory = memory,
 	.forward = forward,
 	.backward = backward,
+	.relax = relax,
 };

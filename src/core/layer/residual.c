@@ -12,6 +12,7 @@
 
 #include "core/kernel/dispatch.h"
 #include "core/layer/activation.h"
+#include "core/layer/linear.h"
 
 extern const AdvLayerType adv_conv_layer;
 extern const AdvLayerType adv_add_layer;
@@ -119,6 +120,7 @@ const AdvLayerType adv_residual_layer = {
 	.memory = begin_memory,
 	.forward = begin_forward,
 	.backward = begin_backward,
+	.map = adv_linear_same,
 };
 
 /* ---- the end ---- */
@@ -188,6 +190,7 @@ const AdvLayerType adv_add_layer = {
 	.take_along = take_relus,
 	.forward = add_forward,
 	.backward = add_backward,
+	.map = adv_linear_same,
 };
 
 static AdvStatus
@@ -250,4 +253,5 @@ const AdvLayerType adv_project_layer = {
 	.product = project_product,
 	.forward = project_forward,
 	.backward = project_backward,
+	.map = adv_linear_full,
 };

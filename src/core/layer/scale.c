@@ -3,7 +3,9 @@
  *		A fixed affine map per channel in front of a network, so that attacks act on raw units while training is
  *		well conditioned: y = (x - shift_c) * factor_c. The system adds it; it is fitted, never trained.
  */
-#include "core/layer/layer.h"
+#include <math.h>
+
+#include "core/layer/linear.h"
 
 static int
 weight_sizes(const AdvLayer *l, int *sizes)
@@ -38,6 +40,20 @@ backward(const AdvStep *s, const AdvBack *b)
 	return ADV_OK;
 }
 
+static void
+describe(const AdvLayer *l, const float *params, AdvLinear *to)
+{
+	to->kind = ADV_LINEAR_BY_CHANNEL;
+	to->h = to->w = to->stride = 1;
+	to->roundings = 4;
+	for (size_t c = 0; to->weight && c < (size_t) l->in.c; c++)
+	{
+		to->weight[c] = params[l->bias + c];
+		to->bias[c] = -(double) params[l->weight + c] * to->weight[c];
+		to->fixed[c] = fabs(to->bias[c]);
+	}
+}
+
 const AdvLayerType adv_scale_layer = {
 	.word = "scale",
 	.element_wise = true,
@@ -48,4 +64,5 @@ const AdvLayerType adv_scale_layer = {
 	.weight_sizes = weight_sizes,
 	.forward = forward,
 	.backward = backward,
+	.map = describe,
 };

@@ -1,0 +1,48 @@
+/*
+ * map.h
+ *		A layer's linear map at work on intervals, and on linear functions of its results.
+ */
+#ifndef ADV_MAP_H
+#define ADV_MAP_H
+
+#include "core/base/carve.h"
+#include "core/certify/dots.h"
+#include "core/layer/linear.h"
+#include "core/network/network.h"
+
+typedef struct AdvMap
+{
+	const AdvLayer *layer;
+	AdvLinear linear;
+	double *
+		gain; /* (out.c, in.c) what roundings are relative to, where a kernel says so; NULL: the magnitudes of weights */
+	double rounding; /* of a result, relative to that and what is fixed */
+	double *most;    /* (in.c) scratch */
+} AdvMap;
+
+/* Describe layer i in memory of the carver's, as far as there is any: without, only memory is counted. params is not kept. */
+extern void adv_map_carve(AdvMap *map, const AdvNetwork *net, int i, const float *params, AdvCarver *carver);
+
+/* Whether it is of weights: else it only moves numbers. */
+static inline bool
+adv_map_weighs(const AdvMap *map)
+{
+	return map->linear.kind == ADV_LINEAR_BY_CHANNEL || map->linear.kind == ADV_LINEAR_FULL;
+}
+
+/* sums (out) of what comes in (in): its middle, half its width and its largest magnitude. Biases are not in them. Of maps that weigh. */
+extern void adv_map_sums(const AdvMap *map, const AdvSpans *in, AdvSums *sums);
+
+/* How far result number o can be from what exact arithmetic gives; size is that of its sums. */
+extern double adv_map_error(const AdvMap *map, size_t o, double size);
+
+/* to (out) = the numbers of from (in) in their new order. Of maps that do not weigh. */
+extern void adv_map_move(const AdvMap *map, const double *from, double *to);
+
+/* d_in (rows, in) = d_out (rows, out) times the map: linear functions of results as such of inputs, but for what biases add. */
+extern void adv_map_back(const AdvMap *map, size_t rows, const double *d_out, double *d_in);
+
+/* Multiply-adds of adv_map_back for a row. */
+extern double adv_map_work(const AdvMap *map);
+
+#endif

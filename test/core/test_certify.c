@@ -1,0 +1,552 @@
+/*
+ * test_certify.c
+ *		Certificates: lines around activations, bounds that hold for the network as it runs, radii of linear networks, and that no attack lies below.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attacking.h"
+#include "core/base/carve.h"
+#include "core/base/rng.h"
+#include "core/certify/bounds.h"
+#include "core/certify/certify.h"
+#include "core/layer/pool.h"
+#include "core/network/loss.h"
+#include "passes.h"
+#include "tap.h"
+
+/* ---- lines ---- */
+
+static const AdvLayerType *
+kind(const char *word)
+{
+	int i = 0;
+
+	while (strcmp(adv_layer_types[i]->word, word) != 0)
+		i++;
+	return adv_layer_types[i];
+}
+
+/* How far the function of a kind pokes out of its lines or its reach, anywhere. */
+static double
+pokes_out(const char *word, double factor, double (*function)(double x, double factor))
+{
+	AdvLayer l = {.factor = (float) factor, .in = {1, 1, 1}, .out = {1, 1, 1}};
+	double worst = -INFINITY;
+
+	for (double low = -12; low <= 12; low += 0.37)
+		for (double width = 1e-6; width < 30; width *= 1.7)
+		{
+			double r[6], high = low + width;
+			AdvRelaxed to = {&r[0], &r[1], {&r[2], &r[3]}, {&r[4], &r[5]}, NULL};
+
+			kind(word)->relax(&l, &low, &high, &to);
+			for (int i = 0; i <= 100; i++)
+			{
+				double x = low + width * i / 100, y = function(x, factor);
+
+				worst = fmax(worst, fmax(r[2] * x + r[4] - y, y - r[3] * x - r[5]));
+				worst = fmax(worst, fmax(r[0] - y, y - r[1]));
+			}
+		}
+	return worst;
+}
+
+static double
+relu(double x, double factor)
+{
+	return x < 0 ? factor * x : x;
+}
+
+static double
+sigmoid(double x, double factor)
+{
+	(void) factor;
+	return 1 / (1 + exp(-x));
+}
+
+static double
+hyperbolic(double x, double factor)
+{
+	(void) factor;
+	return tanh(x);
+}
+
+/* How far the maxima of inputs between random bounds poke out, windows lying over one another. */
+static double
+pool_pokes_out(void)
+{
+	enum
+	{
+		IN = 2 * 5 * 5,
+		OUT = 2 * 2 * 2
+	};
+	AdvLayer l = {.size = 3, .stride = 2, .in = {2, 5, 5}, .out = {2, 2, 2}};
+	double low[IN], high[IN], r[6][OUT], worst = -INFINITY;
+	int32_t source[OUT];
+	AdvRelaxed to = {r[0], r[1], {r[2], r[3]}, {r[4], r[5]}, source};
+
+	for (uint64_t turn = 0; turn < 400; turn++)
+	{
+		float x[IN], y[OUT];
+
+		for (uint64_t i = 0; i < IN; i++)
+		{
+			double width = turn % 2 ? 0.3 : 2; /* narrow ones leave some windows a winner */
+
+			low[i] = adv_normal(1, ADV_FOR_INIT, turn, 2 * i);
+			high[i] = low[i] + width * adv_uniform(1, ADV_FOR_INIT, turn, 2 * i + 1);
+			x[i] = (float) (low[i] + (high[i] - low[i]) * adv_uniform(2, ADV_FOR_INIT, turn, i));
+		}
+		kind("maxpool")->relax(&l, low, high, &to);
+		adv_maxpool_forward(&l, 1, x, y, NULL);
+		for (int o = 0; o < OUT; o++)
+		{
+			double from = x[source[o]];
+
+			worst = fmax(worst, fmax(r[2][o] * from + r[4][o] - y[o], y[o] - r[3][o] * from - r[5][o]));
+			worst = fmax(worst, fmax(r[0][o] - y[o], y[o] - r[1][o]));
+		}
+	}
+	return worst;
+}
+
+static void
+test_lines(void)
+{
+	static const double tangent[][2] = {{0.5, -0.244054}, {1, -0.458299}, {2, -0.769880}, {4, -1.111002}};
+
+	ok(pokes_out("relu", 0, relu) <= 0, "relu lies between its lines");
+	ok(pokes_out("leaky_relu", 0.1, relu) <= 0, "leaky relu lies between its lines");
+	ok(pokes_out("tanh", 0, hyperbolic) <= 0, "tanh lies between its lines");
+	ok(pokes_out("sigmoid", 0, sigmoid) <= 0, "sigmoid lies between its lines");
+	ok(pool_pokes_out() < 1e-6, "maxima lie between their lines");
+	for (int i = 0; i < 4; i++)
+	{
+		double d = adv_tanh_tangent(tangent[i][0]);
+
+		okf(d <= tangent[i][1] + 1e-6 && d > tangent[i][1] - 0.005,
+			"the tangent of tanh through %g touches at %g", tangent[i][0], d);
+	}
+}
+
+/* ---- networks ---- */
+
+typedef struct Certifier
+{
+	AdvBall ball;
+	AdvBounds *bounds;
+	void *memory;
+	AdvWorkspace ws;
+	void *workspace;
+} Certifier;
+
+static void
+make_certifier(Certifier *c, const Training *t, AdvBall ball, bool crown)
+{
+	c->ball = ball;
+	c->bounds = zeros(sizeof(AdvBounds));
+	c->memory = zeros(adv_bounds_size(&t->net));
+	adv_bounds_init(c->bounds, &t->net, t->params, &c->ball, crown, c->memory);
+	c->workspace = zeros(adv_workspace_size(&t->net, 64, ADV_PASS_FORWARD));
+	adv_workspace_init(&c->ws, &t->net, 64, ADV_PASS_FORWARD, c->workspace);
+	adv_workspace_load(&c->ws, t->params);
+}
+
+static void
+free_certifier(Certifier *c)
+{
+	free(c->bounds);
+	free(c->memory);
+	free(c->workspace);
+}
+
+/* A point of the ball: inside, or at a corner, or with L2 on its sphere. */
+static void
+point_of(const Certifier *c, size_t n, const float *x0, double eps, uint64_t number, float *x)
+{
+	float *low = zeros(sizeof(float) * n), *high = zeros(sizeof(float) * n);
+	AdvRegion in = {&c->ball, n, x0, low, high, eps};
+
+	adv_ball_bounds(&c->ball, n, x0, eps, low, high);
+	memcpy(x, x0, sizeof(float) * n);
+	adv_ball_random(&in, &(AdvDraw){1, number, 0}, x);
+	for (size_t i = 0; number % 2 && i < n; i++)
+		if (c->ball.norm == ADV_NORM_LINF)
+			x[i] = x[i] < x0[i] ? low[i] : x[i] > x0[i] ? high[i] : x0[i];
+	if (number % 2 && c->ball.norm == ADV_NORM_L2)
+		adv_ball_stretch(&in, x);
+	free(low);
+	free(high);
+}
+
+/* How often the logits of points of the ball are out of their bounds, or their margin below its own. */
+static int
+violations(Certifier *c, const Training *t, const float *x0, double eps)
+{
+	const AdvNetwork *net = &t->net;
+	size_t n = adv_shape_size(net->input);
+	const double *low = c->bounds->low[net->n_layers], *high = c->bounds->high[net->n_layers];
+	const float *logits = c->ws.act[net->n_layers];
+	double margin, steepness;
+	int found = 0, class;
+
+	memcpy(c->ws.act[0], x0, sizeof(float) * n);
+	adv_forward(&c->ws, 1);
+	class = adv_argmax(net->classes, logits);
+	adv_bounds_margin(c->bounds, x0, eps, class, &margin, &steepness);
+	for (uint64_t k = 0; k < 32; k++)
+	{
+		double least = INFINITY;
+
+		point_of(c, n, x0, eps, k, c->ws.act[0]);
+		adv_forward(&c->ws, 1);
+		for (int j = 0; j < net->classes; j++)
+		{
+			found += !(logits[j] >= low[j] && logits[j] <= high[j]);
+			least = j == class ? least : fmin(least, (double) logits[class] - logits[j]);
+		}
+		found += !(least >= margin);
+	}
+	return found;
+}
+
+static const struct
+{
+	const char *arch;
+	AdvShape shape;
+} networks[] = {
+	{"", {12, 1, 1}},
+	{"dense 16, relu, dense 16, relu", {12, 1, 1}},
+	{"dense 16, tanh, dense 16, tanh, dense 16, tanh", {12, 1, 1}},
+	{"dense 16, leaky_relu 0.1, dense 16, sigmoid", {12, 1, 1}},
+	{"dense 16, batchnorm, relu, dropout 0.5, dense 8, tanh", {12, 1, 1}},
+	{"batchnorm, dense 8, relu", {12, 1, 1}},
+	{"residual(dense 12, relu, dense 12), relu, residual(dense 20, tanh), dense 8, relu", {12, 1, 1}},
+	{"conv 6x3, relu, maxpool 2, conv 8x3, relu, dense 16, relu", {3, 9, 8}},
+	{"conv 20x3, relu, conv 20x3, relu, globalpool", {16, 16, 16}},
+	{"conv 6x5 stride 2, batchnorm, relu, avgpool 2, dense 16, tanh", {2, 9, 8}},
+	{"conv 8x3, batchnorm, relu, maxpool 3 stride 2, residual(conv 8x3, relu, conv 8x3), relu, globalpool",
+	 {3, 9, 8}},
+	{"residual(conv 6x3 stride 2, relu, residual(conv 6x3, tanh)), relu, dense 8, relu", {3, 8, 8}},
+};
+#define NETWORKS (sizeof(networks) / sizeof(*networks))
+
+/* Parameters that a training might have left: no biases of 0, statistics that are none of the initial ones. */
+static void
+stir(Training *t)
+{
+	for (int i = 0; i < t->net.n_layers; i++)
+	{
+		const AdvLayer *l = &t->net.layers[i];
+		size_t n = l->n_bias + l->n_statistic;
+
+		for (size_t k = 0; k < n; k++)
+			t->params[l->bias + k] += (float) (0.3 * adv_uniform(5, ADV_FOR_INIT, (uint64_t) i, k));
+	}
+}
+
+static AdvBall
+ball_of(int norm)
+{
+	return (AdvBall){norm, NULL, -INFINITY, INFINITY};
+}
+
+static void
+test_bounds(void)
+{
+	for (size_t k = 0; k < NETWORKS; k++)
+		for (int norm = 0; norm < 2; norm++)
+		{
+			Training t;
+			int found[2] = {0, 0};
+
+			training_make(&t, networks[k].arch, networks[k].shape, 3, 4);
+			stir(&t);
+			for (int crown = 0; crown < 2; crown++)
+			{
+				Certifier c;
+
+				make_certifier(&c, &t, ball_of(norm), crown);
+				c.ball.high = 0.9;
+				for (size_t row = 0; row < 2; row++)
+					for (double eps = 0; eps < 2; eps = eps == 0 ? 1e-6 : 35 * eps)
+						found[crown] += violations(&c, &t, t.x + row * adv_shape_size(t.net.input), eps);
+				free_certifier(&c);
+			}
+			okf(found[0] == 0, "%s: intervals hold, %s", networks[k].arch, norm ? "L2" : "L-infinity");
+			okf(found[1] == 0, "%s: linear bounds hold, %s", networks[k].arch, norm ? "L2" : "L-infinity");
+			training_free(&t);
+		}
+}
+
+/* ---- radii ---- */
+
+typedef struct Member
+{
+	AdvCertifyRun run;
+	AdvTeam team;
+	AdvStatus status;
+	pthread_t thread;
+} Member;
+
+static void *
+work(void *arg)
+{
+	Member *m = arg;
+	size_t size = adv_certify_private_size(m->run.net, m->run.how);
+	void *memory = zeros(size);
+
+	memset(memory, 0xff, size); /* need not be zeros */
+	m->status = adv_certify(&m->run, &m->team, memory);
+	free(memory);
+	return NULL;
+}
+
+/* Certificates (n) of the first rows of a training. */
+static AdvStatus
+certify(const Training *t, const AdvCertify *how, size_t n, int members, AdvCertificate *to)
+{
+	AdvTeamShared *shared = zeros(sizeof(AdvTeamShared));
+	Member member[MAX_TEAM];
+	AdvStatus status = ADV_OK;
+
+	adv_team_init(shared);
+	for (int i = 0; i < members; i++)
+	{
+		member[i] = (Member){{&t->net, t->params, how, &t->data, t->key, n, to, NULL},
+							 {i, members, shared, NULL, NULL},
+							 ADV_OK,
+							 0};
+		if (pthread_create(&member[i].thread, NULL, work, &member[i]) != 0)
+			bail_out("could not start a thread");
+	}
+	for (int i = 0; i < members; i++)
+	{
+		pthread_join(member[i].thread, NULL);
+		status = member[i].status != ADV_OK ? member[i].status : status;
+	}
+	free(shared);
+	return status;
+}
+
+static AdvCertify
+how_to(const char *method, AdvBall ball, double eps_max)
+{
+	int place = adv_certify_method(method);
+	AdvCertify how = {place, ball, eps_max, 1, adv_certify_unset(adv_certify_methods[place])};
+
+	return how;
+}
+
+/* The weights of input i, for the class of row less those against another class. */
+static double
+weight_between(const Training *t, int class, int other, size_t i)
+{
+	const AdvLayer *l = &t->net.layers[t->net.n_layers - 1];
+	size_t n = adv_shape_size(t->net.input);
+
+	return (double) t->params[l->weight + (size_t) class * n + i] -
+		   t->params[l->weight + (size_t) other * n + i];
+}
+
+/* Of a linear network: the least margin over dual norm of units times weights. */
+static double
+true_radius(const Training *t, const AdvBall *ball, const float *x, int class)
+{
+	const AdvLayer *l = &t->net.layers[t->net.n_layers - 1];
+	double least = INFINITY;
+
+	for (int other = 0; other < t->net.classes; other++)
+	{
+		double margin = (double) t->params[l->bias + (size_t) class] - t->params[l->bias + (size_t) other];
+		double sum = 0, squares = 0;
+
+		for (size_t i = 0; i < adv_shape_size(t->net.input); i++)
+		{
+			double w = weight_between(t, class, other, i), u = fabs(w) * ball->unit[i];
+
+			margin += w * x[i];
+			sum += u;
+			squares += u * u;
+		}
+		if (other != class)
+			least = fmin(least, margin / (ball->norm == ADV_NORM_L2 ? sqrt(squares) : sum));
+	}
+	return least;
+}
+
+#define ROWS   40
+#define INPUTS 9
+
+static void
+test_linear(void)
+{
+	static const char *const methods[] = {"ibp", "crown"};
+	float unit[INPUTS];
+	Training t;
+
+	training_make(&t, "", (AdvShape){INPUTS, 1, 1}, 3, ROWS);
+	for (int i = 0; i < INPUTS; i++)
+		unit[i] = i % 3 == 2 ? 0 : 0.5f + (float) i;
+	for (int norm = 0; norm < 2; norm++)
+		for (int m = 0; m < 2; m++)
+		{
+			AdvBall ball = {norm, unit, -INFINITY, INFINITY};
+			AdvCertify how = how_to(methods[m], ball, 100);
+			AdvCertificate to[ROWS];
+			double worst = 0, above = 0;
+
+			certify(&t, &how, ROWS, 2, to);
+			for (size_t i = 0; i < ROWS; i++)
+			{
+				double radius = true_radius(&t, &ball, t.x + i * INPUTS, to[i].prediction);
+
+				above = fmax(above, to[i].radius - radius);
+				worst = fmax(worst, (radius - to[i].radius) / (1 + radius));
+			}
+			okf(above <= 0 && worst < 2e-4,
+				"a linear network's radius by %s is margin over dual norm, %s: %.1e", methods[m],
+				norm ? "L2" : "L-infinity", worst);
+		}
+	training_free(&t);
+}
+
+/* One hidden unit that decides alone: intervals are exact, by whatever norm, and through a scaling layer and clip ranges as well. */
+static void
+test_one_unit(void)
+{
+	static const float params[] = {3, 4, 0, -1, /* hidden */ 0, 1, /* output */ 0, 0};
+	static const float rows[][3] = {{1, 0.5f, 9}, {0.2f, 0.3f, -9}};
+	static const double hidden[] = {4, 0.8};
+
+	for (int norm = 0; norm < 2; norm++)
+		for (int m = 0; m < 2; m++)
+		{
+			Training t;
+			AdvCertify how = how_to(m ? "crown" : "ibp", ball_of(norm), 100);
+			AdvCertificate to[2];
+			double worst = 0;
+
+			make_by_hand(&t, "dense 1, relu", 3, 2, params, 2, rows[0]);
+			certify(&t, &how, 2, 1, to);
+			for (int i = 0; i < 2; i++)
+			{
+				double radius = hidden[i] / (norm ? 5 : 7);
+
+				worst = fmax(worst, fmax(radius - 2e-4 - to[i].radius, to[i].radius - radius));
+			}
+			okf(worst <= 0, "one relu by %s, %s", m ? "linear bounds" : "intervals",
+				norm ? "L2" : "L-infinity");
+			how.ball.low = 0; /* what would have to fall by more than this allows cannot */
+			certify(&t, &how, 2, 1, to);
+			/* 3 a + 4 b = 1 is met with a = 1/3 and b = 0; the other row is not stopped by the range */
+			okf(norm ? to[0].radius >= 0.8 - 2e-4
+					 : fabs(to[0].radius - 2.0 / 3) < 2e-4 && fabs(to[1].radius - 0.8 / 7) < 2e-4,
+				"one relu by %s within a clip range, %s", m ? "linear bounds" : "intervals",
+				norm ? "L2" : "L-infinity");
+			training_free(&t);
+		}
+}
+
+/* No example that an attack finds is nearer than the radius, and the radius is not much smaller than needs be. */
+static void
+test_sandwich(void)
+{
+	static const char *const archs[] = {"dense 16, relu, dense 16, relu", "dense 16, tanh, dense 16, tanh"};
+
+	for (int k = 0; k < 2; k++)
+		for (int norm = 0; norm < 2; norm++)
+		{
+			Training t;
+			AdvBall ball = ball_of(norm);
+			AdvCertificate crown[ROWS], ibp[ROWS];
+			AdvCertify by_crown = how_to("crown", ball, 10), by_ibp = how_to("ibp", ball, 10);
+			AdvAttack attack = {.method = adv_attack_method("fab"),
+								.ball = ball,
+								.eps = 10,
+								.alpha = 1,
+								.steps = 100,
+								.restarts = 2,
+								.seed = 1};
+			Report r;
+			int below = 0, worse = 0, standing = 0;
+			double share = 0;
+
+			training_make(&t, archs[k], (AdvShape){INPUTS, 1, 1}, 3, ROWS);
+			t.spec.epochs = 30;
+			training_run(&t, 1);
+			certify(&t, &by_crown, ROWS, 2, crown);
+			certify(&t, &by_ibp, ROWS, 2, ibp);
+			for (size_t i = 0; i < ROWS; i++)
+				t.label[i] = crown[i].prediction;
+			attack_rows(&t, &attack, NULL, ROWS, 2, &r);
+			for (size_t i = 0; i < ROWS; i++)
+			{
+				double found = adv_ball_distance(&ball, INPUTS, t.x + i * INPUTS, r.x + i * INPUTS);
+
+				if (!has(&r, i, ADV_ATTACK_SUCCESS))
+					continue;
+				standing++;
+				below += found < crown[i].radius || found < ibp[i].radius;
+				worse += crown[i].radius < ibp[i].radius - 2e-4;
+				share += crown[i].radius / found;
+			}
+			okf(below == 0 && standing > ROWS / 2, "%s, %s: no example is nearer than the radius", archs[k],
+				norm ? "L2" : "L-infinity");
+			okf(worse == 0, "%s, %s: linear bounds are never worse than intervals", archs[k],
+				norm ? "L2" : "L-infinity");
+			okf(share / standing > 0.25, "%s, %s: radii are %.2f of the nearest examples' distance", archs[k],
+				norm ? "L2" : "L-infinity", share / standing);
+			free_report(&r);
+			training_free(&t);
+		}
+}
+
+/* ---- teams, and what cannot be bounded ---- */
+
+static void
+test_teams(void)
+{
+	Training t;
+	AdvCertificate one[ROWS], three[ROWS];
+	AdvCertify how = how_to("crown", ball_of(ADV_NORM_LINF), 3);
+
+	training_make(&t, "dense 16, tanh, dense 16, relu", (AdvShape){INPUTS, 1, 1}, 3, ROWS);
+	memset(one, 0, sizeof(one));
+	memset(three, 0, sizeof(three));
+	certify(&t, &how, ROWS, 1, one);
+	certify(&t, &how, ROWS, 3, three);
+	ok(memcmp(one, three, sizeof(one)) == 0, "any team finds the same radii");
+	t.params[0] = NAN;
+	certify(&t, &how, ROWS, 1, one);
+	ok(one[0].prediction == -1 && one[0].radius == 0, "what is not finite has no class and no radius");
+	training_free(&t);
+}
+
+static void
+test_check(void)
+{
+	AdvNetwork net;
+	AdvError err = {0};
+
+	adv_network_parse(&net, "dense 4, gelu", (AdvShape){3, 1, 1}, 2, false, &err);
+	ok(adv_bounds_check(&net, &err) == ADV_INVALID && strstr(err.message, "gelu"),
+	   "a network that cannot be bounded is told by the layer");
+}
+
+int
+main(void)
+{
+	test_lines();
+	test_linear();
+	test_one_unit();
+	test_bounds();
+	test_sandwich();
+	test_teams();
+	test_check();
+	done_testing();
+	return 0;
+}
