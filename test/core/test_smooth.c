@@ -86,7 +86,7 @@ test_linear(const char *name, const float *unit)
 {
 	enum
 	{
-		ROWS = 150
+		ROWS = 80
 	};
 	Smooth s;
 	bool right = true, close = true, counted = true, predicted = true;
@@ -94,7 +94,7 @@ test_linear(const char *name, const float *unit)
 
 	open_smooth(&s, "", (AdvShape){INPUTS, 1, 1}, 2);
 	s.ball.unit = unit;
-	s.how = (AdvSmoothing){0.5, 100, 20000, 0.001, 7};
+	s.how = (AdvSmoothing){0.5, 100, 4000, 0.001, 7};
 	for (int r = 0; r < ROWS; r++)
 	{
 		float x[INPUTS];
@@ -107,21 +107,21 @@ test_linear(const char *name, const float *unit)
 		counted = counted && s.count[0] + s.count[1] == s.how.n &&
 				  fabs((double) s.count[true_radius > 0] / (double) s.how.n - probability) <
 					  5 * sqrt(probability * (1 - probability) / (double) s.how.n) + 1e-9;
-		if (fabs(true_radius) > 0.05)
+		if (fabs(true_radius) > 0.1)
 			predicted = predicted && s.out.prediction == (true_radius > 0);
 		if (s.out.class < 0)
 		{
 			right =
-				right && s.out.radius == 0 && (fabs(true_radius) < 0.05 || s.out.chosen != (true_radius > 0));
+				right && s.out.radius == 0 && (fabs(true_radius) < 0.1 || s.out.chosen != (true_radius > 0));
 			continue;
 		}
 		certified++;
 		unsound += s.out.radius > fabs(true_radius);
 		right = right && s.out.class == (true_radius > 0) && s.out.class == s.out.chosen &&
 				s.out.draws == s.count[s.out.class] && s.out.radius <= adv_smooth_most(&s.how);
-		/* in terms of the standard error, and while draws suffice */
+		/* bounds are some 3 standard errors low, and counts may be as much; farther out few draws tell */
 		if (fabs(true_radius) < 1)
-			close = close && fabs(true_radius) - s.out.radius < 0.06;
+			close = close && fabs(true_radius) - s.out.radius < 0.13;
 	}
 	okf(counted, "%s: classes have the probabilities of the normal distribution", name);
 	okf(certified > ROWS * 3 / 4 && right, "%s: %d of %d rows are certified, for their class", name,
