@@ -16,7 +16,6 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
-#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
@@ -24,16 +23,24 @@
 
 #include "pg/base/characters.h"
 #include "pg/base/longname.h"
+#include "pg/task/expression.h"
 
 #define OLD "old"
 #define NEW "new"
 
+static AdvpgExpression
+expression_of(const AdvpgCondition *condition)
+{
+	return (AdvpgExpression){"condition", condition->text,
+							 "Write an expression over metrics, such as accuracy >= 0.8 AND cau <= old.cau."};
+}
+
 static void
 refuse(const AdvpgCondition *condition, const char *what)
 {
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("condition \"%s\" has %s", advpg_short_text(condition->text), what),
-			errhint("Write an expression over metrics, such as accuracy >= 0.8 AND cau <= old.cau."));
+	AdvpgExpression e = expression_of(condition);
+
+	advpg_expression_refuse(&e, what);
 }
 
 /* Take the name of a column reference: name, new.name or old.name. */
@@ -63,67 +70,22 @@ take_name(AdvpgCondition *condition, const ColumnRef *reference)
 	*names = lappend(*names, pstrdup(advpg_full_name(condition->long_names, column)));
 }
 
-/* Functions, operators and types are found in pg_catalog, and may name it. */
-static void
-check_place(const AdvpgCondition *condition, const List *name)
-{
-	if (list_length(name) > 1 && strcmp(strVal(linitial(name)), "pg_catalog") != 0)
-		refuse(condition, "a function, operator or type outside of pg_catalog");
-}
-
-static void
-check_places(const AdvpgCondition *condition, const Node *node)
-{
-	if (IsA(node, FuncCall))
-		check_place(condition, ((const FuncCall *) node)->funcname);
-	if (IsA(node, A_Expr))
-		check_place(condition, ((const A_Expr *) node)->name);
-	if (IsA(node, TypeName))
-		check_place(condition, ((const TypeName *) node)->names);
-	if (IsA(node, CollateClause))
-		check_place(condition, ((const CollateClause *) node)->collname);
-	if (IsA(node, SortBy))
-		check_place(condition, ((const SortBy *) node)->useOp);
-}
-
 static bool
 walk(Node *node, void *arg)
 {
 	AdvpgCondition *condition = arg;
+	AdvpgExpression e;
 
 	if (node == NULL)
 		return false;
-	if (IsA(node, SubLink))
-		refuse(condition, "a subquery");
-	if (IsA(node, ParamRef))
-		refuse(condition, "a parameter");
-	check_places(condition, node);
+	e = expression_of(condition);
+	advpg_expression_check(&e, node);
 	if (IsA(node, ColumnRef))
 	{
 		take_name(condition, (ColumnRef *) node);
 		return false;
 	}
 	return raw_expression_tree_walker(node, walk, arg);
-}
-
-/* The one expression a condition is, as the parser sees it. */
-static Node *
-parse(const AdvpgCondition *condition)
-{
-	List *statements = raw_parser(psprintf("SELECT %s", condition->query), RAW_PARSE_DEFAULT);
-	SelectStmt *select = NULL;
-
-	if (list_length(statements) == 1)
-		select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
-	if (select == NULL || !IsA(select, SelectStmt) || select->op != SETOP_NONE ||
-		list_length(select->targetList) != 1 || select->distinctClause || select->intoClause ||
-		select->fromClause || select->whereClause || select->groupClause || select->havingClause ||
-		select->windowClause || select->valuesLists || select->sortClause || select->limitOffset ||
-		select->limitCount || select->lockingClause || select->withClause ||
-		linitial_node(ResTarget, select->targetList)->name)
-		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR),
-				errmsg("condition \"%s\" is not one expression", advpg_short_text(condition->text)));
-	return linitial_node(ResTarget, select->targetList)->val;
 }
 
 /* A row of metrics, as parameters from first on. */
@@ -313,11 +275,13 @@ advpg_condition_read(const char *text)
 	AdvpgCondition *condition = palloc0(sizeof(AdvpgCondition));
 	Surroundings surroundings;
 	ErrorContextCallback context_callback;
+	AdvpgExpression e;
 	bool isnull;
 
 	condition->text = text;
+	e = expression_of(condition);
 	condition->query = advpg_shorten_names(text, &condition->long_names);
-	(void) walk(parse(condition), condition);
+	(void) walk(advpg_expression_parse(&e, condition->query), condition);
 	/* for its type, and what fails whatever metrics are */
 	surroundings = enter();
 	context_callback = (ErrorContextCallback){error_context_stack, say_which, condition};
