@@ -259,6 +259,35 @@ COMMENT ON FUNCTION advfair_attack(text, text, anycompatible, anyelement, text, 
 	IS 'adversarial examples by a method of choice, one for each row, what the model makes of them, and what they '
 		'cost; id has the type of key';
 
+/*
+ * Any model that SQL can call: predict is an expression over the columns of data, whose value is an array of
+ * probabilities in the order of classes, or a class. Rows are changed as they are, typed values and all.
+ */
+CREATE OR REPLACE FUNCTION advfair_attack_sql(data text, label text, predict text, classes text[],
+		eps anycompatible, eps_unit text DEFAULT NULL, mutable text[] DEFAULT NULL,
+		constraints text[] DEFAULT NULL, derived jsonb DEFAULT NULL, cost jsonb DEFAULT NULL,
+		budget float8 DEFAULT NULL, step jsonb DEFAULT NULL, clip jsonb DEFAULT NULL, targeted text DEFAULT NULL,
+		queries int DEFAULT 1000, seed bigint DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, prediction text, adversarial text, success boolean, linf float8, l2 float8,
+		cost float8, queries bigint, changes jsonb)
+	AS 'MODULE_PATHNAME', 'advfair_attack_sql' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE OR REPLACE FUNCTION advfair_attack_sql(data text, label text, predict text, classes text[],
+		eps anycompatible, key anyelement, eps_unit text DEFAULT NULL, mutable text[] DEFAULT NULL,
+		constraints text[] DEFAULT NULL, derived jsonb DEFAULT NULL, cost jsonb DEFAULT NULL,
+		budget float8 DEFAULT NULL, step jsonb DEFAULT NULL, clip jsonb DEFAULT NULL, targeted text DEFAULT NULL,
+		queries int DEFAULT 1000, seed bigint DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, prediction text, adversarial text, success boolean, linf float8,
+		l2 float8, cost float8, queries bigint, changes jsonb)
+	AS 'MODULE_PATHNAME', 'advfair_attack_sql' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_attack_sql(text, text, text, text[], anycompatible, text, text[], text[], jsonb, jsonb,
+	float8, jsonb, jsonb, text, int, bigint, text)
+	IS 'adversarial examples of any model that SQL can call, by queries alone: what to change in each row, within '
+		'constraints';
+COMMENT ON FUNCTION advfair_attack_sql(text, text, text, text[], anycompatible, anyelement, text, text[], text[],
+	jsonb, jsonb, float8, jsonb, jsonb, text, int, bigint, text)
+	IS 'adversarial examples of any model that SQL can call, by queries alone: what to change in each row, within '
+		'constraints; id has the type of key';
+
 CREATE OR REPLACE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL,
 	steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
@@ -663,8 +692,8 @@ GRANT SELECT ON advfair_progress TO PUBLIC;
 COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other roles'' operations are NULL unless one '
 	'may read all statistics';
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
-COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retrain, predict, pgd, fgsm, least_eps, '
-	'class_robustness, class_least_eps, luf, audit, compare';
+COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retrain, predict, pgd, fgsm, '
+	'attack_sql, least_eps, class_robustness, class_least_eps, luf, audit, compare';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
 COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, ordering rows, fitting the encoder, encoding rows, training '
 	'the source, crafting, computing, attacking, searching, resampling, or storing';

@@ -89,6 +89,12 @@ INSERT INTO contract VALUES
 	('advfair_eou', 'confidence double precision, attribute text', 'double precision'),
 	('advfair_gap_interval', 'value double precision[], grp text[], level double precision, replicates integer, seed bigint',
 	 'TABLE(gap double precision, ci_low double precision, ci_high double precision, n bigint)'),
+	('advfair_attack_sql', 'data text, label text, predict text, classes text[], eps anycompatible, eps_unit text, mutable text[], constraints text[], derived jsonb, cost jsonb, budget double precision, '
+	 'step jsonb, clip jsonb, targeted text, queries integer, seed bigint, id text',
+	 'TABLE(id bigint, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, cost double precision, queries bigint, changes jsonb)'),
+	('advfair_attack_sql', 'data text, label text, predict text, classes text[], eps anycompatible, key anyelement, eps_unit text, mutable text[], constraints text[], derived jsonb, cost jsonb, budget double precision, '
+	 'step jsonb, clip jsonb, targeted text, queries integer, seed bigint, id text',
+	 'TABLE(id anyelement, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, cost double precision, queries bigint, changes jsonb)'),
 	('advfair_pgd', 'model text, data text, eps anycompatible, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, '
 	 'targeted text, craft_on text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
 	 'early_stop boolean, seed bigint, workers integer, id text',

@@ -26,7 +26,8 @@ typedef enum AdvPurpose
 	ADV_FOR_AUGMENT,    /* key: example key, index: epoch */
 	ADV_FOR_QUERY,      /* key: row key, index: (restart * (queries + 1) + query) * (inputs + 4) + input */
 	ADV_FOR_NOISE,      /* key: example key, index: epoch * (inputs / 4 rounded up) + input / 4 */
-	ADV_FOR_SMOOTHING   /* key: row key, index: draw * (inputs / 4 rounded up) + input / 4 */
+	ADV_FOR_SMOOTHING,  /* key: row key, index: draw * (inputs / 4 rounded up) + input / 4 */
+	ADV_FOR_CANDIDATE   /* key: row key, index: ((query * tries + try) * 4 + what) * columns + column */
 } AdvPurpose;
 
 /* What Philox is made of, for those who compute many blocks side by side. */

@@ -88,6 +88,7 @@ typedef struct AdvpgLoad
 	"Name the column that tells rows apart by id => 'column', or give the table a primary key."
 
 /* rowname.c: "row with person_id 17" or "row 17", for messages, and a core error about a row as an SQL error. */
+extern char *advpg_name_by_id(const char *column, AdvpgValueType *type, Datum id);
 extern char *advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot);
 extern void advpg_load_raise(AdvpgLoad *load, TupleTableSlot *slot, const AdvError *err);
 

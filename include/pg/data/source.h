@@ -34,6 +34,9 @@ extern char *advpg_session(void);
 /* Attribute number of a column (1-based), 0 when there is none of the name. */
 extern int advpg_find_column(TupleDesc desc, const char *name);
 
+/* Names of its columns, the first of them where there are many. */
+extern char *advpg_list_columns(TupleDesc desc);
+
 /* Whether a list of names (of char *) has this one. */
 extern bool advpg_is_listed(const List *names, const char *name);
 

@@ -166,6 +166,34 @@ typedef struct AdvpgRetrainTask
 	AdvpgAuditTask audit; /* how both are judged; data NULL: the training's own validation rows */
 } AdvpgRetrainTask;
 
+/* What may change in rows as SQL has them, and what must hold then. */
+typedef struct AdvpgChangeSettings
+{
+	List *mutable;       /* of char *: columns */
+	JsonbValue *clip;    /* ranges of numbers, by column */
+	JsonbValue *step;    /* of numbers, by column */
+	List *constraints;   /* of char *: expressions */
+	JsonbValue *derived; /* expressions, by column */
+	JsonbValue *cost;    /* weights, by column */
+	double budget;       /* the most that a change may cost */
+} AdvpgChangeSettings;
+
+/* An attack by queries on a model that SQL can call: kind attack_sql. */
+typedef struct AdvpgQueryTask
+{
+	char *data;
+	char *label;
+	char *predict; /* an expression */
+	List *classes; /* of char * */
+	char *id;
+	JsonbValue *eps; /* a number, or an object */
+	int eps_unit;    /* AdvpgEpsUnit */
+	char *targeted;  /* a class */
+	AdvpgChangeSettings change;
+	double queries;
+	double seed;
+} AdvpgQueryTask;
+
 typedef struct AdvpgTaskKind AdvpgTaskKind;
 
 extern const AdvpgTaskKind advpg_attack_kind;
@@ -176,6 +204,7 @@ extern const AdvpgTaskKind advpg_audit_kind;
 extern const AdvpgTaskKind advpg_compare_kind;
 extern const AdvpgTaskKind advpg_luf_kind;
 extern const AdvpgTaskKind advpg_retrain_kind;
+extern const AdvpgTaskKind advpg_query_kind;
 
 /*
  * Check a task of a kind (its "kind" may be left out) and fill in defaults; result is that kind's struct. Errors (22023) name

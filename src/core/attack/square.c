@@ -13,9 +13,8 @@
 #include <string.h>
 
 #include "core/attack/method.h"
+#include "core/attack/square.h"
 #include "core/base/rng.h"
-
-#define SHARE 0.8 /* of the places, changed by the first queries */
 
 enum
 {
@@ -33,13 +32,13 @@ typedef struct State
 /* Its own settings. */
 typedef struct Own
 {
-	double p; /* SHARE, unless said */
+	double p; /* ADV_SQUARE_SHARE, unless said */
 } Own;
 
 static void
 set(AdvAttackSettings *settings)
 {
-	*(Own *) settings->own = (Own){.p = SHARE};
+	*(Own *) settings->own = (Own){.p = ADV_SQUARE_SHARE};
 }
 
 /* ---- random numbers of a query: each has one for every input, and four more ---- */
@@ -60,12 +59,10 @@ sign_of(double uniform)
 
 /* ---- which inputs a query changes ---- */
 
-/* Share of the places that query number it, from 0, changes. */
-static double
-share_of(const AdvClimb *c, int64_t it)
+double
+adv_square_share(double p, int64_t it)
 {
 	static const int32_t until[] = {10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000};
-	double p = ((const Own *) c->own)->p;
 
 	for (size_t i = 0; i < sizeof(until) / sizeof(until[0]) && it > until[i]; i++)
 		p /= 2;
@@ -396,7 +393,7 @@ static void
 move(const AdvClimb *c, const float *gradient, float *x)
 {
 	State *s = c->state;
-	double share = share_of(c, c->step);
+	double share = adv_square_share(((const Own *) c->own)->p, c->step);
 
 	if (c->step == 0 || c->value > s->best)
 	{

@@ -10,29 +10,14 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#define MAX_LISTED 30 /* columns that a message lists */
-
-static char *
-column_list(TupleDesc desc)
-{
-	StringInfoData names;
-	int listed = 0;
-
-	initStringInfo(&names);
-	for (int i = 0; i < desc->natts && listed <= MAX_LISTED; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			appendStringInfo(&names, "%s%s", names.len ? ", " : "",
-							 ++listed > MAX_LISTED ? "and more" : NameStr(TupleDescAttr(desc, i)->attname));
-	return names.data;
-}
-
 static void
 undefined_column(AdvpgLoad *load, const char *name)
 {
 	ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
 			errmsg("column \"%s\" does not exist in data \"%s\"", name, load->source->name),
-			load->source->desc->natts > 0 ? errhint("Its columns are %s.", column_list(load->source->desc))
-										  : 0);
+			load->source->desc->natts > 0
+				? errhint("Its columns are %s.", advpg_list_columns(load->source->desc))
+				: 0);
 }
 
 /* Add a column to the SELECT list; missing columns are an error. Returns its type. */

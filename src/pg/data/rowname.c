@@ -10,8 +10,8 @@
 
 #define SHOWN_BYTES 100 /* of an id */
 
-static char *
-name_by_id(const char *column, AdvpgValueType *type, Datum id)
+char *
+advpg_name_by_id(const char *column, AdvpgValueType *type, Datum id)
 {
 	AdvText text = advpg_value_text(type, id);
 
@@ -23,7 +23,7 @@ advpg_load_row_name(AdvpgLoad *load, TupleTableSlot *slot)
 {
 	if (load->id.place < 0 || slot->tts_isnull[load->id.place])
 		return psprintf("row %zu", load->seen);
-	return name_by_id(load->id.name, &load->id.reader.value, slot->tts_values[load->id.place]);
+	return advpg_name_by_id(load->id.name, &load->id.reader.value, slot->tts_values[load->id.place]);
 }
 
 char *
@@ -31,7 +31,7 @@ advpg_rows_name(const AdvpgRows *rows, size_t row)
 {
 	if (rows->name_value == NULL)
 		return psprintf("row %zu", (size_t) rows->name[row]);
-	return name_by_id(rows->id_name, rows->name_value, rows->name[row]);
+	return advpg_name_by_id(rows->id_name, rows->name_value, rows->name[row]);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
@@ -22,6 +23,8 @@
 #include "pg/data/origin.h"
 #include "pg/data/value.h"
 
+#define MAX_LISTED 30 /* columns that a message lists */
+
 int
 advpg_find_column(TupleDesc desc, const char *name)
 {
@@ -33,6 +36,20 @@ advpg_find_column(TupleDesc desc, const char *name)
 			return i + 1;
 	}
 	return 0;
+}
+
+char *
+advpg_list_columns(TupleDesc desc)
+{
+	StringInfoData names;
+	int listed = 0;
+
+	initStringInfo(&names);
+	for (int i = 0; i < desc->natts && listed <= MAX_LISTED; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "",
+							 ++listed > MAX_LISTED ? "and more" : NameStr(TupleDescAttr(desc, i)->attname));
+	return names.data;
 }
 
 bool

@@ -166,6 +166,35 @@ static const AdvParameter retrain_keys[] = {
 #define RETRAIN_AUDIT offsetof(AdvpgRetrainTask, audit)
 #undef AT
 
+#define AT(member) offsetof(AdvpgChangeSettings, member)
+static const AdvParameter change_keys[] = {
+	{"mutable", ADV_PARAMETER_TEXTS, AT(mutable), 1},
+	{"clip", ADV_PARAMETER_OBJECT, AT(clip)},
+	{"step", ADV_PARAMETER_OBJECT, AT(step)},
+	{"constraints", ADV_PARAMETER_TEXTS, AT(constraints)},
+	{"derived", ADV_PARAMETER_OBJECT, AT(derived)},
+	{"cost", ADV_PARAMETER_OBJECT, AT(cost)},
+	{"budget", ADV_PARAMETER_NUMBER, AT(budget), 0, ADV_MAX_EPS},
+	{NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(AdvpgQueryTask, member)
+static const AdvParameter query_keys[] = {
+	{"data", ADV_PARAMETER_TEXT, AT(data)},
+	{"label", ADV_PARAMETER_TEXT, AT(label)},
+	{"predict", ADV_PARAMETER_TEXT, AT(predict)},
+	{"classes", ADV_PARAMETER_TEXTS, AT(classes), 2},
+	{"id", ADV_PARAMETER_TEXT, AT(id)},
+	{"eps", ADV_PARAMETER_SIZES, AT(eps), 0, ADV_MAX_EPS},
+	{"eps_unit", ADV_PARAMETER_WORD, AT(eps_unit), .words = eps_unit_words},
+	{"targeted", ADV_PARAMETER_TEXT, AT(targeted)},
+	{"queries", ADV_PARAMETER_INTEGER, AT(queries), 1, ADV_MAX_STEPS},
+	{"seed", ADV_PARAMETER_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{NULL},
+};
+#undef AT
+
 #define ATTACK_DEFAULTS                                                                                      \
 	{                                                                                                        \
 		.how = {NAN, NAN, NAN, -1, -1}, .norm = ADV_NORM_LINF, .eps_unit = ADVPG_EPS_INPUT, .clip_min = NAN, \
@@ -191,6 +220,8 @@ static const AdvpgAttackTask attack_defaults = {
 	}
 static const AdvpgAuditTask audit_defaults = AUDIT_DEFAULTS;
 static const AdvpgRetrainTask retrain_defaults = {.audit = AUDIT_DEFAULTS};
+static const AdvpgQueryTask query_defaults = {
+	.eps_unit = ADVPG_EPS_INPUT, .change = {.budget = NAN}, .queries = 1000};
 static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 
 #define GROUP(keys, base)                                                                                    \
@@ -244,6 +275,11 @@ const AdvpgTaskKind advpg_retrain_kind = {"retrain",
 										  {GROUP(retrain_keys, 0), GROUP(audit_keys, RETRAIN_AUDIT),
 										   PERTURBATION(RETRAIN_AUDIT + AUDIT_SETTINGS, ADVPG_OF_AUDIT)}};
 const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
+const AdvpgTaskKind advpg_query_kind = {
+	"attack_sql",
+	sizeof(AdvpgQueryTask),
+	&query_defaults,
+	{GROUP(query_keys, 0), GROUP(change_keys, offsetof(AdvpgQueryTask, change))}};
 
 void
 advpg_kind_words(void)
