@@ -387,6 +387,29 @@ COMMENT ON FUNCTION advfair_least_eps_values(text, text, float8, int, int, text,
 	text, jsonb)
 	IS 'advfair_least_eps without ids';
 
+-- Certificates ------------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION advfair_certify(model text, data text, method text DEFAULT NULL, norm text DEFAULT NULL,
+	eps_max "any" DEFAULT NULL::float8, settings jsonb DEFAULT NULL, mutable text[] DEFAULT NULL,
+		eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL,
+		seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, prediction text, radius float8, abstained boolean)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE OR REPLACE FUNCTION advfair_certify(model text, data text, key anyelement, method text DEFAULT NULL,
+	norm text DEFAULT NULL, eps_max "any" DEFAULT NULL::float8, settings jsonb DEFAULT NULL,
+		mutable text[] DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
+		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, prediction text, radius float8, abstained boolean)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_certify(text, text, text, text, "any", jsonb, text[], text, float8, float8, bigint,
+	int, text)
+	IS 'up to which eps, at most eps_max, no perturbation changes the class: proven for each row, by crown, ibp or '
+		'smoothing';
+COMMENT ON FUNCTION advfair_certify(text, text, anyelement, text, text, "any", jsonb, text[], text, float8,
+	float8, bigint, int, text)
+	IS 'up to which eps, at most eps_max, no perturbation changes the class: proven for each row, by crown, ibp or '
+		'smoothing; id has the type of key';
+
 -- Scores ------------------------------------------------------------------------------------------------------------
 
 /*
@@ -693,7 +716,7 @@ COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other r
 	'may read all statistics';
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
 COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retrain, predict, pgd, fgsm, '
-	'attack_sql, least_eps, class_robustness, class_least_eps, luf, audit, compare';
+	'attack_sql, least_eps, class_robustness, class_least_eps, certify, luf, audit, compare';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
 COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, ordering rows, fitting the encoder, encoding rows, training '
 	'the source, crafting, computing, attacking, searching, resampling, or storing';

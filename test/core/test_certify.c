@@ -148,7 +148,7 @@ make_certifier(Certifier *c, const Training *t, AdvBall ball, bool crown)
 {
 	c->ball = ball;
 	c->bounds = zeros(sizeof(AdvBounds));
-	c->memory = zeros(adv_bounds_size(&t->net));
+	c->memory = zeros(adv_bounds_size(&t->net, crown));
 	adv_bounds_init(c->bounds, &t->net, t->params, &c->ball, crown, c->memory);
 	c->workspace = zeros(adv_workspace_size(&t->net, 64, ADV_PASS_FORWARD));
 	adv_workspace_init(&c->ws, &t->net, 64, ADV_PASS_FORWARD, c->workspace);

@@ -43,7 +43,7 @@ typedef struct AdvBounds
 extern AdvStatus adv_bounds_check(const AdvNetwork *net, AdvError *err);
 
 /* Bytes of adv_bounds_init, 64-byte aligned; params (n_params) is not kept, net and ball are. */
-extern size_t adv_bounds_size(const AdvNetwork *net);
+extern size_t adv_bounds_size(const AdvNetwork *net, bool crown);
 extern void adv_bounds_init(AdvBounds *b, const AdvNetwork *net, const float *params, const AdvBall *ball,
 							bool crown, void *memory);
 

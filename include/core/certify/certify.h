@@ -31,7 +31,7 @@ typedef struct AdvCertify
 /* What is known of a row. */
 typedef struct AdvCertificate
 {
-	int32_t prediction; /* class; -1 where the output is not finite */
+	int32_t prediction; /* class; -1 where the output is not finite, or the method has abstained */
 	double radius;      /* no input of the ball of this eps is of another class; at most eps_max */
 	bool abstained;     /* the method could not tell the class */
 } AdvCertificate;
@@ -47,13 +47,15 @@ typedef struct AdvCertifying
 	void *memory; /* a member's own, of the method's size, 64-byte aligned */
 } AdvCertifying;
 
-#define ADV_CERTIFY_ROWS 64 /* of a forward pass */
+#define ADV_CERTIFY_ROWS 128 /* of a forward pass */
 
 typedef struct AdvCertifyMethod
 {
 	const char *name;
 	const char *words;              /* what it is, for people: with whose it is */
 	const AdvParameter *parameters; /* of AdvCertifySettings */
+
+	bool open_ended; /* radii have an end of their own: no eps_max is needed */
 
 	/* settings before anything is said */
 	void (*set)(AdvCertifySettings *settings);
@@ -62,7 +64,7 @@ typedef struct AdvCertifyMethod
 	AdvStatus (*check)(const AdvNetwork *net, const AdvCertify *how, AdvError *err);
 
 	size_t (*memory)(const AdvNetwork *net); /* bytes */
-	void (*begin)(AdvCertifying *c);
+	void (*begin)(AdvCertifying *c);         /* NULL: nothing */
 
 	/* A row: x (inputs), key what random numbers are drawn from. prediction is that of the network. ADV_ABORTED when told to stop. */
 	AdvStatus (*row)(AdvCertifying *c, const float *x, uint64_t key, AdvCertificate *certificate);

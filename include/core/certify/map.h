@@ -33,8 +33,15 @@ adv_map_weighs(const AdvMap *map)
 /* sums (out) of what comes in (in): its middle, half its width and its largest magnitude. Biases are not in them. Of maps that weigh. */
 extern void adv_map_sums(const AdvMap *map, const AdvSpans *in, AdvSums *sums);
 
-/* How far result number o can be from what exact arithmetic gives; size is that of its sums. */
-extern double adv_map_error(const AdvMap *map, size_t o, double size);
+/* Against what underflow loses, for each term. */
+#define ADV_UNDERFLOW_LOSS 0x1p-125
+
+/* How far a result of channel f can be from what exact arithmetic gives; size is that of its sums. */
+static inline double
+adv_map_error(const AdvMap *map, size_t f, double size)
+{
+	return map->rounding * (size + map->linear.fixed[f]) + map->linear.roundings * ADV_UNDERFLOW_LOSS;
+}
 
 /* to (out) = the numbers of from (in) in their new order. Of maps that do not weigh. */
 extern void adv_map_move(const AdvMap *map, const double *from, double *to);

@@ -72,10 +72,11 @@ typedef struct AdvReach
 extern AdvReach adv_relax_kink(double factor, double low, double high);
 
 /*
- * Lines around tanh (Zhang et al. 2018): chords and tangents. Where it bends both ways, the tangent that goes through the function at the other
- * end, from a table that errs towards the safe side.
+ * Relax all n of an element-wise layer that makes of each x finish(tanh(factor x)), factor > 0: lines around tanh (Zhang et al. 2018), chords and tangents. Where
+ * it bends both ways, the tangent that goes through the function at the other end, from a table that errs towards the safe side.
  */
-extern AdvReach adv_relax_tanh(double low, double high);
+extern void adv_relax_tanh(const AdvLayer *l, double factor, const double *low, const double *high,
+						   AdvReach (*finish)(AdvReach r), AdvRelaxed *to);
 
 /* r for a function whose values are off by ulps units of 2^-24 of themselves. */
 extern AdvReach adv_reach_rounded(AdvReach r, double ulps);

@@ -36,6 +36,15 @@ extern void advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvM
 extern float *advpg_attack_units(const AdvpgAttackSettings *settings, const AdvModel *model);
 
 /*
+ * The settings of who goes up to an eps: it is eps_max, which images need not say, because there is a natural one. For others it is an error to
+ * have none (22023).
+ */
+extern AdvpgAttackSettings advpg_attack_up_to(const AdvpgAttackSettings *settings, const AdvModel *model);
+
+/* The ball that settings mean for a model, and *eps in its units; INFINITY where none is said. Errors as above. */
+extern AdvBall advpg_attack_ball(const AdvpgAttackSettings *settings, const AdvModel *model, double *eps);
+
+/*
  * Attack all rows. Rows whose outcome is too close to call are judged again as row functions will judge the returned example. An output
  * that is not finite is an error (22003). WARNINGs say when results should not be trusted: gradients that vanish, bounds that were left.
  */

@@ -16,6 +16,9 @@ extern void advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output
 extern void advpg_produce_class_robustness(Oid schema, Jsonb *json, AdvpgOutput *output);
 extern void advpg_produce_class_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output);
 
+/* produce_certify.c */
+extern void advpg_produce_certify(Oid schema, Jsonb *json, AdvpgOutput *output);
+
 /* produce_query.c */
 extern void advpg_produce_query(Oid schema, Jsonb *json, AdvpgOutput *output);
 

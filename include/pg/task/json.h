@@ -30,6 +30,9 @@ extern void advpg_json_put_boolean(JsonbParseState **state, const char *key, boo
 /* A finite number as numeric, exactly. */
 extern Numeric advpg_numeric(double number);
 
+/* The same as a value of JSON. */
+extern JsonbValue *advpg_json_number_value(double number);
+
 /* Value of a string or number. */
 extern char *advpg_json_cstring(const JsonbValue *value);
 extern double advpg_json_double(const JsonbValue *value);

@@ -23,7 +23,8 @@ struct AdvpgTaskKind
 	size_t size; /* of the struct */
 	const void *defaults;
 	AdvpgKeyGroup groups[ADVPG_KEY_GROUPS];
-	const char *attack; /* the method of attack that this kind is about; NULL: the task may say */
+	const char *attack;         /* the method of attack that this kind is about; NULL: the task may say */
+	void (*settle)(void *task); /* what keys mean for each other, once all are read; NULL: nothing */
 };
 
 /* How inputs are perturbed, and what only an attack on rows that are there can honour. */
@@ -33,10 +34,11 @@ enum
 	ADVPG_OF_ATTACK = 2,
 	ADVPG_OF_SEARCH =
 		4, /* least eps, of the model itself: eps is looked for, and what a step is follows from it */
-	ADVPG_OF_CLASSES = 8, /* success in each class: eps is a list of its own */
-	ADVPG_OF_AUDIT = 16,  /* likewise; all models are attacked for themselves */
-	ADVPG_OF_NAMED = 32,  /* an attack by a method that the kind of task names, which has no settings */
-	ADVPG_OF_NOISE = 64,  /* adversarial training by a method that adds noise and attacks nothing */
+	ADVPG_OF_CLASSES = 8,   /* success in each class: eps is a list of its own */
+	ADVPG_OF_AUDIT = 16,    /* likewise; all models are attacked for themselves */
+	ADVPG_OF_NAMED = 32,    /* an attack by a method that the kind of task names, which has no settings */
+	ADVPG_OF_NOISE = 64,    /* adversarial training by a method that adds noise and attacks nothing */
+	ADVPG_OF_CERTIFY = 128, /* certificates, up to an eps of their own */
 	ADVPG_OF_METHOD = ADVPG_OF_TRAINING | ADVPG_OF_ATTACK | ADVPG_OF_SEARCH | ADVPG_OF_CLASSES |
 					  ADVPG_OF_AUDIT, /* by any */
 	ADVPG_OF_ALL = ADVPG_OF_METHOD | ADVPG_OF_NAMED

@@ -11,6 +11,7 @@
 #include "utils/jsonb.h"
 
 #include "core/attack/attack.h"
+#include "core/certify/certify.h"
 #include "core/train/train.h"
 #include "pg/base/compat.h"
 #include "pg/task/parameter.h"
@@ -130,6 +131,19 @@ typedef struct AdvpgAttackTask
 	double workers;
 } AdvpgAttackTask;
 
+/* Certificates of rows: kind certify. */
+typedef struct AdvpgCertifyTask
+{
+	char *model;
+	char *data;
+	char *id;                   /* column of data, as in an attack */
+	int method;                 /* place in adv_certify_methods */
+	AdvpgAttackSettings attack; /* the ball; eps is eps_max */
+	AdvCertifySettings how;
+	double seed;
+	double workers;
+} AdvpgCertifyTask;
+
 /* All scores of several models at once: kind audit, or compare (two models). */
 typedef struct AdvpgAuditTask
 {
@@ -202,6 +216,7 @@ extern const AdvpgTaskKind advpg_least_eps_kind;
 extern const AdvpgTaskKind advpg_class_robustness_kind;
 extern const AdvpgTaskKind advpg_audit_kind;
 extern const AdvpgTaskKind advpg_compare_kind;
+extern const AdvpgTaskKind advpg_certify_kind;
 extern const AdvpgTaskKind advpg_luf_kind;
 extern const AdvpgTaskKind advpg_retrain_kind;
 extern const AdvpgTaskKind advpg_query_kind;
@@ -211,6 +226,9 @@ extern const AdvpgTaskKind advpg_query_kind;
  * the key, and list the allowed ones where it is unknown.
  */
 extern void advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result);
+
+/* The method's settings (AdvpgCertifyTask), as far as they are said. */
+extern void advpg_certify_settle(void *task);
 
 /* Bytes of a kind's struct. */
 extern size_t advpg_task_size(const AdvpgTaskKind *kind);

@@ -66,7 +66,7 @@ carve_layer(AdvBounds *b, int i, const float *params, AdvCarver *carver)
 		adv_map_carve(&b->map[i], b->net, i, params, carver);
 		return;
 	}
-	for (int side = 0; side < 2; side++)
+	for (int side = 0; side < 2 && b->crown; side++)
 	{
 		r->slope[side] = doubles(carver, out);
 		r->at[side] = doubles(carver, out);
@@ -75,13 +75,14 @@ carve_layer(AdvBounds *b, int i, const float *params, AdvCarver *carver)
 }
 
 static size_t
-carve(AdvBounds *b, const AdvNetwork *net, const float *params, void *memory)
+carve(AdvBounds *b, const AdvNetwork *net, const float *params, bool crown, void *memory)
 {
 	AdvCarver carver = {memory, 0};
 	size_t inputs = adv_shape_size(net->input), largest = inputs;
 
 	memset(b, 0, sizeof(*b));
 	b->net = net;
+	b->crown = crown;
 	for (int i = 0; i <= net->n_layers; i++)
 	{
 		size_t n = i == 0 ? inputs : out_size(b, i - 1);
@@ -109,20 +110,19 @@ carve(AdvBounds *b, const AdvNetwork *net, const float *params, void *memory)
 }
 
 size_t
-adv_bounds_size(const AdvNetwork *net)
+adv_bounds_size(const AdvNetwork *net, bool crown)
 {
 	AdvBounds measured;
 
-	return carve(&measured, net, NULL, NULL);
+	return carve(&measured, net, NULL, crown, NULL);
 }
 
 void
 adv_bounds_init(AdvBounds *b, const AdvNetwork *net, const float *params, const AdvBall *ball, bool crown,
 				void *memory)
 {
-	carve(b, net, params, memory);
+	carve(b, net, params, crown, memory);
 	b->ball = ball;
-	b->crown = crown;
 }
 
 /* ---- the ball ---- */
@@ -148,10 +148,18 @@ begin(AdvBounds *b, const float *x, double eps)
 		b->unit[i] = unit;
 		b->reach[i] = fmax(x[i] - b->low[0][i], b->high[0][i] - x[i]);
 	}
-	adv_ellipsoid_begin(&b->ellipsoid, n, b->x0, b->unit, b->eps);
+	if (b->ball->norm == ADV_NORM_L2)
+		adv_ellipsoid_begin(&b->ellipsoid, n, b->x0, b->unit, b->eps);
 }
 
 /* ---- intervals ---- */
+
+/* Not fmax, which is a call; y where x is no number. */
+static inline double
+larger(double x, double y)
+{
+	return x > y ? x : y;
+}
 
 /* What an activation of n numbers is between. */
 static void
@@ -161,7 +169,7 @@ spans(AdvBounds *b, int act, size_t n)
 	{
 		b->span[0][k] = (b->low[act][k] + b->high[act][k]) / 2;
 		b->span[1][k] = (b->high[act][k] - b->low[act][k]) / 2;
-		b->span[2][k] = fmax(fabs(b->low[act][k]), fabs(b->high[act][k]));
+		b->span[2][k] = larger(-b->low[act][k], b->high[act][k]); /* the larger magnitude: low <= high */
 	}
 }
 
@@ -174,15 +182,16 @@ weigh(AdvBounds *b, int i, int act)
 
 	spans(b, act, adv_shape_size(map->layer->in));
 	adv_map_sums(map, &(AdvSpans){b->span[0], b->span[1], b->span[2]}, b->sums);
-	for (size_t o = 0; o < out_size(b, i); o++)
-	{
-		const AdvSums *s = &b->sums[o];
-		double middle = s->middle + map->linear.bias[o % f];
+	for (size_t first = 0; first < out_size(b, i); first += f)
+		for (size_t c = 0; c < f; c++)
+		{
+			const AdvSums *s = &b->sums[first + c];
+			double middle = s->middle + map->linear.bias[c], error = adv_map_error(map, c, s->size);
 
-		b->error[i][o] = adv_map_error(map, o, s->size);
-		b->low[i + 1][o] = middle - s->reach - b->error[i][o];
-		b->high[i + 1][o] = middle + s->reach + b->error[i][o];
-	}
+			b->error[i][first + c] = error;
+			b->low[i + 1][first + c] = middle - s->reach - error;
+			b->high[i + 1][first + c] = middle + s->reach + error;
+		}
 }
 
 /* A layer that only moves numbers, and what activations and pools do. */

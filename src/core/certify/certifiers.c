@@ -9,10 +9,12 @@
 
 extern const AdvCertifyMethod adv_certify_crown;
 extern const AdvCertifyMethod adv_certify_ibp;
+extern const AdvCertifyMethod adv_certify_smoothing;
 
 const AdvCertifyMethod *const adv_certify_methods[] = {
 	&adv_certify_crown,
 	&adv_certify_ibp,
+	&adv_certify_smoothing,
 	NULL,
 };
 

@@ -72,7 +72,8 @@ adv_certify(const AdvCertifyRun *run, AdvTeam *team, void *private)
 	adv_workspace_init(&ws, run->net, ADV_CERTIFY_ROWS, ADV_PASS_FORWARD, own.workspace);
 	ws.stop = c.stop;
 	adv_workspace_load(&ws, run->params);
-	adv_certify_methods[run->how->method]->begin(&c);
+	if (adv_certify_methods[run->how->method]->begin)
+		adv_certify_methods[run->how->method]->begin(&c);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
 		for (size_t i = (size_t) piece * PIECE; i < run->n && i < (size_t) (piece + 1) * PIECE; i++)
 		{

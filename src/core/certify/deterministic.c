@@ -25,9 +25,21 @@ check(const AdvNetwork *net, const AdvCertify *how, AdvError *err)
 }
 
 static size_t
-memory(const AdvNetwork *net)
+memory(const AdvNetwork *net, bool crown)
 {
-	return adv_round_up(sizeof(AdvBounds), ADV_ALIGN) + adv_bounds_size(net);
+	return adv_round_up(sizeof(AdvBounds), ADV_ALIGN) + adv_bounds_size(net, crown);
+}
+
+static size_t
+memory_of_ibp(const AdvNetwork *net)
+{
+	return memory(net, false);
+}
+
+static size_t
+memory_of_crown(const AdvNetwork *net)
+{
+	return memory(net, true);
 }
 
 static void
@@ -87,7 +99,7 @@ const AdvCertifyMethod adv_certify_crown = {
 	.parameters = parameters,
 	.set = set,
 	.check = check,
-	.memory = memory,
+	.memory = memory_of_crown,
 	.begin = begin_crown,
 	.row = certify_row,
 };
@@ -98,7 +110,7 @@ const AdvCertifyMethod adv_certify_ibp = {
 	.parameters = parameters,
 	.set = set,
 	.check = check,
-	.memory = memory,
+	.memory = memory_of_ibp,
 	.begin = begin_ibp,
 	.row = certify_row,
 };

@@ -9,7 +9,7 @@
 
 #include "core/kernel/dispatch.h"
 
-#define LANES 8
+#define LANES 4 /* of 256 bits: compilers make of longer vectors, where there are none, a lot of moves */
 typedef double Lanes __attribute__((vector_size(LANES * sizeof(double))));
 typedef long long Bits __attribute__((vector_size(LANES * sizeof(double))));
 
@@ -41,7 +41,7 @@ choose(const Lanes *by, const Lanes *x, const Lanes *y, Lanes *to)
 ADV_LOOP double
 total(const Lanes *x)
 {
-	return (((*x)[0] + (*x)[4]) + ((*x)[2] + (*x)[6])) + (((*x)[1] + (*x)[5]) + ((*x)[3] + (*x)[7]));
+	return ((*x)[0] + (*x)[2]) + ((*x)[1] + (*x)[3]);
 }
 
 /* ---- windows ---- */
@@ -117,35 +117,44 @@ ADV_DISPATCH(extern, adv_window_spread,
 
 /* ---- products ---- */
 
-#define ROWS 4
+#define ROWS    4
+#define COLUMNS (2 * LANES)
 
-/* ROWS or fewer rows, which is a constant, of up to LANES columns. */
+/* Some rows, a constant, of COLUMNS columns. */
 ADV_LOOP void
-block(int rows, size_t columns, size_t n, size_t k, const double *a, const double *b, double *c)
+block(int rows, size_t n, size_t k, const double *a, const double *b, double *c)
 {
-	Lanes sum[ROWS] = {{0}};
+	Lanes left[ROWS] = {{0}}, right[ROWS] = {{0}};
 
 	for (size_t p = 0; p < k; p++)
 	{
-		Lanes line;
+		Lanes first, second;
 
-		load(b + p * n, columns, &line);
+		memcpy(&first, b + p * n, sizeof(Lanes));
+		memcpy(&second, b + p * n + LANES, sizeof(Lanes));
 		for (int r = 0; r < rows; r++)
-			sum[r] += a[(size_t) r * k + p] * line;
+		{
+			left[r] += a[(size_t) r * k + p] * first;
+			right[r] += a[(size_t) r * k + p] * second;
+		}
 	}
 	for (int r = 0; r < rows; r++)
-		memcpy(c + (size_t) r * n, &sum[r], sizeof(double) * columns);
+	{
+		memcpy(c + (size_t) r * n, &left[r], sizeof(Lanes));
+		memcpy(c + (size_t) r * n + LANES, &right[r], sizeof(Lanes));
+	}
 }
 
+/* One row of what columns are left. */
 ADV_LOOP void
-columns_of(size_t columns, size_t m, size_t n, size_t k, const double *a, const double *b, double *c)
+rest(size_t columns, size_t n, size_t k, const double *a, const double *b, double *c)
 {
-	size_t i = 0;
+	double sum[COLUMNS] = {0};
 
-	for (; i + ROWS <= m; i += ROWS)
-		block(ROWS, columns, n, k, a + i * k, b, c + i * n);
-	for (; i < m; i++)
-		block(1, columns, n, k, a + i * k, b, c + i * n);
+	for (size_t p = 0; p < k; p++)
+		for (size_t j = 0; j < columns; j++)
+			sum[j] += a[p] * b[p * n + j];
+	memcpy(c, sum, sizeof(double) * columns);
 }
 
 ADV_LOOP void
@@ -153,10 +162,17 @@ adv_double_product_loop(size_t m, size_t n, size_t k, const double *a, const dou
 {
 	size_t j = 0;
 
-	for (; j + LANES <= n; j += LANES)
-		columns_of(LANES, m, n, k, a, b + j, c + j);
-	if (j < n)
-		columns_of(n - j, m, n, k, a, b + j, c + j);
+	for (; j + COLUMNS <= n; j += COLUMNS)
+	{
+		size_t i = 0;
+
+		for (; i + ROWS <= m; i += ROWS)
+			block(ROWS, n, k, a + i * k, b + j, c + i * n + j);
+		for (; i < m; i++)
+			block(1, n, k, a + i * k, b + j, c + i * n + j);
+	}
+	for (size_t i = 0; j < n && i < m; i++)
+		rest(n - j, n, k, a + i * k, b + j, c + i * n + j);
 }
 ADV_DISPATCH(extern, adv_double_product,
 			 (size_t m, size_t n, size_t k, const double *a, const double *b, double *c), (m, n, k, a, b, c))

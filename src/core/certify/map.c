@@ -12,9 +12,6 @@
 
 #define UNIT 0x1p-24 /* of single precision: what rounding to the nearest may lose, relative */
 
-/* Against what underflow loses, for each term. */
-#define UNDERFLOW_LOSS 0x1p-125
-
 /* n roundings one after the other; none of it known where they are as many as a float has places. */
 static double
 roundings(int n)
@@ -156,13 +153,6 @@ adv_map_sums(const AdvMap *map, const AdvSpans *in, AdvSums *sums)
 		}
 	if (map->gain)
 		sizes_by_gain(map, in->size, sums);
-}
-
-double
-adv_map_error(const AdvMap *map, size_t o, double size)
-{
-	return map->rounding * (size + map->linear.fixed[o % (size_t) map->layer->out.c]) +
-		   map->linear.roundings * UNDERFLOW_LOSS;
 }
 
 /* ---- order ---- */

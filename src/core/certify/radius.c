@@ -2,8 +2,8 @@
  * radius.c
  *		The largest ball in which a margin stays above 0. See certify.h.
  *
- * A margin falls as the ball grows, first about as fast as at the row itself. So the first guess is where it would be 0 if it went on like that; then
- * secants, as long as they halve the interval every other time.
+ * A margin falls as the ball grows, first about as fast as at the row itself. So the first guess is a bit before where it would be 0 if it went on like
+ * that; then secants, as long as three of them halve the interval.
  */
 #include <math.h>
 
@@ -16,38 +16,38 @@ typedef struct Bracket
 {
 	double low;
 	double margin; /* at low */
-	double steepness;
 	double high;
-	double deficit; /* the margin at high, below 0; NaN: unknown */
+	bool failed;         /* at high; else nobody has looked yet */
+	double last[2];      /* the last two that were tried, the latest first */
+	double margin_of[2]; /* NaN: not known */
 } Bracket;
 
+/* Where the margin would be 0 if it fell from the last two on as it fell between them; the end, if that lies beyond it and nobody has looked. */
 static double
 guess(const Bracket *b, bool halve)
 {
-	double by_slope = b->low + b->margin / b->steepness;
-	double by_secant = b->low + (b->high - b->low) * (b->margin / (b->margin - b->deficit));
+	double fall = (b->margin_of[1] - b->margin_of[0]) / (b->last[0] - b->last[1]);
+	double eps = b->last[0] + b->margin_of[0] / fall;
 
-	if (halve)
-		return b->low + (b->high - b->low) / 2;
-	if (isfinite(by_secant))
-		return by_secant;
-	return b->steepness > 0 && by_slope < b->high ? by_slope : b->low + (b->high - b->low) / 2;
+	if (!b->failed && (eps >= b->high || fall <= 0))
+		return b->high;
+	return !halve && eps > b->low && eps < b->high ? eps : b->low + (b->high - b->low) / 2;
 }
 
 /* Not so near to an end that what is left would take more steps. */
 static double
 inside(const Bracket *b, double eps, double tol)
 {
-	if (b->high - eps < tol)
+	if (b->failed && b->high - eps < tol)
 		eps = b->high - 0.9 * tol;
-	return eps - b->low < tol ? b->low + 0.9 * tol : eps;
+	return eps - b->low < tol && eps < b->high ? fmin(b->low + 0.9 * tol, b->high) : eps;
 }
 
 static AdvStatus
-look(AdvMargin margin, void *arg, double eps, Bracket *b)
+look(AdvMargin margin, void *arg, double eps, Bracket *b, double *steepness)
 {
-	double value, steepness = 0;
-	AdvStatus status = margin(arg, eps, &value, &steepness);
+	double value;
+	AdvStatus status = margin(arg, eps, &value, steepness);
 
 	if (status != ADV_OK)
 		return status;
@@ -55,35 +55,42 @@ look(AdvMargin margin, void *arg, double eps, Bracket *b)
 	{
 		b->low = eps;
 		b->margin = value;
-		b->steepness = steepness;
 	}
 	else
 	{
 		b->high = eps;
-		b->deficit = isfinite(value) ? value : NAN;
+		b->failed = true;
 	}
+	b->last[1] = b->last[0];
+	b->margin_of[1] = b->margin_of[0];
+	b->last[0] = eps;
+	b->margin_of[0] = isfinite(value) ? value : NAN;
 	return ADV_OK;
 }
+
+#define CAUTION                                                                                              \
+	0.8 /* bounds get looser as balls grow: a margin is 0 before it would be by how it falls at first */
 
 AdvStatus
 adv_radius(AdvMargin margin, void *arg, double eps_max, double tol, double *radius)
 {
-	Bracket b = {-1, 0, 0, eps_max, NAN};
-	AdvStatus status = look(margin, arg, 0, &b);
+	Bracket b = {-1, 0, eps_max, false, {NAN, NAN}, {NAN, NAN}};
+	double steepness = 0, ignored, first;
+	AdvStatus status = look(margin, arg, 0, &b, &steepness);
 	double width = INFINITY;
 
 	*radius = 0;
 	if (status != ADV_OK || b.low < 0)
 		return status;
-	if (!(b.steepness > 0 && b.margin / b.steepness < eps_max))
-		status = look(margin, arg, eps_max, &b);
-	for (int i = 0; status == ADV_OK && i < MOST_STEPS && b.high - b.low > tol; i++)
+	first = steepness > 0 ? CAUTION * b.margin / steepness : tol;
+	status = look(margin, arg, first < eps_max ? first : eps_max, &b, &ignored);
+	for (int i = 0; status == ADV_OK && i < MOST_STEPS && b.high - b.low > (b.failed ? tol : 0); i++)
 	{
-		bool halve = i % 2 == 1 && b.high - b.low > width / 2;
+		bool halve = i % 3 == 2 && b.high - b.low > width / 2;
 
-		if (i % 2 == 1)
+		if (i % 3 == 2)
 			width = b.high - b.low;
-		status = look(margin, arg, inside(&b, guess(&b, halve), tol), &b);
+		status = look(margin, arg, inside(&b, guess(&b, halve), tol), &b, &ignored);
 	}
 	*radius = b.low;
 	return status;

@@ -109,16 +109,15 @@ tanh_backward(const AdvStep *s, const AdvBack *b)
 
 /* adv_tanh_one is off by less than 3 units in the last place, each of at most 2^-23. */
 static AdvReach
-relax_tanh(const AdvLayer *l, double low, double high)
+finish_tanh(AdvReach r)
 {
-	(void) l;
-	return adv_reach_rounded(adv_relax_tanh(low, high), 6);
+	return adv_reach_rounded(r, 6);
 }
 
 static void
 tanh_relax(const AdvLayer *l, const double *low, const double *high, AdvRelaxed *to)
 {
-	adv_relax_each(l, relax_tanh, low, high, to);
+	adv_relax_tanh(l, 1, low, high, finish_tanh, to);
 }
 
 const AdvLayerType adv_tanh_layer = {

@@ -50,6 +50,7 @@ static const Kind kinds[] = {
 	{"class_robustness", &advpg_class_robustness_kind, advpg_produce_class_robustness,
 	 "advfair_class_robustness"},
 	{"class_least_eps", &advpg_least_eps_kind, advpg_produce_class_least_eps, "advfair_class_least_eps"},
+	{"certify", &advpg_certify_kind, advpg_produce_certify, "advfair_certify"},
 	{"luf", &advpg_luf_kind, advpg_produce_luf, "advfair_luf_rows"},
 	{"audit", &advpg_audit_kind, advpg_produce_audit, "advfair_audit"},
 	{"compare", &advpg_compare_kind, advpg_produce_compare, "advfair_compare"},

@@ -19,7 +19,8 @@
 #include "pg/task/settings.h"
 
 #define QUERIES_SHARE 0.002 /* of the attacked rows, likewise: broken by queries alone */
-#define FAILED_SHARE  0.01  /* of the attacked rows: where the attack fails for more, it is said */
+#define IMAGE_EPS_MAX 0.25
+#define FAILED_SHARE  0.01 /* of the attacked rows: where the attack fails for more, it is said */
 
 /* ---- settings ---- */
 
@@ -222,18 +223,50 @@ resolve_steps(const AdvAttackSettings *how, const AdvAttackMethod *method, const
 		attack->alpha = attack->eps * (method->reach / attack->steps);
 }
 
+AdvpgAttackSettings
+advpg_attack_up_to(const AdvpgAttackSettings *settings, const AdvModel *model)
+{
+	AdvpgAttackSettings result = *settings;
+
+	if (result.eps == NULL && model->encoder.columns[0].kind == ADV_COLUMN_IMAGE)
+		result.eps = advpg_json_number_value(IMAGE_EPS_MAX);
+	if (result.eps == NULL)
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"eps_max\" is missing"),
+			errhint("Only for images there is a natural one, %g. Say up to which eps rows shall be attacked.",
+					IMAGE_EPS_MAX));
+	result.eps_key = "eps_max";
+	return result;
+}
+
+AdvBall
+advpg_attack_ball(const AdvpgAttackSettings *settings, const AdvModel *model, double *eps)
+{
+	bool is_image = model->encoder.columns[0].kind == ADV_COLUMN_IMAGE;
+	AdvBall ball = {.norm = settings->norm};
+
+	*eps = settings->eps == NULL               ? INFINITY
+		   : settings->eps->type == jbvNumeric ? advpg_json_double(settings->eps)
+											   : 1;
+	ball.low = !isnan(settings->clip_min) ? settings->clip_min : is_image ? 0 : -INFINITY;
+	ball.high = !isnan(settings->clip_max) ? settings->clip_max : is_image ? 1 : INFINITY;
+	if (ball.low > ball.high)
+		advpg_task_invalid("clip_min", "is %g, but must not be greater than clip_max, %g", ball.low,
+						   ball.high);
+	ball.unit = advpg_attack_units(settings, model);
+	return ball;
+}
+
 void
 advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model, const uint8 *domain,
 					 const AdvpgAttackPreset *preset, uint64_t seed, AdvAttack *attack)
 {
 	const AdvAttackMethod *method = advpg_attack_method(settings);
 	const AdvAttackSettings *how = &settings->how;
-	bool is_image = model->encoder.columns[0].kind == ADV_COLUMN_IMAGE;
-
 	memset(attack, 0, sizeof(*attack));
 	if (settings->eps == NULL)
 		advpg_task_invalid("eps", "is missing");
-	attack->eps = settings->eps->type == jbvNumeric ? advpg_json_double(settings->eps) : 1;
+	attack->ball = advpg_attack_ball(settings, model, &attack->eps);
 	attack->method = adv_attack_method(method->name);
 	memcpy(attack->own, how->own, sizeof(attack->own));
 	resolve_steps(how, method, preset, attack);
@@ -243,13 +276,6 @@ advpg_attack_resolve(const AdvpgAttackSettings *settings, const AdvModel *model,
 	attack->target =
 		settings->targeted ? advpg_find_class(model, advpg_cstring_text(settings->targeted)) : -1;
 	attack->seed = seed;
-	attack->ball.norm = settings->norm;
-	attack->ball.low = !isnan(settings->clip_min) ? settings->clip_min : is_image ? 0 : -INFINITY;
-	attack->ball.high = !isnan(settings->clip_max) ? settings->clip_max : is_image ? 1 : INFINITY;
-	if (attack->ball.low > attack->ball.high)
-		advpg_task_invalid("clip_min", "is %g, but must not be greater than clip_max, %g", attack->ball.low,
-						   attack->ball.high);
-	attack->ball.unit = advpg_attack_units(settings, model);
 	attack->grid = settings->feasible > 0 ? resolve_grid(model, domain) : NULL;
 }
 

@@ -17,18 +17,6 @@
 #include "pg/base/operation.h"
 #include "pg/model/registry.h"
 
-#define IMAGE_EPS_MAX 0.25
-
-static JsonbValue *
-number_value(double number)
-{
-	JsonbValue *value = palloc0(sizeof(JsonbValue));
-
-	value->type = jbvNumeric;
-	value->val.numeric = advpg_numeric(number);
-	return value;
-}
-
 /* ---- transfer ---- */
 
 static bool
@@ -122,19 +110,11 @@ attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task, const AdvpgAtta
 static AdvpgAttacked *
 search(AdvpgRobustness *robustness, const AdvpgAttackTask *task)
 {
-	AdvpgAttackSettings settings = task->attack;
+	AdvpgAttackSettings settings = advpg_attack_up_to(&task->attack, &robustness->e->model);
 	AdvpgAttackSpec spec = {0};
 	AdvSearch search = {0};
 	AdvAttack resolved;
 
-	if (settings.eps == NULL && robustness->e->model.encoder.columns[0].kind == ADV_COLUMN_IMAGE)
-		settings.eps = number_value(IMAGE_EPS_MAX);
-	if (settings.eps == NULL)
-		ereport(
-			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("task key \"eps_max\" is missing"),
-			errhint("Only for images there is a natural one, %g. Say up to which eps rows shall be attacked.",
-					IMAGE_EPS_MAX));
-	settings.eps_key = "eps_max";
 	advpg_attack_resolve(&settings, robustness->crafter, robustness->e->rows->domain, NULL,
 						 (uint64_t) (int64) task->seed, &resolved);
 	search.mode = task->mode;
@@ -225,7 +205,7 @@ advpg_robustness_attack(AdvpgRobustness *robustness, const AdvpgAttackTask *task
 				advpg_task_invalid("eps", "is missing");
 			for (int k = 0; k < robustness->n_attacked; k++)
 			{
-				settings.eps = number_value(*(double *) list_nth(task->eps_list, k));
+				settings.eps = advpg_json_number_value(*(double *) list_nth(task->eps_list, k));
 				robustness->attacked[k] = attack(robustness, task, &settings, false);
 			}
 			check_order(robustness, task);

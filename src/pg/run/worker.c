@@ -23,6 +23,7 @@
 #include "pg/base/priority.h"
 #include "pg/run/attach.h"
 #include "pg/run/run_attack.h"
+#include "pg/run/run_certify.h"
 #include "pg/run/run_luf.h"
 #include "pg/run/run_predict.h"
 #include "pg/run/run_train.h"
@@ -32,9 +33,9 @@
 PGDLLEXPORT void advfair_worker_main(Datum arg);
 
 /* All kinds of runs. */
-static const AdvpgRunKind *const kinds[] = {&advpg_run_probe_kind, &advpg_run_train_kind,
+static const AdvpgRunKind *const kinds[] = {&advpg_run_probe_kind,   &advpg_run_train_kind,
 											&advpg_run_predict_kind, &advpg_run_attack_kind,
-											&advpg_run_luf_kind};
+											&advpg_run_luf_kind,     &advpg_run_certify_kind};
 
 /* AdvTeam.poll: turn what the server tells us into an abort of the run. */
 static void

@@ -134,6 +134,11 @@ push_argument(JsonbParseState **state, Datum datum, Oid type, bool polymorphic, 
 {
 	Oid element;
 
+	if (type == UNKNOWNOID) /* a literal, where any type would do */
+	{
+		datum = CStringGetTextDatum(DatumGetCString(datum));
+		type = TEXTOID;
+	}
 	type = getBaseType(type);
 	element = get_element_type(type);
 	if (polymorphic && (type == TEXTOID || type == VARCHAROID || type == BPCHAROID))
@@ -174,7 +179,7 @@ advpg_call_task(FunctionCallInfo fcinfo, const char *kind)
 		advpg_json_put_string(&state, "kind", kind);
 	for (int i = 0; i < PG_NARGS(); i++) /* input arguments come first */
 	{
-		bool polymorphic = IsPolymorphicType(types[i]);
+		bool polymorphic = IsPolymorphicType(types[i]) || types[i] == ANYOID;
 
 		if (PG_ARGISNULL(i) || strcmp(names[i], KEY_ARGUMENT) == 0)
 			continue;

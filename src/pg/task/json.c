@@ -113,6 +113,16 @@ advpg_json_put_boolean(JsonbParseState **state, const char *key, bool boolean)
 	advpg_json_boolean(state, boolean);
 }
 
+JsonbValue *
+advpg_json_number_value(double number)
+{
+	JsonbValue *value = palloc0(sizeof(JsonbValue));
+
+	value->type = jbvNumeric;
+	value->val.numeric = advpg_numeric(number);
+	return value;
+}
+
 char *
 advpg_json_cstring(const JsonbValue *value)
 {

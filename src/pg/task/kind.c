@@ -13,6 +13,7 @@
 #define MAX_METHODS 64
 static AdvWord attack_words[MAX_METHODS + 1];
 static AdvWord optimizer_words[MAX_METHODS + 1];
+static AdvWord certify_words[MAX_METHODS + 1];
 static AdvWord method_words[MAX_METHODS + 1] = {{"merged", ADVPG_METHOD_MERGED}};
 
 static const AdvWord encoding_words[] = {{"standard", ADV_ENCODING_STANDARD},
@@ -80,14 +81,17 @@ const AdvParameter advpg_perturbation_keys[] = {
 	 .flags = ADVPG_OF_METHOD & ~ADVPG_OF_SEARCH},
 	{"steps", ADV_PARAMETER_INTEGER, AT(how.steps), 1, ADV_MAX_STEPS, .flags = ADVPG_OF_METHOD},
 	{"restarts", ADV_PARAMETER_INTEGER, AT(how.restarts), 1, 10000, .flags = ADVPG_OF_METHOD},
-	{"norm", ADV_PARAMETER_WORD, AT(norm), .words = norm_words, .flags = ADVPG_OF_ALL},
+	{"norm", ADV_PARAMETER_WORD, AT(norm), .words = norm_words, .flags = ADVPG_OF_ALL | ADVPG_OF_CERTIFY},
 	{"random_start", ADV_PARAMETER_BOOLEAN, AT(how.random_start), .flags = ADVPG_OF_METHOD},
-	{"mutable", ADV_PARAMETER_TEXTS, AT(mutable), 1, .flags = ADVPG_OF_ALL | ADVPG_OF_NOISE},
+	{"mutable", ADV_PARAMETER_TEXTS, AT(mutable), 1,
+	 .flags = ADVPG_OF_ALL | ADVPG_OF_NOISE | ADVPG_OF_CERTIFY},
 	{"feasible", ADV_PARAMETER_BOOLEAN, AT(feasible), .flags = ADVPG_OF_ALL},
 	{"eps_unit", ADV_PARAMETER_WORD, AT(eps_unit), .words = eps_unit_words,
-	 .flags = ADVPG_OF_ALL | ADVPG_OF_NOISE},
-	{"clip_min", ADV_PARAMETER_NUMBER, AT(clip_min), -ADV_MAX_EPS, ADV_MAX_EPS, .flags = ADVPG_OF_ALL},
-	{"clip_max", ADV_PARAMETER_NUMBER, AT(clip_max), -ADV_MAX_EPS, ADV_MAX_EPS, .flags = ADVPG_OF_ALL},
+	 .flags = ADVPG_OF_ALL | ADVPG_OF_NOISE | ADVPG_OF_CERTIFY},
+	{"clip_min", ADV_PARAMETER_NUMBER, AT(clip_min), -ADV_MAX_EPS, ADV_MAX_EPS,
+	 .flags = ADVPG_OF_ALL | ADVPG_OF_CERTIFY},
+	{"clip_max", ADV_PARAMETER_NUMBER, AT(clip_max), -ADV_MAX_EPS, ADV_MAX_EPS,
+	 .flags = ADVPG_OF_ALL | ADVPG_OF_CERTIFY},
 	{"early_stop", ADV_PARAMETER_BOOLEAN, AT(how.early_stop), .flags = ADVPG_OF_ATTACK | ADVPG_OF_CLASSES},
 	{"targeted", ADV_PARAMETER_TEXT, AT(targeted),
 	 .flags = ADVPG_OF_ATTACK | ADVPG_OF_NAMED | ADVPG_OF_SEARCH | ADVPG_OF_CLASSES},
@@ -140,6 +144,21 @@ static const AdvParameter audit_keys[] = {
 	{NULL},
 };
 #define AUDIT_SETTINGS offsetof(AdvpgAuditTask, task.attack)
+#undef AT
+
+#define AT(member) offsetof(AdvpgCertifyTask, member)
+static const AdvParameter certify_keys[] = {
+	{"model", ADV_PARAMETER_TEXT, AT(model)},
+	{"data", ADV_PARAMETER_TEXT, AT(data)},
+	{"id", ADV_PARAMETER_TEXT, AT(id)},
+	{"method", ADV_PARAMETER_WORD, AT(method), .words = certify_words},
+	{"eps_max", ADV_PARAMETER_SIZES, AT(attack.eps), 0, ADV_MAX_EPS, true},
+	{"settings", ADV_PARAMETER_OBJECT, AT(attack.settings)},
+	{"seed", ADV_PARAMETER_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{"workers", ADV_PARAMETER_INTEGER, AT(workers), 0, 1024},
+	{NULL},
+};
+#define CERTIFY_BALL offsetof(AdvpgCertifyTask, attack)
 #undef AT
 
 #define AT(member) offsetof(AdvpgLufTask, member)
@@ -222,6 +241,7 @@ static const AdvpgAuditTask audit_defaults = AUDIT_DEFAULTS;
 static const AdvpgRetrainTask retrain_defaults = {.audit = AUDIT_DEFAULTS};
 static const AdvpgQueryTask query_defaults = {
 	.eps_unit = ADVPG_EPS_INPUT, .change = {.budget = NAN}, .queries = 1000};
+static const AdvpgCertifyTask certify_defaults = {.attack = ATTACK_DEFAULTS};
 static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 
 #define GROUP(keys, base)                                                                                    \
@@ -274,6 +294,12 @@ const AdvpgTaskKind advpg_retrain_kind = {"retrain",
 										  &retrain_defaults,
 										  {GROUP(retrain_keys, 0), GROUP(audit_keys, RETRAIN_AUDIT),
 										   PERTURBATION(RETRAIN_AUDIT + AUDIT_SETTINGS, ADVPG_OF_AUDIT)}};
+const AdvpgTaskKind advpg_certify_kind = {
+	"certify",
+	sizeof(AdvpgCertifyTask),
+	&certify_defaults,
+	{GROUP(certify_keys, 0), PERTURBATION(CERTIFY_BALL, ADVPG_OF_CERTIFY)},
+	.settle = advpg_certify_settle};
 const AdvpgTaskKind advpg_luf_kind = {"luf", sizeof(AdvpgLufTask), &luf_defaults, {GROUP(luf_keys, 0)}};
 const AdvpgTaskKind advpg_query_kind = {
 	"attack_sql",
@@ -288,9 +314,12 @@ advpg_kind_words(void)
 		attack_words[i] = (AdvWord){adv_attack_methods[i]->name, i + 1};
 	for (int i = 0; adv_optimizers[i].name && i < MAX_METHODS; i++)
 		optimizer_words[i] = (AdvWord){adv_optimizers[i].name, i};
+	for (int i = 0; adv_certify_methods[i] && i < MAX_METHODS; i++)
+		certify_words[i] = (AdvWord){adv_certify_methods[i]->name, i};
 	for (int i = 1; adv_defences[i] && i < MAX_METHODS; i++)
 		method_words[i] = (AdvWord){adv_defences[i]->name, i + 1};
 }
+
 const char *
 advpg_method_name(int method)
 {

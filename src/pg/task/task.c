@@ -53,7 +53,7 @@ settle_attack(const AdvpgTaskKind *kind, unsigned of, AdvpgAttackSettings *setti
 		if (advpg_kind_is_setting(key) && !advpg_parameter_absent(key, settings) &&
 			!advpg_settings_have(method->parameters, key->name))
 			advpg_task_invalid(key->name, "is no setting of attack %s", method->name);
-	if (of != ADVPG_OF_TRAINING)
+	if (!(of & (ADVPG_OF_TRAINING | ADVPG_OF_CERTIFY))) /* which read settings themselves */
 	{
 		const AdvpgSettingsOf lists[] = {{advpg_kind_settings(method, of), &settings->how}, {NULL}};
 
@@ -99,6 +99,8 @@ advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result)
 	for (int g = 0; g < ADVPG_KEY_GROUPS; g++)
 		if (kind->groups[g].keys == advpg_perturbation_keys)
 			settle_attack(kind, kind->groups[g].of, (void *) ((char *) result + kind->groups[g].base));
+	if (kind->settle)
+		kind->settle(result);
 }
 
 char *

@@ -1,0 +1,67 @@
+-- Certificates by SQL: what is proven is never more than what an attack finds, and what is refused.
+BEGIN;
+CREATE EXTENSION IF NOT EXISTS pgtap;
+CREATE EXTENSION advfair;
+SELECT * FROM no_plan();
+CREATE TABLE people AS SELECT * FROM advfair_make_census(200, 4);
+ALTER TABLE people ADD PRIMARY KEY (person_id);
+SET client_min_messages = warning;
+SELECT is(version, 1, 'trained') FROM advfair_train('m', 'people', 'income', epochs => 15, learning_rate => 0.01, batch_size => 50);
+SELECT is(version, 1, 'linear') FROM advfair_train('linear', 'people', 'income', arch => '', epochs => 5, learning_rate => 0.01);
+
+-- the sandwich, for both norms and for units of columns
+CREATE TABLE ball AS SELECT * FROM (VALUES ('linf', '1'::jsonb, 'input', NULL::text[]), ('l2', '2', 'input', NULL), ('linf', '2', 'sd', '{age,hours}'),
+	('linf', '{"age": 3, "education": 0.5}', 'input', NULL)) AS v (norm, eps, unit, mutable);
+CREATE TABLE found AS SELECT b.norm, b.eps::text AS ball, r.* FROM ball AS b, advfair_least_eps('m', 'people', b.eps, norm => b.norm, eps_unit => b.unit, mutable => b.mutable, attack => 'fab') AS r;
+CREATE TABLE proven AS SELECT b.norm, b.eps::text AS ball, k AS by, r.* FROM ball AS b, unnest('{crown,ibp}'::text[]) AS k,
+	advfair_certify('m', 'people', k, b.norm, b.eps, mutable => b.mutable, eps_unit => b.unit) AS r;
+SELECT ok(count(*) = 200 AND bool_and(prediction <> p.label OR p.radius <= f.eps), by || ' proves no more than is found, ' || norm || ' ' || ball)
+	FROM proven AS p JOIN found AS f USING (norm, ball, id) GROUP BY by, norm, ball ORDER BY by, norm, ball;
+SELECT ok(avg(radius) > 0, by || ' proves something, ' || norm || ' ' || ball) FROM proven WHERE by = 'crown' GROUP BY by, norm, ball ORDER BY by, norm, ball;
+SELECT ok(bool_and(c.radius >= i.radius - 2e-4), 'crown is never worse than ibp') FROM proven AS c JOIN proven AS i USING (norm, ball, id) WHERE c.by = 'crown' AND i.by = 'ibp';
+SELECT is((SELECT count(*) FROM advfair_certify('linear', 'people', 'crown', eps_max => 100) AS p JOIN advfair_least_eps('linear', 'people', 100, attack => 'fab') AS f USING (id)
+	WHERE p.prediction = p.label AND abs(p.radius - f.eps) > 1e-3 * (1 + f.eps)), 0::bigint, 'of a linear model both are the same');
+
+-- what predictions are, whoever computes them
+SELECT is((SELECT count(*) FROM proven AS p JOIN advfair_predict('m', 'people') AS q USING (id) WHERE p.prediction IS DISTINCT FROM q.prediction OR p.abstained), 0::bigint, 'predictions are those of the network');
+SELECT is((SELECT md5(string_agg(r::text, '' ORDER BY id)) FROM advfair_certify('m', 'people', 'crown', eps_max => 1, workers => 1) AS r),
+	(SELECT md5(string_agg(r::text, '' ORDER BY id)) FROM advfair_certify('m', 'people', 'crown', eps_max => 1, workers => 3) AS r), 'any number of workers gives the same');
+SELECT ok(bool_and(radius <= 0.001), 'no radius is beyond eps_max') FROM advfair_certify('m', 'people', eps_max => 0.001);
+SELECT ok(bool_and(a.radius <= b.radius + 1e-9 AND b.radius - a.radius <= 0.0101), 'tol is what a radius may be short of') FROM advfair_certify('m', 'people', eps_max => 1, settings => '{"tol": 1e-2}') AS a
+	JOIN advfair_certify('m', 'people', eps_max => 1, settings => '{"tol": 1e-6}') AS b USING (id);
+SELECT is((SELECT count(*) FROM advfair_certify('m', 'SELECT * FROM people LIMIT 0', eps_max => 1)), 0::bigint, 'no rows');
+SELECT is((SELECT pg_typeof(id)::text FROM advfair_certify('m', 'SELECT * FROM people LIMIT 1', key => NULL::text, eps_max => 1, id => 'person_id')), 'text', 'ids have the type of key');
+
+CREATE TABLE unlabelled AS SELECT * FROM people;
+ALTER TABLE unlabelled DROP income;
+SELECT is((SELECT count(*) FROM advfair_certify('m', 'unlabelled', eps_max => 1, id => 'person_id') WHERE label IS NULL), 200::bigint, 'rows need no label');
+
+-- smoothing
+CREATE TABLE smooth AS SELECT * FROM advfair_certify('m', 'people', 'smoothing', 'l2', settings => '{"sigma": 0.5, "n": 500}', seed => 1);
+SELECT ok(bool_and((radius > 0) <> abstained AND (prediction IS NULL) = abstained) AND count(*) FILTER (WHERE NOT abstained) > 100, 'a row has a radius, or none is claimed') FROM smooth;
+SELECT is((SELECT md5(string_agg(s::text, '' ORDER BY id)) FROM smooth AS s),
+	(SELECT md5(string_agg(r::text, '' ORDER BY id)) FROM advfair_certify('m', 'people', 'smoothing', 'l2', settings => '{"sigma": 0.5, "n": 500}', seed => 1, workers => 1) AS r), 'the same noise whoever draws it');
+SELECT ok(bool_and(radius <= 0.1), 'up to eps_max') FROM advfair_certify('m', 'people', 'smoothing', 'l2', 0.1, settings => '{"n": 100}');
+
+-- jobs
+SELECT lives_ok($$SELECT advfair_submit('{"kind": "certify", "model": "m", "data": "people", "eps_max": 1, "method": "ibp", "into": "radii"}')$$, 'a task of kind certify');
+SELECT throws_ok($$SELECT advfair_submit('{"kind": "certify", "model": "m", "data": "people", "eps_max": 1, "steps": 3, "into": "radii"}')$$, '22023', NULL, 'whose keys are its own');
+
+SELECT is((SELECT avg(radius) FROM advfair_certify('m', 'people', eps_max => '{"age": 3}')), (SELECT avg(radius) FROM advfair_certify('m', 'people', eps_max => '{"age": 3}'::jsonb)), 'eps by column as a literal');
+
+-- what is refused
+SELECT throws_like($$SELECT advfair_certify('m', 'people', 'deeppoly', eps_max => 1)$$, '%"method" is "deeppoly", but must be one of: crown, ibp, smoothing%', 'a method there is not');
+SELECT throws_like($$SELECT advfair_certify('m', 'people')$$, '%"eps_max" is missing%', 'no eps_max');
+SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 0)$$, '%"eps_max" is 0%', 'eps_max 0');
+SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 1, settings => '{"tol": 0}')$$, '%tol%', 'tol 0');
+SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 1, settings => '{"sigma": 1}')$$, '%unknown key "sigma" in settings%', 'a setting of another method');
+SELECT throws_like($$SELECT advfair_certify('m', 'people', 'smoothing')$$, '%smoothing certifies perturbations in the L2 norm%', 'smoothing in another norm');
+SELECT throws_like($$SELECT advfair_certify('m', 'people', 'smoothing', 'l2', settings => '{"sigma": 0}')$$, '%sigma%', 'no noise');
+SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 1, mutable => '{hair}')$$, '%mutable names column "hair"%', 'a column there is not');
+SELECT throws_like($$SELECT advfair_certify('nobody', 'people', eps_max => 1)$$, '%"nobody"%', 'a model there is not');
+SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 1, clip_min => 2, clip_max => 1)$$, '%clip_min%', 'a clip range without inside');
+SELECT is(version, 1, 'gelu') FROM advfair_train('bent', 'people', 'income', arch => 'dense 4, gelu', epochs => 1);
+SELECT throws_like($$SELECT advfair_certify('bent', 'people', eps_max => 1)$$, '%what a layer of kind gelu gives cannot be bounded%', 'a layer that cannot be bounded');
+SELECT ok(count(*) = 200, 'but smoothed') FROM advfair_certify('bent', 'people', 'smoothing', 'l2', settings => '{"n": 100}');
+SELECT * FROM finish();
+ROLLBACK;
