@@ -197,6 +197,7 @@ main(void)
 	test_resume("trades", conv, image, ADV_METHOD_TRADES, ADV_ADAM, ROWS + BATCH);
 	test_resume("mart", conv, image, ADV_METHOD_MART, ADV_ADAM, ROWS + BATCH);
 	test_resume("gaussian", conv, image, ADV_METHOD_GAUSSIAN, ADV_ADAM, ROWS + BATCH);
+	test_resume("ibp", conv, image, ADV_METHOD_IBP, ADV_ADAM, ROWS + BATCH);
 	test_resume("fast", dense, row, ADV_METHOD_FAST, ADV_ADAM, 2 * ROWS + BATCH);
 	test_resume("dropout", "dense 12, tanh, dropout 0.4, dense 5, relu", row, ADV_METHOD_NONE, ADV_ADAM,
 				ROWS + BATCH);

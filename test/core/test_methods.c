@@ -75,15 +75,14 @@ static void
 test_defences(void)
 {
 	/* as training.h numbers them */
-	static const char *const known[] = {"none", "pgd", "trades", "fast", "mart", "gaussian"};
+	static const char *const known[] = {"none", "pgd", "trades", "fast", "mart", "gaussian", "ibp"};
 	bool found = true, complete = true, inside = true;
 
 	for (int i = 0; adv_defences[i]; i++)
 	{
 		const AdvDefence *d = adv_defences[i];
 
-		found =
-			found && adv_defence(d->name) == i && (i > ADV_METHOD_GAUSSIAN || strcmp(d->name, known[i]) == 0);
+		found = found && adv_defence(d->name) == i && (i > ADV_METHOD_IBP || strcmp(d->name, known[i]) == 0);
 		complete = complete && d->words && (!d->craft || d->noise || (d->steps >= 1 && d->alpha > 0)) &&
 				   (d->rows_per_example == 1 || (d->rows_per_example == 2 && d->craft && d->loss));
 		for (const AdvParameter *p = d->parameters; p->name; p++)

@@ -43,6 +43,21 @@ SELECT is((SELECT md5(string_agg(s::text, '' ORDER BY id)) FROM smooth AS s),
 	(SELECT md5(string_agg(r::text, '' ORDER BY id)) FROM advfair_certify('m', 'people', 'smoothing', 'l2', settings => '{"sigma": 0.5, "n": 500}', seed => 1, workers => 1) AS r), 'the same noise whoever draws it');
 SELECT ok(bool_and(radius <= 0.1), 'up to eps_max') FROM advfair_certify('m', 'people', 'smoothing', 'l2', 0.1, settings => '{"n": 100}');
 
+-- training for it
+SELECT is(version, 1, 'trained for certificates') FROM advfair_adv_train('safe', 'people', 'income', eps => 0.2, method => 'ibp', epochs => 15, learning_rate => 0.01, batch_size => 50);
+SELECT ok((SELECT avg(radius * (prediction = label)::int) FROM advfair_certify('safe', 'people', 'ibp', eps_max => 2)) > 3 * (SELECT avg(radius * (prediction = label)::int) FROM advfair_certify('m', 'people', 'crown', eps_max => 2)),
+	'which are larger by far');
+SELECT ok(avg((prediction = label)::int) > 0.6, 'and it is a classifier') FROM advfair_predict('safe', 'people');
+SELECT is(task - '{data,model,label,arch,session,source}'::text[] @> '{"method": "ibp", "eps": 0.2}' AND NOT task ?| '{attack,steps,alpha,restarts,random_start}', true, 'its task says nothing of attacks') FROM advfair_model WHERE name = 'safe';
+SELECT is((SELECT md5(model) FROM advfair_get('safe') AS model), (SELECT md5(advfair_fit(task - 'model' || '{"workers": 1}')) FROM advfair_model WHERE name = 'safe'), 'again by one worker: the same bytes');
+SELECT throws_like($$SELECT advfair_adv_train('x', 'people', 'income', method => 'ibp')$$, '%eps%missing%', 'no eps');
+SELECT throws_like($$SELECT advfair_adv_train('x', 'people', 'income', eps => 0.1, steps => 3, method => 'ibp')$$, '%"steps" is no setting of method ibp%', 'steps');
+SELECT throws_like($$SELECT advfair_adv_train('x', 'people', 'income', eps => 0.1, attack => 'apgd_ce', method => 'ibp')$$, '%"attack" is no setting of method ibp%', 'an attack');
+SELECT throws_like($$SELECT advfair_adv_train('x', 'people', 'income', eps => 0.1, norm => 'l2', method => 'ibp')$$, '%L-infinity%', 'another norm');
+SELECT throws_like($$SELECT advfair_adv_train('x', 'people', 'income', eps => 0.1, method => 'ibp', arch => 'dense 3, gelu')$$, '%gelu%', 'gelu');
+SELECT throws_like($$SELECT advfair_adv_train('x', 'people', 'income', eps => 0.1, method => 'ibp', settings => '{"warmup": 0.8, "ramp": 0.5}')$$, '%warmup and ramp%', 'more than all of the training');
+SELECT throws_like($$SELECT advfair_adv_train('x', 'people', 'income', eps => 0.1, method => 'pgd', settings => '{"kappa": 0.5}')$$, '%kappa%', 'a setting of another method');
+
 -- jobs
 SELECT lives_ok($$SELECT advfair_submit('{"kind": "certify", "model": "m", "data": "people", "eps_max": 1, "method": "ibp", "into": "radii"}')$$, 'a task of kind certify');
 SELECT throws_ok($$SELECT advfair_submit('{"kind": "certify", "model": "m", "data": "people", "eps_max": 1, "steps": 3, "into": "radii"}')$$, '22023', NULL, 'whose keys are its own');

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(192);
+SELECT plan(200);
 SET LOCAL client_min_messages = warning;
 CREATE TABLE people AS SELECT * FROM advfair_make_census(90, 6);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
@@ -30,6 +30,7 @@ INSERT INTO kinds SELECT kind, data, label, id, seed, training, arguments FROM (
 	('trades', 'images', 0, 'adv_train', 'input_shape => ''{1,4,4}'', arch => ''dense 6, tanh'', method => ''trades'', eps => 0.05, steps => 3'),
 	('mart', 'images', 0, 'adv_train', 'input_shape => ''{1,4,4}'', arch => ''dense 6, tanh'', method => ''mart'', eps => 0.05, steps => 3'),
 	('gaussian', 'people', 0, 'adv_train', 'encoding => ''ordinal'', scale => false, arch => ''dense 6, tanh'', method => ''gaussian'', mutable => ''{age,hours}'', settings => ''{"sigma": 3}'''),
+	('ibp', 'people', 0, 'adv_train', 'encoding => ''ordinal'', scale => false, arch => ''dense 6, tanh'', method => ''ibp'', eps => 0.5, mutable => ''{age,hours}'', settings => ''{"kappa": 0.7}'''),
 	('fast', 'images', 0, 'adv_train', 'input_shape => ''{1,4,4}'', arch => ''dense 6, tanh'', method => ''fast'', eps => 0.02, validation => ''0.2'''),
 	('merged', 'images', 1, 'adv_train', 'input_shape => ''{1,4,4}'', arch => ''dense 6, tanh'', method => ''merged'', eps => 0.1, steps => 5'),
 	('warm', 'images', 0, 'adv_train', 'input_shape => ''{1,4,4}'', arch => ''dense 6, tanh'', method => ''merged'', eps => 0.1, steps => 5, warm => true'),

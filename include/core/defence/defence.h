@@ -69,6 +69,10 @@ typedef struct AdvDefending
 	struct AdvCraft *craft; /* works in ws */
 	float *params;          /* shared, (n_params) */
 	void *state;            /* shared, state_size bytes, zero to begin with; part of checkpoints */
+	void *memory;           /* a member's own, of the method's size */
+	double progress;        /* share of the training that lies behind the minibatch */
+	int64_t minibatch;      /* its number, from 1, over all epochs */
+	float *gradient;        /* (n_params) of methods that add to it: the slice's, to be added to */
 	size_t n_validation;
 	/* Expand validation row number i into x; returns its label. */
 	int32_t (*validation_row)(const void *arg, size_t i, float *x);
@@ -80,7 +84,9 @@ typedef struct AdvDefence
 	const char *name;
 	const char *words;              /* what it is, for people: with whose it is */
 	const AdvParameter *parameters; /* of AdvDefenceSettings */
-	bool noise;                     /* craft adds noise, in units of the ball, and attacks nothing */
+	bool bounds; /* attacks nothing, but has a ball: tasks take of what is said of attacks only that */
+	bool adds;   /* its loss adds to the gradient of all parameters, beside what goes back from the logits */
+	bool noise;  /* craft adds noise, in units of the ball, and attacks nothing */
 	int32_t steps;        /* of the attack that crafts, where none are said */
 	int32_t most_steps;   /* 0: as many as one likes */
 	double alpha;         /* where none is said, a share of eps */
@@ -90,6 +96,13 @@ typedef struct AdvDefence
 
 	/* settings before anything is said; NULL: none has a default */
 	void (*set)(AdvDefenceSettings *settings);
+
+	/* whether such a network can be trained like this (ADV_INVALID); NULL: any can */
+	AdvStatus (*check)(const AdvRobust *robust, const AdvNetwork *net, AdvError *err);
+
+	/* bytes of a member's own memory, and what it begins with; NULL: none */
+	size_t (*memory)(const AdvNetwork *net);
+	void (*open)(AdvDefending *d);
 
 	/* bytes of state; NULL: none */
 	size_t (*state_size)(const AdvNetwork *net);
@@ -132,6 +145,6 @@ extern AdvDefenceSettings adv_defence_unset(const AdvDefence *defence);
 extern size_t adv_defence_state_size(const AdvRobust *robust, const AdvNetwork *net);
 
 /* Whether a training can be like this (ADV_INVALID). */
-extern AdvStatus adv_defence_check(const AdvRobust *robust, AdvError *err);
+extern AdvStatus adv_defence_check(const AdvRobust *robust, const AdvNetwork *net, AdvError *err);
 
 #endif

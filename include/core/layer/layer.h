@@ -77,7 +77,8 @@ typedef enum AdvPass
 {
 	ADV_PASS_FORWARD,  /* logits only: least memory */
 	ADV_PASS_BACKWARD, /* forward and backward */
-	ADV_PASS_TRAINING  /* the same, with packed parameters of the host's */
+	ADV_PASS_TRAINING, /* the same, with packed parameters of the host's */
+	ADV_PASS_APART     /* forward and backward, each layer by itself */
 } AdvPass;
 
 /* What is random in a forward pass that trains: drawn from (seed, example key, epoch), so the same whoever computes it. */

@@ -20,6 +20,7 @@ typedef struct AdvTrainShared
 	double *slice_loss; /* (n_slices) sums over the rows of a slice */
 	int64_t *slice_correct;
 	float *slice_gradient;              /* (n_slices, n_summed) gradients that are sums over slices */
+	float *slice_extra;                 /* (n_slices, n_params) what the method adds; NULL: nothing */
 	float *dense_src[ADV_MAX_LAYERS];   /* (rows of a minibatch, in) of each dense layer */
 	float *dense_d_dst[ADV_MAX_LAYERS]; /* (rows of a minibatch, out) */
 	void *packed; /* parameters as kernels read them, kept up to date by whoever changes them */

@@ -12,6 +12,7 @@ extern const AdvDefence adv_defence_trades;
 extern const AdvDefence adv_defence_fast;
 extern const AdvDefence adv_defence_mart;
 extern const AdvDefence adv_defence_gaussian;
+extern const AdvDefence adv_defence_ibp;
 
 static const AdvParameter no_parameters[] = {{NULL}};
 
@@ -24,7 +25,13 @@ static const AdvDefence none = {
 };
 
 const AdvDefence *const adv_defences[] = {
-	&none, &adv_defence_pgd, &adv_defence_trades, &adv_defence_fast, &adv_defence_mart, &adv_defence_gaussian,
+	&none,
+	&adv_defence_pgd,
+	&adv_defence_trades,
+	&adv_defence_fast,
+	&adv_defence_mart,
+	&adv_defence_gaussian,
+	&adv_defence_ibp,
 	NULL,
 };
 
@@ -82,15 +89,16 @@ check_settings(const AdvDefence *defence, const AdvDefenceSettings *settings, Ad
 }
 
 AdvStatus
-adv_defence_check(const AdvRobust *robust, AdvError *err)
+adv_defence_check(const AdvRobust *robust, const AdvNetwork *net, AdvError *err)
 {
 	const AdvDefence *defence = adv_defence_of(robust);
+	AdvStatus status;
 
 	if (!is_defence(robust->method))
 		return adv_fail(err, ADV_INVALID, "unknown method of adversarial training");
-	if (!defence->craft)
-		return ADV_OK;
-	if (defence->noise)
+	if (defence->check && (status = defence->check(robust, net, err)) != ADV_OK)
+		return status;
+	if (!defence->craft || defence->noise)
 		return check_settings(defence, &robust->settings, err);
 	if (!(robust->eps >= 0) || !(robust->alpha >= 0) || isinf(robust->eps) || isinf(robust->alpha))
 		return adv_fail(err, ADV_INVALID,

@@ -88,6 +88,13 @@ step_of(const AdvWorkspace *ws, int i)
 	return &ws->steps[k];
 }
 
+/* Layers from i on that its step may compute along with it, itself included. */
+static int
+may_take(const AdvWorkspace *ws, int i)
+{
+	return ws->pass == ADV_PASS_APART ? 1 : ws->net->n_layers - i;
+}
+
 /* What a network does, step by step: layers that are computed together are one. Filled in as far as the network alone tells. */
 static void
 compile(AdvWorkspace *ws)
@@ -102,7 +109,7 @@ compile(AdvWorkspace *ws)
 		s->type = type_of(net, i);
 		s->layer = &net->layers[i];
 		s->first = i;
-		s->end = i + (s->type->take_along ? s->type->take_along(s, net->n_layers - i, adv_layer_types) : 1);
+		s->end = i + (s->type->take_along ? s->type->take_along(s, may_take(ws, i), adv_layer_types) : 1);
 		s->pass = ws->pass;
 		s->max_rows = ws->max_rows;
 		s->kernel = adv_layer_kernel(net, i, false);

@@ -113,19 +113,43 @@ first_weight(const AdvLayer *l, const AdvPiece *p)
 	return (size_t) p->part.output * (l->n_weight / (size_t) l->out.c) + (size_t) p->part.input;
 }
 
+/* What the method has added for each slice, line by line. */
+static void
+add_extra(const AdvTrainRun *run, const AdvPiece *p, float *gradient)
+{
+	const AdvLayer *l = &run->net->layers[p->layer];
+	size_t outputs = (size_t) p->part.outputs, line = p->weights / outputs,
+		   in = l->n_weight / (size_t) l->out.c;
+
+	for (int s = 0; s < run->n_slices; s++)
+	{
+		const float *extra = run->shared.slice_extra + (size_t) s * run->net->n_params;
+		const float *weights = extra + l->weight + first_weight(l, p),
+					*biases = extra + l->bias + p->part.output;
+
+		for (size_t o = 0; o < outputs; o++)
+			for (size_t i = 0; i < line; i++)
+				gradient[o * line + i] += weights[o * in + i];
+		for (size_t o = 0; p->has_bias && o < outputs; o++)
+			gradient[p->weights + o] += biases[o];
+	}
+}
+
 static void
 form(AdvTrainRun *run, const AdvPiece *p, float *gradient)
 {
 	const AdvLayer *l = &run->net->layers[p->layer];
 
 	if (adv_layer_type(l)->pieces == ADV_PIECES_PRODUCT)
-	{
 		dense_gradient(run, p, gradient);
-		return;
+	else
+	{
+		add_slices(run, l->summed + first_weight(l, p), p->weights, gradient);
+		add_slices(run, l->summed + l->n_weight + (size_t) p->part.output, (size_t) p->part.outputs,
+				   gradient + p->weights);
 	}
-	add_slices(run, l->summed + first_weight(l, p), p->weights, gradient);
-	add_slices(run, l->summed + l->n_weight + (size_t) p->part.output, (size_t) p->part.outputs,
-			   gradient + p->weights);
+	if (run->shared.slice_extra)
+		add_extra(run, p, gradient);
 }
 
 /* ---- updates ---- */

@@ -173,6 +173,11 @@ run_slice(AdvTrainRun *run, int slice)
 	if (adv_forward(&run->ws, rows * per_example) != ADV_OK)
 		return ADV_ABORTED;
 
+	if (run->defence->adds)
+	{
+		run->defending.gradient = run->shared.slice_extra + (size_t) slice * net->n_params;
+		memset(run->defending.gradient, 0, sizeof(float) * net->n_params);
+	}
 	run->shared.slice_correct[slice] = 0;
 	run->shared.slice_loss[slice] = slice_loss(run, &examples, &run->shared.slice_correct[slice]);
 	memset(d_params, 0, sizeof(float) * net->n_summed);
@@ -227,6 +232,9 @@ run_batch(AdvTrainRun *run, AdvError *err)
 	run->n_slices = (run->rows + ADV_SLICE_ROWS - 1) / ADV_SLICE_ROWS;
 	run->step++;
 	run->optimizer = optimizer_of(run);
+	run->defending.minibatch = run->step;
+	run->defending.progress =
+		(run->epoch + (double) run->begin / (double) run->t->n_examples) / run->t->spec->epochs;
 	look_ahead(run);
 
 	for (int s; (s = adv_team_claim(run->team, run->n_slices)) < run->n_slices;)
@@ -338,7 +346,7 @@ check_spec(const AdvTrain *t, AdvError *err)
 		return adv_fail(err, ADV_INVALID, "patience needs validation rows");
 	if (adv_train_options_check(&t->spec->options, t->net->input, err) != ADV_OK)
 		return ADV_INVALID;
-	return adv_defence_check(&t->spec->robust, err);
+	return adv_defence_check(&t->spec->robust, t->net, err);
 }
 
 /* All epochs, or those until the training is ended. */
@@ -368,6 +376,11 @@ adv_train(AdvTrain *t, AdvTeam *team, AdvError *err)
 	if (status != ADV_OK)
 		return status;
 	adv_trainrun_open(&run, t, team);
+	if (run.defence->open)
+	{
+		adv_trainrun_workspace(&run);
+		run.defence->open(&run.defending);
+	}
 	if (team->rank == 0 && run.defence->start)
 		run.defence->start(&run.defending);
 	if (t->resume)

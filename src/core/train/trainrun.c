@@ -39,6 +39,8 @@ carve_shared(const AdvNetwork *net, const AdvTrainSpec *spec, size_t n_examples,
 	s.slice_loss = adv_carve(&carver, n_slices, sizeof(double));
 	s.slice_correct = adv_carve(&carver, n_slices, sizeof(int64_t));
 	s.slice_gradient = adv_carve_floats(&carver, n_slices * net->n_summed);
+	if (adv_defence_of(&spec->robust)->adds)
+		s.slice_extra = adv_carve_floats(&carver, n_slices * net->n_params);
 	for (int i = 0; i < net->n_layers; i++)
 		if (adv_layer_type(&net->layers[i])->pieces == ADV_PIECES_PRODUCT)
 		{
@@ -124,6 +126,8 @@ carve_private(const AdvNetwork *net, const AdvTrainSpec *spec, AdvCarver *carver
 		if (memory)
 			adv_craft_init(&run->craft, net, ADV_SLICE_ROWS, memory);
 	}
+	if (adv_defence_of(&spec->robust)->memory)
+		run->defending.memory = adv_carve(carver, adv_defence_of(&spec->robust)->memory(net), 1);
 }
 
 size_t

@@ -54,6 +54,26 @@ advpg_defending_open(AdvpgPlan *t, Oid schema)
 					   advpg_text_cstring(t->source.label), task->label));
 }
 
+/* Images have a usual eps. */
+static void
+resolve_eps(AdvpgPlan *t)
+{
+	AdvpgAttackSettings *settings = &t->task.attack;
+
+	if (settings->eps == NULL && t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE)
+		settings->eps = advpg_json_number_value(8.0 / 255);
+	if (settings->eps == NULL)
+		advpg_task_invalid("eps", "is missing");
+}
+
+/* The clip range that a ball has, for the record. */
+static void
+record_range(AdvpgPlan *t, const AdvBall *ball)
+{
+	t->task.attack.clip_min = isfinite(ball->low) ? ball->low : NAN;
+	t->task.attack.clip_max = isfinite(ball->high) ? ball->high : NAN;
+}
+
 /* What a method leaves open, and the task's record of it. */
 static void
 resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
@@ -62,12 +82,7 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 	const AdvpgAttackPreset preset = {defence->steps, defence->alpha};
 	AdvpgAttackSettings *settings = &t->task.attack;
 
-	if (settings->eps == NULL && t->rows->layout.fields[0].kind == ADV_FIELD_IMAGE)
-	{
-		settings->eps = palloc0(sizeof(JsonbValue));
-		settings->eps->type = jbvNumeric;
-		settings->eps->val.numeric = advpg_numeric(8.0 / 255);
-	}
+	resolve_eps(t);
 	advpg_attack_resolve(settings, model, t->rows->domain, defence->craft ? &preset : NULL,
 						 advpg_plan_seed(&t->task), attack);
 	settings->how.steps = attack->steps;
@@ -75,8 +90,7 @@ resolve_attack(AdvpgPlan *t, const AdvModel *model, AdvAttack *attack)
 		settings->how.alpha = attack->alpha;
 	settings->how.restarts = attack->restarts;
 	settings->how.random_start = attack->random_start;
-	settings->clip_min = isfinite(attack->ball.low) ? attack->ball.low : NAN;
-	settings->clip_max = isfinite(attack->ball.high) ? attack->ball.high : NAN;
+	record_range(t, &attack->ball);
 }
 
 /* Every example gets a twin. */
@@ -167,6 +181,13 @@ make_robust(AdvpgPlan *t)
 										.unit = advpg_attack_units(&t->task.attack, &model),
 										.low = -INFINITY,
 										.high = INFINITY};
+		return;
+	}
+	if (advpg_defence(&t->task)->bounds)
+	{
+		resolve_eps(t);
+		t->spec.robust.ball = advpg_attack_ball(&t->task.attack, &model, &t->spec.robust.eps);
+		record_range(t, &t->spec.robust.ball);
 		return;
 	}
 	resolve_attack(t, &model, &attack);

@@ -12,6 +12,13 @@
 #include "pg/task/kind.h"
 #include "pg/task/settings.h"
 
+/* Which of the keys that say how inputs are perturbed a method heeds: those of tasks with this flag. */
+static unsigned
+heeds(const AdvDefence *defence)
+{
+	return defence->noise ? ADVPG_OF_NOISE : defence->bounds ? ADVPG_OF_BOUNDS : ADVPG_OF_TRAINING;
+}
+
 /* What is said of a training by settings: of its method, and of the attack that crafts, if there is one, and options of any training. */
 static void
 lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
@@ -19,9 +26,9 @@ lists_of_training(const AdvpgTrainTask *task, AdvpgSettingsOf *lists)
 	AdvpgTrainTask *written = unconstify(AdvpgTrainTask *, task);
 	int n = 0;
 
-	if (advpg_defence(task)->craft)
+	if (advpg_defence(task)->parameters && task->adversarial)
 		lists[n++] = (AdvpgSettingsOf){advpg_defence(task)->parameters, &written->defence};
-	if (task->adversarial && !advpg_defence(task)->noise)
+	if (task->adversarial && heeds(advpg_defence(task)) == ADVPG_OF_TRAINING)
 		lists[n++] = (AdvpgSettingsOf){
 			advpg_kind_settings(advpg_attack_method(&task->attack), ADVPG_OF_TRAINING), &written->attack.how};
 	for (int i = 0; adv_train_options[i]; i++)
@@ -37,7 +44,7 @@ name_of(const AdvpgTrainTask *task)
 
 	if (!task->adversarial)
 		return "a training";
-	if (advpg_defence(task)->noise)
+	if (heeds(advpg_defence(task)) != ADVPG_OF_TRAINING)
 		return psprintf("method %s", method);
 	return psprintf("method %s with attack %s", method, advpg_attack_method(&task->attack)->name);
 }
@@ -79,18 +86,25 @@ is_said(const AdvParameter *key, const AdvpgAttackSettings *settings)
 	return !advpg_parameter_absent(key, settings);
 }
 
-/* A method that attacks nothing heeds of what is said of attacks only in which units, and where. */
+/* A method that attacks nothing heeds of what is said of attacks only what it has itself: units and columns, and perhaps a ball. */
 static void
-check_noise(const AdvpgTrainTask *task)
+check_heeded(const AdvpgTrainTask *task)
 {
+	const AdvDefence *defence = advpg_defence(task);
+
 	for (const AdvParameter *key = advpg_perturbation_keys; key->name; key++)
-		if ((key->flags & ADVPG_OF_TRAINING) && !(key->flags & ADVPG_OF_NOISE) && is_said(key, &task->attack))
+		if ((key->flags & ADVPG_OF_TRAINING) && !(key->flags & heeds(defence)) && is_said(key, &task->attack))
 			ereport(
 				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("task key \"%s\" is no setting of method %s", key->name,
 					   advpg_method_name(task->method)),
-				errdetail("The method adds noise and attacks nothing."),
-				errhint("How much noise is said by settings, in which units by eps_unit, where by mutable."));
+				defence->noise
+					? errdetail("The method adds noise and attacks nothing.")
+					: errdetail("The method bounds what the network gives in a ball, and attacks nothing."),
+				defence->noise
+					? errhint(
+						  "How much noise is said by settings, in which units by eps_unit, where by mutable.")
+					: errhint("The ball is said by eps, eps_unit, mutable, clip_min and clip_max."));
 }
 
 /* What belongs to one method of adversarial training and is set for another. */
@@ -109,8 +123,7 @@ check_method(const AdvpgTrainTask *task)
 		advpg_task_invalid("feasible", "is for method merged alone");
 	if (task->attack.how.restarts > 1 && !merged)
 		advpg_task_invalid("restarts", "is for method merged alone");
-	if (advpg_defence(task)->noise)
-		check_noise(task);
+	check_heeded(task);
 	if (advpg_defence(task)->most_steps == 1 && task->attack.how.steps > 1)
 		advpg_task_invalid("steps", "is %g, but method %s takes one step", task->attack.how.steps,
 						   advpg_defence(task)->name);
@@ -182,8 +195,8 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 static bool
 is_written(const AdvpgKeyGroup *group, const AdvParameter *key, const AdvpgTrainTask *task)
 {
-	if (key->kind == ADV_PARAMETER_OBJECT || (group->keys == advpg_perturbation_keys &&
-											  advpg_defence(task)->noise && !(key->flags & ADVPG_OF_NOISE)))
+	if (key->kind == ADV_PARAMETER_OBJECT ||
+		(group->keys == advpg_perturbation_keys && !(key->flags & heeds(advpg_defence(task)))))
 		return false;
 	return group->keys != advpg_perturbation_keys || !advpg_kind_is_setting(key) ||
 		   advpg_settings_have(advpg_attack_method(&task->attack)->parameters, key->name);
