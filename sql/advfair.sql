@@ -530,9 +530,10 @@ COMMENT ON FUNCTION advfair_cru(text, text, float8, float8, text, float8, float8
 
 /*
  * Metrics are advfair_scores() but for luf, in its order: those that need an attack for each eps, those that need a
- * search with eps_max, those of groups for each protected attribute, over the rows whose label is given; where one is
- * of a class, of the second of two or of each of more. Rows come model after model, means before their gap, classes in
- * the model's order, values of attributes in the order of their bytes. alpha is for eps alone.
+ * search with eps_max, those that need certificates with certify, those of groups for each protected attribute, over
+ * the rows whose label is given; where one is of a class, of the second of two or of each of more. Rows come model
+ * after model, means before their gap, classes in the model's order, values of attributes in the order of their bytes.
+ * alpha is for eps alone. Rows are certified up to eps_max, or without it up to the largest eps.
  */
 CREATE OR REPLACE FUNCTION advfair_audit(models text[], data text, eps float8[] DEFAULT NULL,
 	protected text[] DEFAULT NULL,
@@ -541,14 +542,15 @@ CREATE OR REPLACE FUNCTION advfair_audit(models text[], data text, eps float8[] 
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL,
 			eps_unit text DEFAULT NULL,
 		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL,
-			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
+			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL,
+		certify text DEFAULT NULL, certify_settings jsonb DEFAULT NULL)
 	RETURNS TABLE (model text, metric text, eps float8, class text, attribute text, grp text, value float8,
 		ci_low float8,
 		ci_high float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
 COMMENT ON FUNCTION advfair_audit(text[], text, float8[], text[], text, float8, float8, int, float8, int, int, text,
 	boolean, text[], boolean, text,
-	float8, float8, bigint, int, text, text, jsonb)
+	float8, float8, bigint, int, text, text, jsonb, text, jsonb)
 	IS 'accuracy, robustness and fairness of models on a data set, by class and by group, with bootstrap intervals';
 
 CREATE OR REPLACE FUNCTION advfair_compare(model_a text, model_b text, data text, eps float8[] DEFAULT NULL,
@@ -558,13 +560,14 @@ CREATE OR REPLACE FUNCTION advfair_compare(model_a text, model_b text, data text
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL,
 			eps_unit text DEFAULT NULL,
 		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL,
-			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
+			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL,
+		certify text DEFAULT NULL, certify_settings jsonb DEFAULT NULL)
 	RETURNS TABLE (metric text, eps float8, class text, attribute text, grp text, a float8, b float8, difference float8,
 		ci_low float8, ci_high float8, n bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000;
 COMMENT ON FUNCTION advfair_compare(text, text, text, float8[], text[], text, float8, float8, int, float8, int, int,
 	text, boolean, text[], boolean, text,
-	float8, float8, bigint, int, text, text, jsonb)
+	float8, float8, bigint, int, text, text, jsonb, text, jsonb)
 	IS 'what advfair_audit tells of two models, and the differences b - a with bootstrap intervals paired over the '
 		'same rows';
 
@@ -719,7 +722,7 @@ COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retr
 	'attack_sql, least_eps, class_robustness, class_least_eps, certify, luf, audit, compare';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
 COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, ordering rows, fitting the encoder, encoding rows, training '
-	'the source, crafting, computing, attacking, searching, resampling, or storing';
+	'the source, crafting, computing, attacking, searching, certifying, resampling, or storing';
 COMMENT ON COLUMN advfair_progress.done IS 'rows done in this phase; training counts every example of every epoch';
 COMMENT ON COLUMN advfair_progress.total IS 'rows to be done in this phase, NULL while unknown';
 COMMENT ON COLUMN advfair_progress.loss IS 'loss of the last minibatch, NULL before the first';

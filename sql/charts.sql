@@ -108,6 +108,23 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_classes(rows jsonb, metric text, tit
 	END;
 COMMENT ON FUNCTION advfair_chart_of_classes(jsonb, text, text) IS 'a score of each class, from rows of advfair_audit';
 
+-- With certificates, what is proven stands beside what was found.
+CREATE OR REPLACE FUNCTION advfair_chart_of_class_least_eps(rows jsonb) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	BEGIN ATOMIC
+		WITH a AS (SELECT ordinality AS at, e AS row, e ->> 'model' AS model, e ->> 'metric' AS metric
+			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality)
+			WHERE e ->> 'metric' IN ('least_eps', 'class_radius'))
+		SELECT advfair_chart_of_classes(jsonb_agg(a.row || jsonb_build_object('metric', 'least_eps', 'model', a.model
+				|| CASE WHEN a.metric = 'class_radius' THEN ', proven'
+					WHEN EXISTS (SELECT FROM a p WHERE p.metric = 'class_radius' AND p.model = a.model) THEN ', found'
+					ELSE '' END) ORDER BY a.at),
+			'least_eps', 'mean least eps (smallest change that suffices)')
+		FROM a;
+	END;
+COMMENT ON FUNCTION advfair_chart_of_class_least_eps(jsonb) IS 'mean least eps of each class, found and proven, from '
+	'rows of advfair_audit';
+
 -- eps as x: in equal steps as far as they can be told apart, else in equal ratios. No attack, 0, has its place there,
 -- too.
 CREATE OR REPLACE FUNCTION advfair_chart_eps(title text, eps float8[]) RETURNS jsonb
@@ -144,21 +161,25 @@ COMMENT ON FUNCTION advfair_chart_of_class_robustness(jsonb) IS 'success of an a
 CREATE OR REPLACE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH r AS (SELECT ordinality AS at, a.model, COALESCE(a.eps, 0) AS eps, a.value, a.ci_low, a.ci_high, a.n
+		WITH r AS (SELECT ordinality AS at, a.model, COALESCE(a.eps, 0) AS eps, a.value, a.ci_low, a.ci_high, a.n,
+				CASE a.metric WHEN 'certified_accuracy' THEN 'proven' ELSE 'under attack' END AS what
 			FROM jsonb_array_elements(rows) WITH ORDINALITY e (e, ordinality),
 				jsonb_to_record(e) AS a (model text, metric text, eps float8, value float8, ci_low float8,
 					ci_high float8, n bigint)
-			WHERE a.metric IN ('accuracy', 'robust_accuracy'))
+			WHERE a.metric IN ('accuracy', 'robust_accuracy', 'certified_accuracy'))
 		SELECT jsonb_build_object('data', jsonb_build_object('values', (SELECT jsonb_agg(to_jsonb(r) - 'at'
 			ORDER BY at) FROM r)))
-			|| advfair_chart_lines(advfair_chart_eps('eps (largest change of an input; 0: no attack)',
+			|| advfair_chart_lines(advfair_chart_eps('eps (largest change of an input; 0: no attack'
+				|| CASE WHEN EXISTS (SELECT FROM r WHERE what = 'proven') THEN '; dashed: proven)' ELSE ')' END,
 				ARRAY (SELECT r.eps FROM r)),
 				advfair_chart_field('value', 'quantitative', 'accuracy under attack (share of rows)',
 					'{"scale": {"domain": [0, 1]}}'),
-				advfair_chart_color('model', ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at))));
+				advfair_chart_color('model', ARRAY (SELECT model FROM r GROUP BY model ORDER BY min(at))),
+				jsonb_build_object('strokeDash', advfair_chart_field('what', 'nominal', NULL,
+					'{"legend": null, "scale": {"domain": ["under attack", "proven"]}}')));
 	END;
-COMMENT ON FUNCTION advfair_chart_of_robust_accuracy(jsonb) IS 'accuracy under attack over eps, from rows of '
-	'advfair_audit';
+COMMENT ON FUNCTION advfair_chart_of_robust_accuracy(jsonb) IS 'accuracy under attack over eps, and what is proven '
+	'of it, from rows of advfair_audit';
 
 -- From rows of advfair_least_eps, and the model's name: the share that is broken by each eps.
 CREATE OR REPLACE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
@@ -317,8 +338,7 @@ CREATE OR REPLACE FUNCTION advfair_chart_rows(kind text, rows jsonb, title text 
 			'class_robustness', 'robust_accuracy', 'least_eps', 'group_confidence', 'luf', 'curve', 'metric_log')
 			WHEN 'class_accuracy' THEN advfair_chart_of_classes(r.rows, 'class_accuracy',
 				'accuracy (share of the class''s rows)')
-			WHEN 'class_least_eps' THEN advfair_chart_of_classes(r.rows, 'least_eps',
-				'mean least eps (smallest change that suffices)')
+			WHEN 'class_least_eps' THEN advfair_chart_of_class_least_eps(r.rows)
 			WHEN 'class_robustness' THEN advfair_chart_of_class_robustness(r.rows)
 			WHEN 'robust_accuracy' THEN advfair_chart_of_robust_accuracy(r.rows)
 			WHEN 'least_eps' THEN advfair_chart_of_least_eps(r.rows)
@@ -332,7 +352,8 @@ COMMENT ON FUNCTION advfair_chart_rows(text, jsonb, text) IS 'a Vega-Lite specif
 
 /*
  * What a kind needs: class_accuracy models and data; robust_accuracy and class_robustness eps, too; group_confidence
- * protected; least_eps eps_max, as class_least_eps does; luf leave_out; curve and metric_log models alone.
+ * protected; least_eps eps_max, as class_least_eps does; luf leave_out; curve and metric_log models alone. With certify
+ * robust_accuracy and class_least_eps show what is proven, too.
  */
 CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, eps float8[] DEFAULT NULL,
 	protected text[] DEFAULT NULL,
@@ -343,7 +364,8 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 		random_start boolean DEFAULT NULL, mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL,
 			eps_unit text DEFAULT NULL,
 		clip_min float8 DEFAULT NULL, clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL,
-			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
+			workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL, settings jsonb DEFAULT NULL,
+		certify text DEFAULT NULL, certify_settings jsonb DEFAULT NULL)
 			RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET extra_float_digits = 1
 	RETURN advfair_chart_rows(kind, CASE
@@ -361,7 +383,9 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 					steps, restarts,
 				norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id,
 				CASE WHEN kind NOT IN ('class_accuracy', 'group_confidence') THEN attack END,
-				CASE WHEN kind NOT IN ('class_accuracy', 'group_confidence') THEN settings END) a)
+				CASE WHEN kind NOT IN ('class_accuracy', 'group_confidence') THEN settings END,
+				CASE WHEN kind IN ('robust_accuracy', 'class_least_eps') THEN certify END,
+				CASE WHEN kind IN ('robust_accuracy', 'class_least_eps') THEN certify_settings END) a)
 		WHEN kind = 'least_eps' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'label', l.label, 'eps', l.eps,
 			'censored', l.censored))
 			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END)) m,
@@ -380,6 +404,7 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 			WHERE l.model = ANY (models)) END, title);
 COMMENT ON FUNCTION advfair_chart(text, text[], text, float8[], text[], text, float8, int, text, float8, int, float8,
 	int, int, text, boolean, text[], boolean,
-	text, float8, float8, bigint, int, text, text, jsonb) IS 'a Vega-Lite specification with its data inside: '
+	text, float8, float8, bigint, int, text, text, jsonb, text, jsonb)
+	IS 'a Vega-Lite specification with its data inside: '
 		'class_accuracy, class_least_eps, robust_accuracy, class_robustness, least_eps, group_confidence, luf, curve '
 		'or metric_log';

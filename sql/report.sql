@@ -121,6 +121,16 @@ CREATE OR REPLACE FUNCTION advfair_report_attacked(figures jsonb, of text) RETUR
 	END;
 COMMENT ON FUNCTION advfair_report_attacked(jsonb, text) IS 'how a model fares under attack, in words';
 
+CREATE OR REPLACE FUNCTION advfair_report_certified(figures jsonb, of text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	BEGIN ATOMIC
+		SELECT ' It is proven to stay right, whoever changes inputs by up to '
+			|| string_agg(eps::text, ', ' ORDER BY eps) || ', about '
+			|| string_agg(COALESCE(advfair_html_percent(value), '?'), ', ' ORDER BY eps) || ' %.'
+		FROM advfair_report_figures(figures) WHERE model = of AND metric = 'certified_accuracy' HAVING count(*) > 0;
+	END;
+COMMENT ON FUNCTION advfair_report_certified(jsonb, text) IS 'what is proven of a model, in words';
+
 -- Of each attribute the class in which groups differ most.
 CREATE OR REPLACE FUNCTION advfair_report_groups(figures jsonb, of text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -141,8 +151,9 @@ CREATE OR REPLACE FUNCTION advfair_report_verdicts(models jsonb, figures jsonb, 
 		SELECT string_agg('<li><strong>' || advfair_html(m.model) || '</strong> is right about '
 			|| advfair_html_percent(f.value)
 			|| ' % of the ' || advfair_html_count(f.n) || ' rows' || advfair_report_classes(figures, m.model)
-			|| COALESCE(advfair_report_attacked(figures, m.model), '') || COALESCE(advfair_report_groups(figures,
-				m.model), '')
+			|| COALESCE(advfair_report_attacked(figures, m.model), '')
+			|| COALESCE(advfair_report_certified(figures, m.model), '')
+			|| COALESCE(advfair_report_groups(figures, m.model), '')
 			|| COALESCE((SELECT ' Trained again without one row, it changes the probabilities of others by up to '
 					|| advfair_html_number(avg(i.luf)) || ' on the average; only ' || max(i.left_out)
 					|| ' rows were left out in turn.'
@@ -291,7 +302,11 @@ CREATE OR REPLACE FUNCTION advfair_report_charts(models jsonb, figures jsonb, br
 				'attacker '
 			'knows the model (' || CASE WHEN COALESCE(asked ->> 'attack', 'pgd') = 'pgd' THEN 'PGD'
 				ELSE asked ->> 'attack' END
-			|| ', white box).')
+			|| ', white box).' || CASE
+				WHEN asked ->> 'certify' = 'smoothing' THEN ' Dashed: how often it is right when noise is added many '
+					'times and the most frequent answer counts, proven for all changes of that size.'
+				WHEN asked ? 'certify' THEN ' Dashed: how often it is proven to stay right, whoever attacks ('
+					|| (asked ->> 'certify') || '). What is true lies between the two.' ELSE '' END)
 		|| advfair_html_chart(CASE WHEN asked ? 'eps' THEN advfair_chart_rows('class_robustness', figures) END,
 			'Who is easiest to attack',
 			'Share of a class''s rows about which the model is wrong after the attack. The gap between classes at one '
@@ -420,7 +435,8 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 		feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL, clip_min float8 DEFAULT NULL,
 			clip_max float8 DEFAULT NULL,
 		seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL, attack text DEFAULT NULL,
-		settings jsonb DEFAULT NULL) RETURNS text
+		settings jsonb DEFAULT NULL,
+		certify text DEFAULT NULL, certify_settings jsonb DEFAULT NULL) RETURNS text
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SET extra_float_digits = 1
 	BEGIN ATOMIC
 		WITH model AS MATERIALIZED (
@@ -431,7 +447,7 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			SELECT a.* FROM ROWS FROM (advfair_audit(models, data, eps, protected, given, eps_max, level, replicates,
 				alpha, steps,
 					restarts, norm, random_start, mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id,
-						attack, settings))
+						attack, settings, certify, certify_settings))
 				WITH ORDINALITY AS a (model, metric, eps, class, attribute, grp, value, ci_low, ci_high, n, at)),
 		broken AS MATERIALIZED (
 			SELECT m.model, l.label, l.eps, l.censored
@@ -468,10 +484,11 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 					jsonb_build_object('clip_min', clip_min), jsonb_build_object('clip_max', clip_max),
 					jsonb_build_object('seed', seed), jsonb_build_object('id', id), jsonb_build_object('attack',
 						attack),
-					jsonb_build_object('settings', settings)) AS arguments,
+					jsonb_build_object('settings', settings), jsonb_build_object('certify', certify),
+					jsonb_build_object('certify_settings', certify_settings)) AS arguments,
 				jsonb_strip_nulls(jsonb_build_object('eps', eps, 'eps_max', eps_max, 'protected', protected, 'given',
 					given,
-					'leave_out', leave_out, 'attack', attack)) AS asked)
+					'leave_out', leave_out, 'attack', attack, 'certify', certify)) AS asked)
 		SELECT advfair_report_page(p.heading,
 			advfair_report_about(p.figures, data)
 			|| advfair_html_section('In short', COALESCE(
@@ -495,5 +512,5 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 	END;
 COMMENT ON FUNCTION advfair_report(text[], text, float8[], text[], text, float8, int, text, float8, int, float8, int,
 	int, text,
-	boolean, text[], boolean, text, float8, float8, bigint, int, text, text, jsonb)
+	boolean, text[], boolean, text, float8, float8, bigint, int, text, text, jsonb, text, jsonb)
 	IS 'an HTML page of its own: what models score on data, in figures, charts and plain words';

@@ -34,11 +34,12 @@ CREATE OR REPLACE FUNCTION advfair_retrain(model text, promote_if text DEFAULT N
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
 			clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL,
-			attack text DEFAULT NULL, settings jsonb DEFAULT NULL) RETURNS advfair_retrained
+			attack text DEFAULT NULL, settings jsonb DEFAULT NULL,
+		certify text DEFAULT NULL, certify_settings jsonb DEFAULT NULL) RETURNS advfair_retrained
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advfair_retrain(text, text, text, float8, text[], text, float8, float8, int, int, text, boolean,
 	text[], boolean, text,
-	float8, float8, bigint, int, text, text, jsonb)
+	float8, float8, bigint, int, text, text, jsonb, text, jsonb)
 	IS 'run a model''s task again on the rows of today, as a new version; with promote_if it takes the old one''s '
 		'place only if that holds';
 

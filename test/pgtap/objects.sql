@@ -55,7 +55,7 @@ INSERT INTO contract VALUES
 	('advfair_fit', 'task jsonb', 'bytea'),
 	('advfair_retrain', 'model text, promote_if text, data text, eps double precision, protected text[], given text, eps_max double precision, alpha double precision, '
 	 'steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
-	 'seed bigint, workers integer, id text, attack text, settings jsonb', 'advfair_retrained'),
+	 'seed bigint, workers integer, id text, attack text, settings jsonb, certify text, certify_settings jsonb', 'advfair_retrained'),
 	('advfair_promote', 'model text, version integer', 'text'),
 	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
 	('advfair_cancel', 'job bigint', 'boolean'),
@@ -110,12 +110,12 @@ INSERT INTO contract VALUES
 	 'TABLE(id anyelement, label text, prediction text, luf double precision, changed bigint, left_out bigint)'),
 	('advfair_audit', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
 	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
-	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb',
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb, certify text, certify_settings jsonb',
 	 'TABLE(model text, metric text, eps double precision, class text, attribute text, grp text, value double precision, ci_low double precision, '
 	 'ci_high double precision, n bigint)'),
 	('advfair_compare', 'model_a text, model_b text, data text, eps double precision[], protected text[], given text, eps_max double precision, level double precision, replicates integer, '
 	 'alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], feasible boolean, eps_unit text, '
-	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb',
+	 'clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb, certify text, certify_settings jsonb',
 	 'TABLE(metric text, eps double precision, class text, attribute text, grp text, a double precision, b double precision, '
 	 'difference double precision, ci_low double precision, ci_high double precision, n bigint)'),
 	('advfair_submit', 'task jsonb, not_before timestamp with time zone, max_attempts integer, on_change text', 'bigint'),
@@ -126,11 +126,11 @@ INSERT INTO contract VALUES
 	('advfair_promote', 'model text, version integer', 'text'),
 	('advfair_chart', 'kind text, models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
 	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
-	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb', 'jsonb'),
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb, certify text, certify_settings jsonb', 'jsonb'),
 	('advfair_chart_rows', 'kind text, rows jsonb, title text', 'jsonb'),
 	('advfair_report', 'models text[], data text, eps double precision[], protected text[], given text, eps_max double precision, leave_out integer, title text, '
 	 'level double precision, replicates integer, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, mutable text[], '
-	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb', 'text'),
+	 'feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, seed bigint, workers integer, id text, attack text, settings jsonb, certify text, certify_settings jsonb', 'text'),
 	('advfair_model_id', 'model text', 'uuid'),
 	('advfair_make_census', 'n integer, seed bigint',
 	 'TABLE(person_id bigint, age integer, education text, hours integer, occupation text, sex text, race text, income text)'),

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(95);
+SELECT plan(102);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -93,6 +93,21 @@ SELECT is(advfair_chart_eps('eps', '{0,0.25,10}') -> 'scale', '{"type": "symlog"
 SELECT is(advfair_chart_eps('eps', '{0,0.25,1}') -> 'scale' ->> 'type', NULL, 'those of a like size have not');
 SELECT ok(advfair_chart('curve', '{m@1}')::text LIKE '%(dashed: validation)%' AND advfair_chart_rows('curve', '[{"model": "m", "epoch": 1, "loss": 1, "accuracy": 1}]')::text NOT LIKE '%validation)%',
 		  'dashes are explained where there are any');
+
+-- what is proven beside what is found: a certified share is no larger, and a page says what it is
+CREATE TEMP TABLE certified AS SELECT advfair_chart('robust_accuracy', '{m@1,o@1}', 'test', eps => '{0.001,0.005}', steps => 3, certify => 'crown', certify_settings => '{"tol": 1e-3}') AS accuracy,
+	advfair_chart('class_least_eps', '{m@1,o@1}', 'test', eps_max => 0.05, steps => 3, certify => 'crown') AS least_eps,
+	advfair_report('{m@1}', 'test', eps => '{0.001,0.005}', steps => 3, certify => 'crown', replicates => 100) AS html;
+SELECT is((SELECT jsonb_agg(v - 'ci_low' - 'ci_high' - 'n' ORDER BY v ->> 'model', v ->> 'eps') FROM certified, jsonb_array_elements(accuracy #> '{data,values}') AS v WHERE v ->> 'what' = 'proven'),
+	(SELECT jsonb_agg(jsonb_build_object('model', model, 'eps', eps, 'value', value, 'what', 'proven') ORDER BY model, eps) FROM advfair_audit('{m@1,o@1}', 'test', '{0.001,0.005}', steps => 3, certify => 'crown', certify_settings => '{"tol": 1e-3}') WHERE metric = 'certified_accuracy'),
+	'what is proven is in the chart of accuracy under attack');
+SELECT ok(accuracy::text LIKE '%; dashed: proven)%', 'whose axis says which lines it is') FROM certified;
+SELECT ok(chart::text NOT LIKE '%dashed: proven%', 'and does not where there is none') FROM chart WHERE kind = 'robust_accuracy';
+SELECT is((SELECT array_agg(DISTINCT v ->> 'model' ORDER BY v ->> 'model') FROM certified, jsonb_array_elements(least_eps #> '{data,values}') AS v), '{"m@1, found","m@1, proven","o@1, found","o@1, proven"}', 'least eps of classes are found and proven');
+SELECT ok(bool_and((p ->> 'value')::float8 <= (f ->> 'value')::float8), 'and no more is proven than found') FROM certified, jsonb_array_elements(least_eps #> '{data,values}') AS p, jsonb_array_elements(least_eps #> '{data,values}') AS f
+	WHERE p ->> 'label' = f ->> 'label' AND p ->> 'model' ~ 'proven' AND f ->> 'model' = replace(p ->> 'model', 'proven', 'found');
+SELECT ok(html ~ 'It is proven to stay right, whoever changes inputs by up to 0.001, 0.005, about [0-9.]+, [0-9.]+ %\.', 'a page says so in words') FROM certified;
+SELECT ok(html LIKE '%Dashed: how often it is proven to stay right, whoever attacks (crown).%' AND html LIKE '%certify =&gt; &#39;crown&#39;%', 'and by what, and how to repeat it') FROM certified;
 
 -- rights
 CREATE ROLE advfair_eve;

@@ -20,7 +20,9 @@ typedef enum AdvScoreValue
 	ADV_VALUE_ROBUST,  /* the same under attack */
 	ADV_VALUE_SUCCESS, /* 1 when the attack succeeds */
 	ADV_VALUE_LEAST_EPS, /* the least eps that does; rows that withstand a search count with the largest eps it tried */
-	ADV_VALUE_MISSING,     /* 1 when the protected attribute is NULL */
+	ADV_VALUE_CERTIFIED, /* 1 when the prediction is the label and it is proven that no perturbation of this size changes it, else 0 */
+	ADV_VALUE_RADIUS,  /* up to which eps that is proven; 0 where the prediction is wrong, or none was made */
+	ADV_VALUE_MISSING, /* 1 when the protected attribute is NULL */
 	ADV_VALUE_PROBABILITY, /* of one class */
 	ADV_VALUE_PREDICTED,   /* 1 when the prediction is one class */
 	ADV_VALUE_CHANGE,      /* largest change of a probability when another row is left out of the training */
@@ -38,10 +40,11 @@ typedef enum AdvGrouping
 /* What a score cannot be measured without, as bits. */
 typedef enum AdvScoreNeeds
 {
-	ADV_NEEDS_ATTACK = 1,    /* eps */
-	ADV_NEEDS_SEARCH = 2,    /* eps_max */
-	ADV_NEEDS_ATTRIBUTE = 4, /* protected */
-	ADV_NEEDS_TRAININGS = 8  /* leave_out: each takes a training; not for audits */
+	ADV_NEEDS_ATTACK = 1,      /* eps */
+	ADV_NEEDS_SEARCH = 2,      /* eps_max */
+	ADV_NEEDS_ATTRIBUTE = 4,   /* protected */
+	ADV_NEEDS_TRAININGS = 8,   /* leave_out: each takes a training; not for audits */
+	ADV_NEEDS_CERTIFICATE = 16 /* certify */
 } AdvScoreNeeds;
 
 typedef enum AdvBetter

@@ -35,4 +35,10 @@ extern AdvpgAudit *advpg_audit_models(Oid schema, const AdvpgAuditTask *task, co
 /* An error (22023) where the task says how to attack but not, by eps or eps_max, that anything is attacked. */
 extern void advpg_audit_check_attack(const AdvpgAuditTask *task);
 
+/*
+ * An error (22023) where a model, as it is used (folded), cannot be certified as the task says, or not up to each eps of its list. Nothing, where
+ * nothing is to be certified.
+ */
+extern void advpg_audit_check_certify(const AdvpgAuditTask *task, const AdvModel *model);
+
 #endif

@@ -23,7 +23,10 @@ typedef struct AdvpgCertified
  */
 extern AdvpgCertified *advpg_certification(Oid schema, const AdvpgCertifyTask *task, Oid id_type);
 
-/* The second half of it, for rows that have been read. */
+/* The certification that a task means for a model as it is used (folded). Errors: what the method cannot certify, settings that an attack could not have either. */
+extern AdvCertify advpg_certification_resolve(const AdvpgCertifyTask *task, const AdvModel *model);
+
+/* The second half of advpg_certification, for rows that have been read. */
 extern AdvCertificate *advpg_certify_rows(const AdvpgEvaluation *e, const AdvpgCertifyTask *task);
 
 #endif

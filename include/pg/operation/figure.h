@@ -20,7 +20,10 @@ typedef struct AdvpgObserved
 	int32_t **adversarial; /* (eps), (n) prediction under attack */
 	bool **success;        /* (eps), (n) of the attack */
 	double *least_eps;     /* (n) */
-	bool any_broken;       /* a least eps was found for some row */
+	double *
+		radius; /* (n) up to which eps the label is certified to be what is predicted; -1: it is not predicted */
+	const char *unknown
+		[ADV_VALUES]; /* why nothing is known of how far groups are apart in a value; NULL: it is known */
 } AdvpgObserved;
 
 #define ADVPG_NO_GROUP  (-1) /* the attribute is NULL */
@@ -48,6 +51,7 @@ typedef struct AdvpgObservations
 	AdvpgAttribute *attributes;
 	const List *eps; /* of double *: sizes of attacks */
 	bool searched;   /* there are least eps */
+	bool certified;  /* there are radii */
 } AdvpgObservations;
 
 /* One figure, for each model. Texts that do not apply are NULL, eps NaN. */
@@ -62,7 +66,7 @@ typedef struct AdvpgFigure
 	AdvInterval difference; /* of the second model from the first, with two models */
 	int64 n;                /* rows */
 	int n_groups;           /* groups that have rows, of which the value is a statistic */
-	bool unbroken;          /* a value is NaN because no row's least eps was found */
+	const char *unknown;    /* why a value is NaN that could be computed; NULL: none is */
 } AdvpgFigure;
 
 /*

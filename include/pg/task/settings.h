@@ -21,10 +21,11 @@ typedef struct AdvpgSettingsOf
 #define ADVPG_SETTINGS_LISTS 16 /* at most, with the one without parameters that ends them */
 
 /*
- * Read the members of an object (NULL: nothing) into the structs. Of says whose settings these are, for messages: "attack pgd". Errors (22023)
+ * Read the members of an object (NULL: nothing) into the structs. For messages, of says whose settings these are, "attack pgd", and key where: "settings". Errors (22023)
  * name the member: one that no list has, with those there are; a value that it must not be; one that has been said by a key of the task, too.
  */
-extern void advpg_settings_read(const char *of, const JsonbValue *settings, const AdvpgSettingsOf *lists);
+extern void advpg_settings_read(const char *of, const char *key, const JsonbValue *settings,
+								const AdvpgSettingsOf *lists);
 
 /* Whether there is a setting that no key of a task says, and an object of those. */
 extern bool advpg_settings_own(const AdvpgSettingsOf *lists);

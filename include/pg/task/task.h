@@ -150,12 +150,13 @@ typedef struct AdvpgAuditTask
 	List *models;  /* of char * */
 	char *model_a; /* compare */
 	char *model_b;
-	List *protected;      /* of char *: columns */
-	char *given;          /* a class */
-	double level;         /* of intervals */
-	double replicates;    /* of the bootstrap */
-	JsonbValue *eps_max;  /* of least eps; NULL: none */
-	AdvpgAttackTask task; /* data, id, eps_list, seed, workers, how to attack */
+	List *protected;          /* of char *: columns */
+	char *given;              /* a class */
+	double level;             /* of intervals */
+	double replicates;        /* of the bootstrap */
+	JsonbValue *eps_max;      /* of least eps; NULL: none */
+	AdvpgAttackTask task;     /* data, id, eps_list, seed, workers, how to attack */
+	AdvpgCertifyTask certify; /* method, -1: nothing is certified; how; the rest is that of the attack */
 } AdvpgAuditTask;
 
 /* Many trainings without one row each: kind luf. */
@@ -229,6 +230,10 @@ extern void advpg_task_read(const AdvpgTaskKind *kind, Jsonb *task, void *result
 
 /* The method's settings (AdvpgCertifyTask), as far as they are said. */
 extern void advpg_certify_settle(void *task);
+
+/* The same for an audit and for a retraining that is judged by one (AdvpgAuditTask, AdvpgRetrainTask). */
+extern void advpg_audit_settle(void *task);
+extern void advpg_retrain_settle(void *task);
 
 /* Bytes of a kind's struct. */
 extern size_t advpg_task_size(const AdvpgTaskKind *kind);

@@ -52,6 +52,32 @@ const AdvScore adv_scores[] = {
 			 "is the easiest to misrepresent.",
 	 .value = ADV_VALUE_LEAST_EPS, .grouping = ADV_GROUP_CLASS, .statistic = ADV_GAP,
 	 .better = ADV_BETTER_LOWER},
+	{.name = "certified_accuracy",
+	 .title = "certified accuracy",
+	 .words = "How often the model is right and it is proven that no change of the input by at most eps makes it fail, "
+			 "whoever tries. What is true of a row about which neither this nor an attack says anything is not known.",
+	 .value = ADV_VALUE_CERTIFIED, .better = ADV_BETTER_HIGHER},
+	{.name = "class_certified_accuracy",
+	 .title = "certified accuracy of a class",
+	 .words = "Share of a class's rows about which the model is right, proven for all changes of the input by at most eps.",
+	 .value = ADV_VALUE_CERTIFIED, .grouping = ADV_GROUP_CLASS, .better = ADV_BETTER_HIGHER},
+	{.name = "mean_radius",
+	 .title = "mean certified radius",
+	 .words = "Up to which eps it is proven that no change of a row makes the model fail, on the average; 0 where it "
+			 "fails anyway.",
+	 .value = ADV_VALUE_RADIUS, .better = ADV_BETTER_HIGHER},
+	{.name = "class_radius",
+	 .title = "mean certified radius of a class",
+	 .words = "Up to which eps it is proven that no change of a row makes the model fail, on the average of a class; 0 "
+			 "where it fails anyway.",
+	 .value = ADV_VALUE_RADIUS, .grouping = ADV_GROUP_CLASS, .better = ADV_BETTER_HIGHER},
+	{.name = "cru_cert",
+	 .title = "CRU in certified radius: gap of proven radius between classes",
+	 .words = "Class-wise robustness unfairness of what is proven: the gap between the class whose rows are proven "
+			 "against the largest changes and the one whose rows are proven against the smallest. Who belongs to the "
+			 "latter is promised the least.",
+	 .value = ADV_VALUE_RADIUS, .grouping = ADV_GROUP_CLASS, .statistic = ADV_GAP,
+	 .better = ADV_BETTER_LOWER},
 	{.name = "attribute_missing",
 	 .title = "share of rows in no group",
 	 .words = "Share of the rows in which the attribute is NULL: they are in none of its groups.",
@@ -86,6 +112,15 @@ const AdvScore adv_scores[] = {
 			 "of one group are hired, US guidelines on hiring speak of adverse impact.",
 	 .value = ADV_VALUE_PREDICTED, .grouping = ADV_GROUP_ATTRIBUTE, .statistic = ADV_RATIO,
 	 .better = ADV_BETTER_HIGHER},
+	{.name = "group_certified_accuracy",
+	 .title = "certified accuracy of a group",
+	 .words = "Share of a group's rows about which the model is right, proven for all changes of the input by at most eps.",
+	 .value = ADV_VALUE_CERTIFIED, .grouping = ADV_GROUP_ATTRIBUTE, .better = ADV_BETTER_HIGHER},
+	{.name = "group_radius",
+	 .title = "mean certified radius of a group",
+	 .words = "Up to which eps it is proven that no change of a row makes the model fail, on the average of a group; 0 "
+			 "where it fails anyway.",
+	 .value = ADV_VALUE_RADIUS, .grouping = ADV_GROUP_ATTRIBUTE, .better = ADV_BETTER_HIGHER},
 	{.name = "luf",
 	 .title = "LUF: change by one row left out",
 	 .words = "Leave-one-out unfairness: the largest change of a row's probabilities when one other row is "
@@ -102,9 +137,14 @@ static const struct
 	int needs;
 	bool of_class;
 } values[ADV_VALUES] = {
-	[ADV_VALUE_ROBUST] = {.needs = ADV_NEEDS_ATTACK},    [ADV_VALUE_SUCCESS] = {.needs = ADV_NEEDS_ATTACK},
-	[ADV_VALUE_LEAST_EPS] = {.needs = ADV_NEEDS_SEARCH}, [ADV_VALUE_MISSING] = {.needs = ADV_NEEDS_ATTRIBUTE},
-	[ADV_VALUE_PROBABILITY] = {.of_class = true},        [ADV_VALUE_PREDICTED] = {.of_class = true},
+	[ADV_VALUE_ROBUST] = {.needs = ADV_NEEDS_ATTACK},
+	[ADV_VALUE_SUCCESS] = {.needs = ADV_NEEDS_ATTACK},
+	[ADV_VALUE_LEAST_EPS] = {.needs = ADV_NEEDS_SEARCH},
+	[ADV_VALUE_MISSING] = {.needs = ADV_NEEDS_ATTRIBUTE},
+	[ADV_VALUE_CERTIFIED] = {.needs = ADV_NEEDS_ATTACK | ADV_NEEDS_CERTIFICATE},
+	[ADV_VALUE_RADIUS] = {.needs = ADV_NEEDS_CERTIFICATE},
+	[ADV_VALUE_PROBABILITY] = {.of_class = true},
+	[ADV_VALUE_PREDICTED] = {.of_class = true},
 	[ADV_VALUE_CHANGE] = {.needs = ADV_NEEDS_TRAININGS},
 };
 

@@ -20,7 +20,11 @@
 #include "pg/base/jobsession.h"
 #include "pg/base/operation.h"
 #include "pg/base/progress.h"
+#include "pg/data/charset.h"
+#include "pg/model/registry.h"
+#include "pg/operation/certification.h"
 #include "pg/operation/robustness.h"
+#include "pg/task/json.h"
 
 /* A model whose rows have been read. */
 typedef struct Opened
@@ -304,11 +308,84 @@ attack_model(const Auditing *a, AdvpgObserved *m, AdvpgRobustness *robustness)
 		attack.attack.eps = task->eps_max;
 		attack.attack.how.alpha = NAN; /* it is for the eps of the list; a search has a step of its own */
 		advpg_robustness_attack(robustness, &attack, ADVPG_ROBUSTNESS_SEARCH);
-		m->any_broken = advpg_any_broken(robustness);
+		if (!advpg_any_broken(robustness))
+			m->unknown[ADV_VALUE_LEAST_EPS] = "all rows withstood up to eps_max";
 		m->least_eps = new_array(a, sizeof(double));
 		ADVPG_EACH (i, a->o.n)
 			m->least_eps[i] = robustness->attacked[0]->eps[rows->canonical[i]];
 	}
+}
+
+/* The largest eps of attacks. */
+static JsonbValue *
+largest_eps(const List *eps)
+{
+	double largest = 0;
+	ListCell *cell;
+
+	foreach (cell, eps)
+		largest = Max(largest, *(double *) lfirst(cell));
+	return advpg_json_number_value(largest);
+}
+
+/* How rows are certified: in the ball of the attacks, up to eps_max, or else up to the largest eps that is asked about. */
+static AdvpgCertifyTask
+certification_of(const AdvpgAuditTask *task)
+{
+	AdvpgCertifyTask certify = task->certify;
+
+	certify.attack = task->task.attack;
+	certify.attack.eps = task->eps_max;
+	if (certify.attack.eps == NULL && task->task.eps_list != NIL &&
+		!adv_certify_methods[Max(certify.method, 0)]->open_ended)
+		certify.attack.eps = largest_eps(task->task.eps_list);
+	certify.seed = task->task.seed;
+	certify.workers = task->task.workers;
+	return certify;
+}
+
+/* Say how much eps_max hides. Returns why the radii do not tell how far groups are apart, NULL when they do. */
+static const char *
+judge_radii(const Auditing *a, const AdvpgEvaluation *e, const double *radius, double eps_max)
+{
+	size_t proven = 0;
+	size_t capped = 0;
+
+	ADVPG_EACH (i, a->o.n)
+	{
+		proven += radius[i] > 0;
+		capped += radius[i] >= eps_max;
+	}
+	if (proven == 0)
+		ereport(NOTICE, errmsg("model \"%s\": nothing is proven of any of %zu rows", e->name, a->o.n));
+	if (capped > 0)
+		ereport(NOTICE,
+				errmsg("model \"%s\": %zu of %zu rows are certified up to eps_max and count with it", e->name,
+					   capped, a->o.n),
+				errhint("Classes may be further apart in radius than it seems. Increase eps_max."));
+	return proven == 0        ? "nothing is proven of any row"
+		   : capped == a->o.n ? "all rows are certified up to eps_max"
+							  : NULL;
+}
+
+static void
+certify_model(const Auditing *a, AdvpgObserved *m, const AdvpgEvaluation *e)
+{
+	AdvpgCertifyTask task = certification_of(a->task);
+	const AdvCertificate *certificate;
+
+	if (task.method < 0)
+		return;
+	certificate = advpg_certify_rows(e, &task);
+	m->radius = new_array(a, sizeof(double));
+	ADVPG_EACH (i, a->o.n)
+	{
+		const AdvCertificate *c = &certificate[e->rows->canonical[i]];
+
+		m->radius[i] = c->prediction == a->o.label[i] ? c->radius : -1;
+	}
+	m->unknown[ADV_VALUE_RADIUS] =
+		judge_radii(a, e, m->radius, advpg_certification_resolve(&task, &e->model).eps_max);
 }
 
 /* Messages about a row should say which of the models saw it. */
@@ -316,6 +393,24 @@ static void
 add_context(void *model)
 {
 	errcontext("audit of model \"%s\"", (char *) model);
+}
+
+/* What a model cannot be certified for shall not be told after hours of attacks on those before it. */
+static void
+check_certify(const Auditing *a, int number)
+{
+	const char *name = list_nth(a->task->models, number);
+	ErrorContextCallback context = {error_context_stack, add_context, (void *) name};
+	MemoryContext old = begin_work(a);
+	const AdvpgEntry *entry = a->entries ? a->entries[number] : advpg_registry_find(a->schema, name);
+	AdvModel model;
+
+	error_context_stack = &context;
+	advpg_model_read(DatumGetByteaPP(entry->model), CurrentMemoryContext, &model);
+	adv_model_fold(&model);
+	advpg_audit_check_certify(a->task, &model);
+	error_context_stack = context.previous;
+	end_work(old);
 }
 
 /* Read a model and its rows. */
@@ -344,6 +439,7 @@ measure_model(Auditing *a, int number)
 	advpg_evaluation_predict(o->robustness->e, &o->spec);
 	keep_predictions(a, &a->o.models[number], o->robustness->e);
 	attack_model(a, &a->o.models[number], o->robustness);
+	certify_model(a, &a->o.models[number], o->robustness->e);
 	error_context_stack = context.previous;
 	advpg_rows_release(o->robustness->e->rows);
 	end_work(old);
@@ -368,6 +464,9 @@ run(void *arg)
 	a->o.attributes = palloc0(sizeof(AdvpgAttribute) * (a->o.n_attributes + 1));
 	a->o.eps = a->task->task.eps_list;
 	a->o.searched = a->task->eps_max != NULL;
+	a->o.certified = a->task->certify.method >= 0;
+	for (int m = 0; m < n_models && a->o.certified; m++)
+		check_certify(a, m);
 	for (int k = 0; k < a->o.n_attributes; k++)
 		read_attribute(a, k);
 	a->opened = palloc0(sizeof(Opened) * n_models);
@@ -391,6 +490,24 @@ advpg_audit_check_attack(const AdvpgAuditTask *task)
 	if (attack->method > 0 || attack->settings)
 		advpg_task_invalid(attack->method > 0 ? "attack" : "settings",
 						   "is given, but there is no attack without eps or eps_max");
+}
+
+void
+advpg_audit_check_certify(const AdvpgAuditTask *task, const AdvModel *model)
+{
+	AdvpgCertifyTask certify = certification_of(task);
+	double eps_max;
+	ListCell *cell;
+
+	if (certify.method < 0)
+		return;
+	eps_max = advpg_certification_resolve(&certify, model).eps_max;
+	if (task->eps_max && task->eps_max->type == jbvBinary && task->task.eps_list != NIL)
+		advpg_task_invalid("eps", "cannot be compared with radii, which are shares of eps_max by column");
+	foreach (cell, task->task.eps_list)
+		if (*(double *) lfirst(cell) > eps_max)
+			advpg_task_invalid("eps", "is %g, but rows are certified up to eps_max, %g, alone",
+							   *(double *) lfirst(cell), eps_max);
 }
 
 AdvpgAudit *

@@ -9,9 +9,8 @@
 #include "pg/operation/attack.h"
 #include "pg/run/run_certify.h"
 
-/* The certification that a task means for a model. */
-static AdvCertify
-resolve(const AdvpgCertifyTask *task, const AdvModel *model)
+AdvCertify
+advpg_certification_resolve(const AdvpgCertifyTask *task, const AdvModel *model)
 {
 	const AdvCertifyMethod *method = adv_certify_methods[task->method];
 	AdvpgAttackSettings settings =
@@ -32,7 +31,7 @@ resolve(const AdvpgCertifyTask *task, const AdvModel *model)
 AdvCertificate *
 advpg_certify_rows(const AdvpgEvaluation *e, const AdvpgCertifyTask *task)
 {
-	AdvCertify how = resolve(task, &e->model);
+	AdvCertify how = advpg_certification_resolve(task, &e->model);
 	AdvpgCertification c = {.net = &e->model.net,
 							.params = e->model.params,
 							.rows = e->rows,

@@ -60,6 +60,18 @@ least_eps(const Place *p, const AdvpgObserved *m, size_t i)
 }
 
 static double
+certified(const Place *p, const AdvpgObserved *m, size_t i)
+{
+	return m->radius[i] >= *(double *) list_nth(p->o->eps, p->eps);
+}
+
+static double
+radius(const Place *p, const AdvpgObserved *m, size_t i)
+{
+	return Max(m->radius[i], 0);
+}
+
+static double
 missing(const Place *p, const AdvpgObserved *m, size_t i)
 {
 	int32_t group = p->attribute->group[i];
@@ -80,16 +92,12 @@ predicted(const Place *p, const AdvpgObserved *m, size_t i)
 }
 
 /* Values without a function are not for audits. */
-static const struct
-{
-	double (*of)(const Place *p, const AdvpgObserved *m, size_t i);
-	bool
-		censored; /* where no row is broken all means are eps_max: what lies between them would look like fairness */
-} values[ADV_VALUES] = {
-	[ADV_VALUE_CORRECT] = {correct},     [ADV_VALUE_ROBUST] = {robust},
-	[ADV_VALUE_SUCCESS] = {success},     [ADV_VALUE_LEAST_EPS] = {least_eps, .censored = true},
-	[ADV_VALUE_MISSING] = {missing},     [ADV_VALUE_PROBABILITY] = {probability},
-	[ADV_VALUE_PREDICTED] = {predicted},
+static double (*const values[ADV_VALUES])(const Place *p, const AdvpgObserved *m, size_t i) = {
+	[ADV_VALUE_CORRECT] = correct,     [ADV_VALUE_ROBUST] = robust,
+	[ADV_VALUE_SUCCESS] = success,     [ADV_VALUE_LEAST_EPS] = least_eps,
+	[ADV_VALUE_CERTIFIED] = certified, [ADV_VALUE_RADIUS] = radius,
+	[ADV_VALUE_MISSING] = missing,     [ADV_VALUE_PROBABILITY] = probability,
+	[ADV_VALUE_PREDICTED] = predicted,
 };
 
 static double *
@@ -99,7 +107,7 @@ values_of(const Place *p, AdvScoreValue value, const AdvpgObserved *model, bool 
 
 	ADVPG_EACH (i, p->o->n)
 	{
-		of[i] = values[value].of(p, model, i);
+		of[i] = values[value](p, model, i);
 		*any |= of[i] > 0;
 	}
 	return of;
@@ -161,18 +169,22 @@ fill_figure(const Making *making, AdvpgFigure *figure, const AdvEstimates *estim
 		figure->difference = estimates->change[statistic][stride + first];
 }
 
+/* What lies between groups of which a model has nothing to tell them apart by would look like fairness. */
 static void
-withdraw_unbroken(const Making *making, AdvpgFigure *figure)
+withdraw_unknown(const Making *making, AdvpgFigure *figure)
 {
 	const AdvInterval none = {NAN, NAN, NAN};
 
 	for (int m = 0; m < making->o->n_models; m++)
-		if (!making->o->models[m].any_broken && !isnan(figure->value[m].value))
-		{
-			figure->unbroken = true;
-			figure->value[m] = none;
-			figure->difference = none;
-		}
+	{
+		const char *unknown = making->o->models[m].unknown[figure->score->value];
+
+		if (unknown == NULL || isnan(figure->value[m].value))
+			continue;
+		figure->unknown = unknown;
+		figure->value[m] = none;
+		figure->difference = none;
+	}
 }
 
 /* The figures of a score: one of each group, or one of all. */
@@ -199,8 +211,7 @@ add_figures(Making *making, const Place *p, const AdvScore *score, const Groups 
 		figure->n += estimates->n[g];
 		figure->n_groups += estimates->n[g] > 0;
 	}
-	if (values[score->value].censored)
-		withdraw_unbroken(making, figure);
+	withdraw_unknown(making, figure);
 }
 
 /* Scores (first to before end) of the same means. */
@@ -248,7 +259,7 @@ make_families(Making *making, Place *p, const AdvScore *first, const AdvScore *e
 
 		for (next = first + 1; next < end && adv_score_same_means(first, next);)
 			next++;
-		if (values[first->value].of == NULL)
+		if (values[first->value] == NULL)
 			continue;
 		for (p->class = of_class ? n_classes == 2 : -1; p->class < (of_class ? n_classes : 0); p->class ++)
 			make_family(making, p, first, next);
@@ -264,7 +275,7 @@ make_scores(Making *making, const AdvScore *first, const AdvScore *end)
 	int n_attributes = needs & ADV_NEEDS_ATTRIBUTE ? o->n_attributes : 1;
 	int n_eps = needs & ADV_NEEDS_ATTACK ? list_length(o->eps) : 1;
 
-	if ((needs & ADV_NEEDS_SEARCH) && !o->searched)
+	if (((needs & ADV_NEEDS_SEARCH) && !o->searched) || ((needs & ADV_NEEDS_CERTIFICATE) && !o->certified))
 		return;
 	for (int k = 0; k < n_attributes; k++)
 		for (int eps = 0; eps < n_eps; eps++)

@@ -271,6 +271,10 @@ all_names(void)
 	append_names(&names, ADV_NEEDS_ATTACK);
 	appendStringInfoString(&names, "; with eps_max ");
 	append_names(&names, ADV_NEEDS_SEARCH);
+	appendStringInfoString(&names, "; with certify ");
+	append_names(&names, ADV_NEEDS_CERTIFICATE);
+	appendStringInfoString(&names, "; with eps and certify ");
+	append_names(&names, ADV_NEEDS_ATTACK | ADV_NEEDS_CERTIFICATE);
 	return names.data;
 }
 
@@ -373,8 +377,8 @@ advpg_metric_value(const AdvpgAudit *audit, int model, const List *meanings, con
 		return figure->value[model].value;
 	else if (figure->n == 0)
 		*why = "no row counts";
-	else if (figure->unbroken)
-		*why = "all rows withstood up to eps_max";
+	else if (figure->unknown)
+		*why = figure->unknown;
 	else if (figure->n_groups < 2)
 		*why = figure->attribute ? "fewer than two values of the attribute have rows"
 								 : "fewer than two classes have rows";

@@ -45,7 +45,7 @@ static bool
 is_judged(const AdvpgRetrainTask *task)
 {
 	return task->promote_if || task->audit.task.data || task->audit.task.eps_list || task->audit.eps_max ||
-		   task->audit.protected;
+		   task->audit.certify.method >= 0 || task->audit.protected;
 }
 
 /* Check names as far as can be done without model and data. */
@@ -59,9 +59,13 @@ check_metrics(const Trial *trial, const List *names)
 		int needs = adv_score_needs(advpg_metric_score(lfirst(cell)));
 
 		if ((needs & ADV_NEEDS_ATTACK) && trial->audit.task.eps_list == NIL)
-			advpg_task_invalid("eps", "is missing: metric %s is that of an attack", (char *) lfirst(cell));
+			advpg_task_invalid("eps", "is missing: metric %s is that of %s", (char *) lfirst(cell),
+							   needs & ADV_NEEDS_CERTIFICATE ? "certificates" : "an attack");
 		if ((needs & ADV_NEEDS_SEARCH) && trial->audit.eps_max == NULL)
 			advpg_task_invalid("eps_max", "is missing: metric %s is that of a search", (char *) lfirst(cell));
+		if ((needs & ADV_NEEDS_CERTIFICATE) && trial->audit.certify.method < 0)
+			advpg_task_invalid("certify", "is missing: metric %s is that of certificates",
+							   (char *) lfirst(cell));
 	}
 }
 
@@ -182,6 +186,8 @@ check_trial(Trial *trial, const AdvpgTrainTask *train, const AdvpgEntry *old)
 
 	advpg_model_read(DatumGetByteaPP(old->model), CurrentMemoryContext, &model);
 	check_attack(trial, &model);
+	adv_model_fold(&model);
+	advpg_audit_check_certify(&trial->audit, &model);
 	foreach (cell, trial->audit.protected)
 		if (advpg_find_column(source->desc, lfirst(cell)) == 0)
 			ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),

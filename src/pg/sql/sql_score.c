@@ -43,6 +43,7 @@ argument_names(int needs)
 		const char *argument;
 	} arguments[] = {{ADV_NEEDS_ATTACK, "eps"},
 					 {ADV_NEEDS_SEARCH, "eps_max"},
+					 {ADV_NEEDS_CERTIFICATE, "certify"},
 					 {ADV_NEEDS_ATTRIBUTE, "protected"},
 					 {ADV_NEEDS_TRAININGS, "leave_out"}};
 	StringInfoData names;

@@ -137,6 +137,8 @@ static const AdvParameter audit_keys[] = {
 	{"protected", ADV_PARAMETER_TEXTS, AT(protected), 1},
 	{"given", ADV_PARAMETER_TEXT, AT(given)},
 	{"eps_max", ADV_PARAMETER_SIZES, AT(eps_max), 0, ADV_MAX_EPS, true},
+	{"certify", ADV_PARAMETER_WORD, AT(certify.method), .words = certify_words},
+	{"certify_settings", ADV_PARAMETER_OBJECT, AT(certify.attack.settings)},
 	/* the next two as advfair_gap_interval takes them: advpg_interval_check tells their ranges */
 	{"level", ADV_PARAMETER_NUMBER, AT(level), -ADV_MAX_EPS, ADV_MAX_EPS},
 	{"replicates", ADV_PARAMETER_INTEGER, AT(replicates), PG_INT32_MIN, PG_INT32_MAX},
@@ -231,11 +233,10 @@ static const AdvpgAttackTask attack_defaults = {
 	.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN};
 #define AUDIT_DEFAULTS                                                                                       \
 	{                                                                                                        \
-		.level = 0.95, .replicates = 1000, .task = {                                                         \
-			.attack = ATTACK_DEFAULTS,                                                                       \
-			.mode = ADV_SEARCH_BISECT,                                                                       \
-			.step = NAN,                                                                                     \
-			.tol = NAN                                                                                       \
+		.level = 0.95, .replicates = 1000,                                                                   \
+		.task = {.attack = ATTACK_DEFAULTS, .mode = ADV_SEARCH_BISECT, .step = NAN, .tol = NAN},             \
+		.certify = {                                                                                         \
+			.method = -1                                                                                     \
 		}                                                                                                    \
 	}
 static const AdvpgAuditTask audit_defaults = AUDIT_DEFAULTS;
@@ -284,17 +285,20 @@ const AdvpgTaskKind advpg_audit_kind = {
 	"audit",
 	sizeof(AdvpgAuditTask),
 	&audit_defaults,
-	{GROUP(models_keys, 0), GROUP(audit_keys, 0), PERTURBATION(AUDIT_SETTINGS, ADVPG_OF_AUDIT)}};
+	{GROUP(models_keys, 0), GROUP(audit_keys, 0), PERTURBATION(AUDIT_SETTINGS, ADVPG_OF_AUDIT)},
+	.settle = advpg_audit_settle};
 const AdvpgTaskKind advpg_compare_kind = {
 	"compare",
 	sizeof(AdvpgAuditTask),
 	&audit_defaults,
-	{GROUP(pair_keys, 0), GROUP(audit_keys, 0), PERTURBATION(AUDIT_SETTINGS, ADVPG_OF_AUDIT)}};
+	{GROUP(pair_keys, 0), GROUP(audit_keys, 0), PERTURBATION(AUDIT_SETTINGS, ADVPG_OF_AUDIT)},
+	.settle = advpg_audit_settle};
 const AdvpgTaskKind advpg_retrain_kind = {"retrain",
 										  sizeof(AdvpgRetrainTask),
 										  &retrain_defaults,
 										  {GROUP(retrain_keys, 0), GROUP(audit_keys, RETRAIN_AUDIT),
-										   PERTURBATION(RETRAIN_AUDIT + AUDIT_SETTINGS, ADVPG_OF_AUDIT)}};
+										   PERTURBATION(RETRAIN_AUDIT + AUDIT_SETTINGS, ADVPG_OF_AUDIT)},
+										  .settle = advpg_retrain_settle};
 const AdvpgTaskKind advpg_certify_kind = {
 	"certify",
 	sizeof(AdvpgCertifyTask),

@@ -23,7 +23,7 @@ advpg_settings_have(const AdvParameter *parameters, const char *name)
 
 /* The parameter of a name, and the struct it writes to. */
 static const AdvParameter *
-find(const char *of, const char *name, const AdvpgSettingsOf *lists, void **base)
+find(const char *of, const char *key, const char *name, const AdvpgSettingsOf *lists, void **base)
 {
 	StringInfoData allowed;
 
@@ -37,13 +37,13 @@ find(const char *of, const char *name, const AdvpgSettingsOf *lists, void **base
 			appendStringInfo(&allowed, "%s%s", allowed.len ? ", " : "", p->name);
 		}
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("unknown key \"%s\" in settings", advpg_short_text(name)),
+			errmsg("unknown key \"%s\" in %s", advpg_short_text(name), key),
 			allowed.len ? errhint("Settings of %s are %s.", of, allowed.data)
 						: errhint("There are no settings of %s.", of));
 }
 
 void
-advpg_settings_read(const char *of, const JsonbValue *settings, const AdvpgSettingsOf *lists)
+advpg_settings_read(const char *of, const char *key, const JsonbValue *settings, const AdvpgSettingsOf *lists)
 {
 	JsonbIterator *it;
 	JsonbValue name;
@@ -55,16 +55,16 @@ advpg_settings_read(const char *of, const JsonbValue *settings, const AdvpgSetti
 	(void) JsonbIteratorNext(&it, &name, false);
 	while (JsonbIteratorNext(&it, &name, true) == WJB_KEY)
 	{
-		char *key = advpg_json_cstring(&name);
+		char *member = advpg_json_cstring(&name);
 		void *base;
-		AdvParameter p = *find(of, key, lists, &base);
+		AdvParameter p = *find(of, key, member, lists, &base);
 
 		(void) JsonbIteratorNext(&it, &value, true);
 		if (value.type == jbvNull) /* the default */
 			continue;
 		if (p.said && !advpg_parameter_absent(&p, base))
-			advpg_task_invalid(key, "is said twice, as a key of its own and in settings");
-		p.name = psprintf("settings.%s", key);
+			advpg_task_invalid(member, "is said twice, as a key of its own and in %s", key);
+		p.name = psprintf("%s.%s", key, member);
 		advpg_parameter_read(&p, &value, base);
 	}
 }

@@ -57,7 +57,7 @@ settle_attack(const AdvpgTaskKind *kind, unsigned of, AdvpgAttackSettings *setti
 	{
 		const AdvpgSettingsOf lists[] = {{advpg_kind_settings(method, of), &settings->how}, {NULL}};
 
-		advpg_settings_read(psprintf("attack %s", method->name), settings->settings, lists);
+		advpg_settings_read(psprintf("attack %s", method->name), "settings", settings->settings, lists);
 	}
 }
 

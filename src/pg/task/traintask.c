@@ -168,7 +168,7 @@ advpg_train_task_read(Jsonb *task, bool need_model, AdvpgTrainTask *result)
 	memcpy(result->defence.own, unset.own, sizeof(unset.own));
 	result->options = adv_train_options_unset();
 	lists_of_training(result, lists);
-	advpg_settings_read(name_of(result), result->attack.settings, lists);
+	advpg_settings_read(name_of(result), "settings", result->attack.settings, lists);
 	if (adv_train_options_complete(&result->options, result->epochs, &err) != ADV_OK)
 		advpg_raise(&err, NULL);
 	if (need_model && result->model == NULL)
