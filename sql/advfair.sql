@@ -351,8 +351,8 @@ CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anyc
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
 			clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL,
-			attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
-	RETURNS TABLE (id bigint, label text, eps float8, censored boolean)
+			attack text DEFAULT NULL, settings jsonb DEFAULT NULL, certified boolean DEFAULT NULL)
+	RETURNS TABLE (id bigint, label text, eps float8, censored boolean, radius float8)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anycompatible, key anyelement,
 	mode text DEFAULT NULL, step float8 DEFAULT NULL, tol float8 DEFAULT NULL, steps int DEFAULT NULL,
@@ -361,30 +361,31 @@ CREATE OR REPLACE FUNCTION advfair_least_eps(model text, data text, eps_max anyc
 		mutable text[] DEFAULT NULL, feasible boolean DEFAULT NULL, eps_unit text DEFAULT NULL,
 			clip_min float8 DEFAULT NULL,
 		clip_max float8 DEFAULT NULL, seed bigint DEFAULT NULL, workers int DEFAULT NULL, id text DEFAULT NULL,
-			attack text DEFAULT NULL, settings jsonb DEFAULT NULL)
-	RETURNS TABLE (id anyelement, label text, eps float8, censored boolean)
+			attack text DEFAULT NULL, settings jsonb DEFAULT NULL, certified boolean DEFAULT NULL)
+	RETURNS TABLE (id anyelement, label text, eps float8, censored boolean, radius float8)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, text, float8, float8, int, int, text, boolean, text,
 	text[], boolean, text,
-	float8, float8, bigint, int, text, text, jsonb)
-	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to eps_max';
+	float8, float8, bigint, int, text, text, jsonb, boolean)
+	IS 'smallest eps at which an attack succeeds, for each row; censored rows withstood up to eps_max; with certified '
+		'also up to which eps it is proven that none does';
 COMMENT ON FUNCTION advfair_least_eps(text, text, anycompatible, anyelement, text, float8, float8, int, int, text,
 	boolean, text, text[], boolean, text,
-	float8, float8, bigint, int, text, text, jsonb)
-	IS 'smallest eps at which projected gradient descent succeeds, for each row; censored rows withstood up to '
-		'eps_max; id has the type of key';
+	float8, float8, bigint, int, text, text, jsonb, boolean)
+	IS 'smallest eps at which an attack succeeds, for each row; censored rows withstood up to eps_max; with certified '
+		'also up to which eps it is proven that none does; id has the type of key';
 
 -- For charts, which need no ids.
 CREATE OR REPLACE FUNCTION advfair_least_eps_values(model text, data text, eps_max float8, steps int, restarts int,
 	norm text, random_start boolean,
 		mutable text[], feasible boolean, eps_unit text, clip_min float8, clip_max float8, seed bigint, workers int,
 			id text,
-		attack text, settings jsonb)
-	RETURNS TABLE (label text, eps float8, censored boolean)
+		attack text, settings jsonb, certified boolean)
+	RETURNS TABLE (label text, eps float8, censored boolean, radius float8)
 	AS 'MODULE_PATHNAME', 'advfair_least_eps' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
 COMMENT ON FUNCTION advfair_least_eps_values(text, text, float8, int, int, text, boolean, text[], boolean, text,
 	float8, float8, bigint, int, text,
-	text, jsonb)
+	text, jsonb, boolean)
 	IS 'advfair_least_eps without ids';
 
 -- Certificates ------------------------------------------------------------------------------------------------------

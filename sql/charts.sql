@@ -181,25 +181,32 @@ CREATE OR REPLACE FUNCTION advfair_chart_of_robust_accuracy(rows jsonb) RETURNS 
 COMMENT ON FUNCTION advfair_chart_of_robust_accuracy(jsonb) IS 'accuracy under attack over eps, and what is proven '
 	'of it, from rows of advfair_audit';
 
--- From rows of advfair_least_eps, and the model's name: the share that is broken by each eps.
+-- From rows of advfair_least_eps, and the model's name: the share that is broken by each eps, and where there are
+-- certificates the share that is not proven to withstand it.
 CREATE OR REPLACE FUNCTION advfair_chart_of_least_eps(rows jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		WITH a AS (SELECT COALESCE(a.model, '') AS model, COALESCE(a.label, '') AS class, a.eps, a.censored
-			FROM jsonb_to_recordset(rows) AS a (model text, label text, eps float8, censored boolean)),
+		WITH a AS (SELECT COALESCE(a.model, '') AS model, COALESCE(a.label, '') AS class, a.eps, a.censored, a.radius
+			FROM jsonb_to_recordset(rows) AS a (model text, label text, eps float8, censored boolean, radius float8)),
 		grid AS (SELECT i * (SELECT max(eps) FROM a) / 40 AS eps FROM generate_series(0, 40) i),
-		r AS (SELECT a.model, a.class, grid.eps, (count(*) FILTER (WHERE a.eps <= grid.eps
-			AND NOT a.censored))::float8 / count(*) AS value, count(*) AS n
-			FROM a, grid GROUP BY a.model, a.class, grid.eps)
+		r AS (SELECT a.model, a.class, grid.eps, w.what, (count(*) FILTER (WHERE CASE w.what
+				WHEN 'found' THEN a.eps <= grid.eps AND NOT a.censored
+				ELSE a.radius < grid.eps OR a.eps = 0 END))::float8 / count(*) AS value, count(*) AS n
+			FROM a, grid, unnest('{found,proven}'::text[]) AS w (what) WHERE w.what = 'found' OR a.radius IS NOT NULL
+			GROUP BY a.model, a.class, grid.eps, w.what)
 		SELECT advfair_chart_panels(jsonb_build_object('data', jsonb_build_object('values',
-			(SELECT jsonb_agg(to_jsonb(r) ORDER BY model, class, eps) FROM r)),
+			(SELECT jsonb_agg(to_jsonb(r) ORDER BY model, class, what, eps) FROM r)),
 			'height', 260, 'mark', '{"type": "line", "interpolate": "step-after", "tooltip": true}'::jsonb,
 			'encoding', jsonb_build_object('x', advfair_chart_field('eps', 'quantitative',
-				'least eps (smallest change that suffices)', '{"axis": {"format": ".3~g"}}'),
+				CASE WHEN EXISTS (SELECT FROM r WHERE what = 'proven') THEN 'least eps (dashed: proven bound)'
+					ELSE 'least eps (smallest change that suffices)' END, '{"axis": {"format": ".3~g"}}'),
+				'strokeDash', advfair_chart_field('what', 'nominal', NULL,
+					'{"legend": null, "scale": {"domain": ["found", "proven"]}}'),
 				'y', advfair_chart_field('value', 'quantitative', 'share of rows that it breaks',
 					'{"scale": {"domain": [0, 1]}}'),
 				'color', advfair_chart_color('class', ARRAY (SELECT DISTINCT class FROM r ORDER BY class)),
 				'tooltip', jsonb_build_array(advfair_chart_field('class', 'nominal', 'class'),
+					advfair_chart_field('what', 'nominal', 'bound'),
 					advfair_chart_field('eps', 'quantitative', 'eps', '{"format": ".4~g"}'),
 					advfair_chart_field('value', 'quantitative', 'share broken', '{"format": ".4f"}'),
 						advfair_chart_field('n', 'quantitative', 'rows', '{"format": ","}')))),
@@ -353,7 +360,7 @@ COMMENT ON FUNCTION advfair_chart_rows(text, jsonb, text) IS 'a Vega-Lite specif
 /*
  * What a kind needs: class_accuracy models and data; robust_accuracy and class_robustness eps, too; group_confidence
  * protected; least_eps eps_max, as class_least_eps does; luf leave_out; curve and metric_log models alone. With certify
- * robust_accuracy and class_least_eps show what is proven, too.
+ * robust_accuracy, class_least_eps and, by crown, least_eps show what is proven, too.
  */
 CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEFAULT NULL, eps float8[] DEFAULT NULL,
 	protected text[] DEFAULT NULL,
@@ -387,11 +394,12 @@ CREATE OR REPLACE FUNCTION advfair_chart(kind text, models text[], data text DEF
 				CASE WHEN kind IN ('robust_accuracy', 'class_least_eps') THEN certify END,
 				CASE WHEN kind IN ('robust_accuracy', 'class_least_eps') THEN certify_settings END) a)
 		WHEN kind = 'least_eps' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'label', l.label, 'eps', l.eps,
-			'censored', l.censored))
+			'censored', l.censored, 'radius', l.radius))
 			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END)) m,
 				advfair_least_eps_values(m, advfair_given('data', data), advfair_given('eps_max',
 				eps_max), steps, restarts, norm, random_start,
-				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings) l)
+				mutable, feasible, eps_unit, clip_min, clip_max, seed, workers, id, attack, settings,
+				CASE WHEN certify IS NOT NULL THEN advfair_one_of('certify', certify, 'crown') IS NOT NULL END) l)
 		WHEN kind = 'luf' THEN (SELECT jsonb_agg(jsonb_build_object('model', m, 'luf', l.luf))
 			FROM unnest(advfair_given('models', CASE WHEN pg_catalog.cardinality(models) > 0 THEN models END)) m,
 				advfair_luf_values(m, advfair_given('data', data), advfair_given('leave_out',

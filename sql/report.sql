@@ -124,8 +124,8 @@ COMMENT ON FUNCTION advfair_report_attacked(jsonb, text) IS 'how a model fares u
 CREATE OR REPLACE FUNCTION advfair_report_certified(figures jsonb, of text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		SELECT ' It is proven to stay right, whoever changes inputs by up to '
-			|| string_agg(eps::text, ', ' ORDER BY eps) || ', about '
+		SELECT ' Whatever is done to inputs by up to ' || string_agg(eps::text, ', ' ORDER BY eps)
+			|| ', it is proven to stay right about '
 			|| string_agg(COALESCE(advfair_html_percent(value), '?'), ', ' ORDER BY eps) || ' %.'
 		FROM advfair_report_figures(figures) WHERE model = of AND metric = 'certified_accuracy' HAVING count(*) > 0;
 	END;
@@ -453,7 +453,7 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			SELECT m.model, l.label, l.eps, l.censored
 			FROM model m, advfair_least_eps_values(m.model, data, eps_max, steps, restarts, norm, random_start,
 				mutable, feasible,
-				eps_unit, clip_min, clip_max, seed, workers, id, attack, settings) l
+				eps_unit, clip_min, clip_max, seed, workers, id, attack, settings, NULL) l
 			WHERE eps_max IS NOT NULL),
 		influence AS MATERIALIZED (
 			SELECT m.model, l.luf, l.left_out
@@ -493,7 +493,8 @@ CREATE OR REPLACE FUNCTION advfair_report(models text[], data text, eps float8[]
 			advfair_report_about(p.figures, data)
 			|| advfair_html_section('In short', COALESCE(
 				'<p>What is said of groups is said of rows whose true class is '
-				|| advfair_html(given) || E'.</p>\n', '') || E'<ul class="verdict">\n'
+				|| CASE WHEN given IS NOT NULL THEN advfair_html(given) END || E'.</p>\n', '')
+				|| E'<ul class="verdict">\n'
 				|| COALESCE(advfair_report_verdicts(p.models, p.figures, p.influence),
 					'<li>There are no rows to say anything about.</li>')
 				|| COALESCE(E'\n' || advfair_report_comparison(p.figures), '') || E'\n</ul>')

@@ -36,6 +36,26 @@ CREATE TABLE unlabelled AS SELECT * FROM people;
 ALTER TABLE unlabelled DROP income;
 SELECT is((SELECT count(*) FROM advfair_certify('m', 'unlabelled', eps_max => 1, id => 'person_id') WHERE label IS NULL), 200::bigint, 'rows need no label');
 
+-- beside what a search finds
+CREATE TABLE both_sides AS SELECT b.norm, b.eps::text AS ball, r.* FROM ball AS b, advfair_least_eps('m', 'people', b.eps, norm => b.norm, eps_unit => b.unit, mutable => b.mutable, attack => 'fab', certified => true) AS r;
+SELECT is_empty('(SELECT norm, ball, id, label, eps, censored FROM both_sides) EXCEPT ALL SELECT norm, ball, id, label, eps, censored FROM found', 'a search that certifies finds what one finds that does not');
+SELECT is_empty($$ SELECT * FROM both_sides AS b JOIN proven AS p USING (norm, ball, id) WHERE p.by = 'crown' AND b.radius IS DISTINCT FROM CASE WHEN p.prediction = p.label THEN p.radius ELSE 0 END $$, 'radii are those of crown, 0 where the prediction is wrong');
+SELECT ok(count(*) = 800 AND bool_and(radius <= eps) AND bool_or(radius > 0 AND radius < eps), 'least eps lie between what is proven and what is found') FROM both_sides;
+SELECT is(count(radius), 0::bigint, 'without certified there are no radii') FROM found;
+SELECT is(count(radius), 0::bigint, 'nor with false') FROM advfair_least_eps('m', 'people', 1, steps => 1, certified => false);
+SELECT is((SELECT avg(radius) FROM advfair_least_eps('m', 'people', 1, key => NULL::text, steps => 1, certified => true, id => 'person_id')), (SELECT avg(radius) FROM advfair_least_eps('m', 'people', 1, steps => 1, certified => true)), 'with key, too');
+SELECT ok(bool_and(radius <= eps), 'what may change in truth is part of what is certified') FROM advfair_least_eps('m', 'people', 1, feasible => true, certified => true, steps => 3);
+SELECT is(count(*), 0::bigint, 'no rows') FROM advfair_least_eps('m', 'SELECT * FROM people LIMIT 0', 1, certified => true);
+CREATE TABLE drawn AS SELECT advfair_chart('least_eps', '{m,linear}', 'people', eps_max => 0.5, attack => 'fab', certify => 'crown') AS chart;
+SELECT ok(chart::text LIKE '%dashed: proven bound%' AND bool_and((p ->> 'value')::float8 >= (f ->> 'value')::float8) AND count(*) = 164, 'a chart has both: what is not proven is no less than what is broken')
+	FROM drawn, jsonb_array_elements(chart #> '{data,values}') AS p, jsonb_array_elements(chart #> '{data,values}') AS f WHERE p ->> 'what' = 'proven' AND f ->> 'what' = 'found' AND p - 'what' - 'value' = f - 'what' - 'value' GROUP BY chart;
+SELECT is((SELECT max((v ->> 'value')::float8) FROM drawn, jsonb_array_elements(chart #> '{data,values}') AS v WHERE v ->> 'model' = 'm' AND v ->> 'class' = '>50K' AND v ->> 'what' = 'proven' AND (v ->> 'eps')::float8 = 0),
+	(SELECT avg((eps = 0)::int)::float8 FROM found WHERE label = '>50K' AND norm = 'linf' AND ball = '1'), 'rows that are misclassified are broken by nothing');
+SELECT throws_ok($$ SELECT advfair_chart('least_eps', '{m}', 'people', eps_max => 0.5, certify => 'ibp') $$, '22023', 'certify is "ibp", but must be one of: crown', 'by crown alone');
+SELECT throws_ok($$ SELECT advfair_least_eps('m', 'people', 1, targeted => '>50K', certified => true) $$, '22023', 'task key "certified" is not for targeted: a certificate is about all other classes', 'no certificate of a target');
+SELECT throws_ok($$ SELECT advfair_submit('{"kind": "class_least_eps", "model": "m", "data": "people", "eps_max": 1, "certified": true, "into": "t"}') $$, '22023', 'unknown task key "certified"', 'it is about rows, not classes');
+SELECT lives_ok($$ SELECT advfair_submit('{"kind": "least_eps", "model": "m", "data": "people", "eps_max": 1, "certified": true, "into": "t"}') $$, 'a job');
+
 -- smoothing
 CREATE TABLE smooth AS SELECT * FROM advfair_certify('m', 'people', 'smoothing', 'l2', settings => '{"sigma": 0.5, "n": 500}', seed => 1);
 SELECT ok(bool_and((radius > 0) <> abstained AND (prediction IS NULL) = abstained) AND count(*) FILTER (WHERE NOT abstained) > 100, 'a row has a radius, or none is claimed') FROM smooth;
@@ -77,6 +97,7 @@ SELECT throws_like($$SELECT advfair_certify('nobody', 'people', eps_max => 1)$$,
 SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 1, clip_min => 2, clip_max => 1)$$, '%clip_min%', 'a clip range without inside');
 SELECT is(version, 1, 'gelu') FROM advfair_train('bent', 'people', 'income', arch => 'dense 4, gelu', epochs => 1);
 SELECT throws_like($$SELECT advfair_certify('bent', 'people', eps_max => 1)$$, '%what a layer of kind gelu gives cannot be bounded%', 'a layer that cannot be bounded');
+SELECT throws_like($$ SELECT advfair_least_eps('bent', 'people', 1, certified => true) $$, '%what a layer of kind gelu gives cannot be bounded%', 'nor certified beside a search');
 SELECT ok(count(*) = 200, 'but smoothed') FROM advfair_certify('bent', 'people', 'smoothing', 'l2', settings => '{"n": 100}');
 SELECT * FROM finish();
 ROLLBACK;

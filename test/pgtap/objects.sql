@@ -104,7 +104,7 @@ INSERT INTO contract VALUES
 	 'TABLE(id anyelement, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, loss double precision, x real[])'),
 	('advfair_least_eps', 'model text, data text, eps_max anycompatible, mode text, step double precision, tol double precision, steps integer, restarts integer, '
 	 'norm text, random_start boolean, targeted text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
-	 'seed bigint, workers integer, id text, attack text, settings jsonb', 'TABLE(id bigint, label text, eps double precision, censored boolean)'),
+	 'seed bigint, workers integer, id text, attack text, settings jsonb, certified boolean', 'TABLE(id bigint, label text, eps double precision, censored boolean, radius double precision)'),
 	('advfair_luf', 'model text, data text, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer, id text', 'double precision'),
 	('advfair_luf_rows', 'model text, data text, key anyelement, leave_out integer, leave_out_ids text[], vary_seed boolean, regenerate boolean, seed bigint, workers integer, id text',
 	 'TABLE(id anyelement, label text, prediction text, luf double precision, changed bigint, left_out bigint)'),

@@ -34,7 +34,7 @@ INSERT INTO attempt VALUES
 	('advfair_attack_sql', $$ ml.advfair_attack_sql('public.people', 'income', 'income', '{<=50K,>50K}', 1) $$, '42501'),
 	('advfair_pgd', $$ ml.advfair_pgd('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_fgsm', $$ ml.advfair_fgsm('m', 'VALUES (1)', 0.1) $$, '42704'),
-	('advfair_least_eps_values', $$ ml.advfair_least_eps_values('m', 'VALUES (1)', 0.1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) $$, '42704'),
+	('advfair_least_eps_values', $$ ml.advfair_least_eps_values('m', 'VALUES (1)', 0.1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) $$, '42704'),
 	('advfair_least_eps', $$ ml.advfair_least_eps('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_certify', $$ ml.advfair_certify('m', 'VALUES (1)', eps_max => 0.1) $$, '42704'),
 	('advfair_class_accuracy', $$ ml.advfair_class_accuracy('m', 'VALUES (1)') $$, '42704'),

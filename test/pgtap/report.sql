@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(102);
+SELECT plan(103);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -106,8 +106,10 @@ SELECT ok(chart::text NOT LIKE '%dashed: proven%', 'and does not where there is 
 SELECT is((SELECT array_agg(DISTINCT v ->> 'model' ORDER BY v ->> 'model') FROM certified, jsonb_array_elements(least_eps #> '{data,values}') AS v), '{"m@1, found","m@1, proven","o@1, found","o@1, proven"}', 'least eps of classes are found and proven');
 SELECT ok(bool_and((p ->> 'value')::float8 <= (f ->> 'value')::float8), 'and no more is proven than found') FROM certified, jsonb_array_elements(least_eps #> '{data,values}') AS p, jsonb_array_elements(least_eps #> '{data,values}') AS f
 	WHERE p ->> 'label' = f ->> 'label' AND p ->> 'model' ~ 'proven' AND f ->> 'model' = replace(p ->> 'model', 'proven', 'found');
-SELECT ok(html ~ 'It is proven to stay right, whoever changes inputs by up to 0.001, 0.005, about [0-9.]+, [0-9.]+ %\.', 'a page says so in words') FROM certified;
+SELECT ok(html ~ 'Whatever is done to inputs by up to 0.001, 0.005, it is proven to stay right about [0-9.]+, [0-9.]+ %\.', 'a page says so in words') FROM certified;
 SELECT ok(html LIKE '%Dashed: how often it is proven to stay right, whoever attacks (crown).%' AND html LIKE '%certify =&gt; &#39;crown&#39;%', 'and by what, and how to repeat it') FROM certified;
+
+SELECT unalike(html, '%true class is%', 'nothing is said of a class that is not given') FROM certified;
 
 -- rights
 CREATE ROLE advfair_eve;

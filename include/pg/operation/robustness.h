@@ -18,6 +18,7 @@ typedef struct AdvpgRobustness
 	const AdvModel *crafter; /* &e->model, or that of craft_on */
 	int n_attacked;          /* 1, or one for each of eps_list */
 	AdvpgAttacked **attacked;
+	AdvCertificate *certificate; /* of each row; NULL: not wanted */
 } AdvpgRobustness;
 
 /* Which attack of a task to run. */
@@ -30,7 +31,7 @@ typedef enum AdvpgRobustnessMode
 
 /*
  * Read model, rows with labels (with ids of type id_type if that is valid) and the model of craft_on, whose encoder and classes must
- * be the same (22023), and attack. what names the task in advfair_progress. Perturbed inputs are kept, in shared memory, of one attack alone.
+ * be the same (22023), attack, and certify if the task says so, in the same ball by crown. what names the task in advfair_progress. Perturbed inputs are kept, in shared memory, of one attack alone.
  * Results live in the current memory context; schema is the extension's.
  */
 extern AdvpgRobustness *advpg_robustness(Oid schema, const AdvpgAttackTask *task, AdvpgRobustnessMode mode,

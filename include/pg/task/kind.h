@@ -15,7 +15,7 @@ typedef struct AdvpgKeyGroup
 	unsigned of; /* only keys that this kind has; 0: all */
 } AdvpgKeyGroup;
 
-#define ADVPG_KEY_GROUPS 3
+#define ADVPG_KEY_GROUPS 4
 
 struct AdvpgTaskKind
 {
@@ -38,7 +38,7 @@ enum
 	ADVPG_OF_AUDIT = 16,    /* likewise; all models are attacked for themselves */
 	ADVPG_OF_NAMED = 32,    /* an attack by a method that the kind of task names, which has no settings */
 	ADVPG_OF_NOISE = 64,    /* adversarial training by a method that adds noise and attacks nothing */
-	ADVPG_OF_BOUNDS = 256, /* adversarial training by a method that attacks nothing, but has a ball */
+	ADVPG_OF_BOUNDS = 256,  /* adversarial training by a method that attacks nothing, but has a ball */
 	ADVPG_OF_CERTIFY = 128, /* certificates, up to an eps of their own */
 	ADVPG_OF_METHOD = ADVPG_OF_TRAINING | ADVPG_OF_ATTACK | ADVPG_OF_SEARCH | ADVPG_OF_CLASSES |
 					  ADVPG_OF_AUDIT, /* by any */

@@ -115,13 +115,14 @@ typedef enum AdvpgDenominator
 	ADVPG_DENOMINATOR_CORRECT /* over those classified correctly when clean */
 } AdvpgDenominator;
 
-/* An attack on rows: kind attack (at attack.eps), least_eps, or class_robustness (at each of eps_list). */
+/* An attack on rows: kind attack (at attack.eps), least_eps, class_least_eps, or class_robustness (at each of eps_list). */
 typedef struct AdvpgAttackTask
 {
 	char *model;
 	char *data;
 	char *id;                   /* column of data; NULL: that of the model's training, or the primary key */
 	AdvpgAttackSettings attack; /* least_eps: eps is eps_max */
+	int certified;              /* least_eps: a lower bound is wanted, too */
 	int mode;                   /* AdvSearchMode */
 	double step;
 	double tol;
@@ -214,6 +215,7 @@ typedef struct AdvpgTaskKind AdvpgTaskKind;
 extern const AdvpgTaskKind advpg_attack_kind;
 extern const AdvpgTaskKind advpg_fgsm_kind;
 extern const AdvpgTaskKind advpg_least_eps_kind;
+extern const AdvpgTaskKind advpg_class_least_eps_kind;
 extern const AdvpgTaskKind advpg_class_robustness_kind;
 extern const AdvpgTaskKind advpg_audit_kind;
 extern const AdvpgTaskKind advpg_compare_kind;

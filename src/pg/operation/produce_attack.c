@@ -107,14 +107,18 @@ advpg_produce_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
 	ADVPG_EACH (i, attacked->n)
 	{
 		const AdvpgRows *rows = robustness->e->rows;
-		Datum values[4];
-		bool nulls[4] = {0};
+		const AdvCertificate *certificate = robustness->certificate ? &robustness->certificate[i] : NULL;
+		Datum values[5];
+		bool nulls[5] = {0};
 
 		values[0] = rows->id ? rows->id[i] : (Datum) 0;
 		values[1] = advpg_text_datum(rows->labels.texts[rows->label[i]]);
 		nulls[2] = nulls[3] = (attacked->flags[i] & ADV_ATTACK_EXEMPT) != 0;
 		values[2] = Float8GetDatum(attacked->eps[i]);
 		values[3] = BoolGetDatum((attacked->flags[i] & ADV_ATTACK_CENSORED) != 0);
+		nulls[4] = certificate == NULL;
+		values[4] = Float8GetDatum(
+			certificate && certificate->prediction == rows->label[i] ? certificate->radius : 0);
 		advpg_output_row(output, values, nulls);
 	}
 }
@@ -158,7 +162,7 @@ advpg_produce_class_least_eps(Oid schema, Jsonb *json, AdvpgOutput *output)
 	AdvpgRobustness *robustness;
 	AdvpgOutcome *outcome;
 
-	advpg_task_read(&advpg_least_eps_kind, json, &task);
+	advpg_task_read(&advpg_class_least_eps_kind, json, &task);
 	robustness = advpg_robustness(schema, &task, ADVPG_ROBUSTNESS_SEARCH, "class_least_eps", InvalidOid);
 	output->begin(output, InvalidOid);
 	outcome = advpg_outcome(robustness, robustness->attacked[0], ADVPG_DENOMINATOR_ALL);

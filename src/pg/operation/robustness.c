@@ -15,7 +15,10 @@
 #include "pg/run/checkpoint.h"
 #include "pg/task/json.h"
 #include "pg/base/operation.h"
+#include "pg/operation/certification.h"
 #include "pg/model/registry.h"
+
+#define CERTIFIED_BY "crown" /* which proves most of what certifies the network itself */
 
 /* ---- transfer ---- */
 
@@ -268,13 +271,36 @@ typedef struct Call
 	AdvpgRobustness *robustness;
 } Call;
 
+/* The certification that goes with a search. */
+static AdvpgCertifyTask
+certification_of(const AdvpgAttackTask *task)
+{
+	AdvpgCertifyTask certify = {.method = adv_certify_method(CERTIFIED_BY), .attack = task->attack};
+
+	if (task->attack.targeted)
+		advpg_task_invalid("certified", "is not for targeted: a certificate is about all other classes");
+	certify.how = adv_certify_unset(adv_certify_methods[certify.method]);
+	certify.seed = task->seed;
+	certify.workers = task->workers;
+	return certify;
+}
+
+/* Whether rows can be certified is looked at before the search, which may take hours. */
 static void
 open_and_attack(void *arg)
 {
 	Call *call = arg;
+	bool certified = call->task->certified > 0;
+	AdvpgCertifyTask certify;
 
+	if (certified)
+		certify = certification_of(call->task);
 	call->robustness = advpg_robustness_open(&call->spec, call->task->attack.craft_on);
+	if (certified)
+		(void) advpg_certification_resolve(&certify, &call->robustness->e->model);
 	advpg_robustness_attack(call->robustness, call->task, call->mode);
+	if (certified)
+		call->robustness->certificate = advpg_certify_rows(call->robustness->e, &certify);
 	advpg_rows_release(call->robustness->e->rows);
 }
 

@@ -282,7 +282,7 @@ cru(FunctionCallInfo fcinfo)
 	bool any_broken;
 	double gap;
 
-	advpg_task_read(at_eps ? &advpg_class_robustness_kind : &advpg_least_eps_kind,
+	advpg_task_read(at_eps ? &advpg_class_robustness_kind : &advpg_class_least_eps_kind,
 					advpg_call_task(fcinfo, NULL), &task);
 	robustness =
 		advpg_robustness(get_func_namespace(fcinfo->flinfo->fn_oid), &task,

@@ -118,6 +118,7 @@ static const AdvParameter search_keys[] = {
 	{"tol", ADV_PARAMETER_NUMBER, AT(tol), 0, ADV_MAX_EPS, true},
 	{NULL},
 };
+static const AdvParameter bound_keys[] = {{"certified", ADV_PARAMETER_BOOLEAN, AT(certified)}, {NULL}};
 static const AdvParameter class_keys[] = {
 	{"eps", ADV_PARAMETER_NUMBERS, AT(eps_list), 0, ADV_MAX_EPS},
 	{"denominator", ADV_PARAMETER_WORD, AT(denominator), .words = denominator_words},
@@ -271,8 +272,13 @@ const AdvpgTaskKind advpg_fgsm_kind = {"fgsm",
 									   &attack_defaults,
 									   {GROUP(attack_keys, 0), PERTURBATION(SETTINGS, ADVPG_OF_NAMED)},
 									   .attack = "fgsm"};
-const AdvpgTaskKind advpg_least_eps_kind = {
-	"least_eps",
+const AdvpgTaskKind advpg_least_eps_kind = {"least_eps",
+											sizeof(AdvpgAttackTask),
+											&attack_defaults,
+											{GROUP(attack_keys, 0), GROUP(search_keys, 0),
+											 GROUP(bound_keys, 0), PERTURBATION(SETTINGS, ADVPG_OF_SEARCH)}};
+const AdvpgTaskKind advpg_class_least_eps_kind = {
+	"class_least_eps",
 	sizeof(AdvpgAttackTask),
 	&attack_defaults,
 	{GROUP(attack_keys, 0), GROUP(search_keys, 0), PERTURBATION(SETTINGS, ADVPG_OF_SEARCH)}};
