@@ -288,6 +288,30 @@ COMMENT ON FUNCTION advfair_attack_sql(text, text, text, text[], anycompatible, 
 	IS 'adversarial examples of any model that SQL can call, by queries alone: what to change in each row, within '
 		'constraints; id has the type of key';
 
+/*
+ * What people could change to get another decision: a row for each of the k cheapest changes that reach the target, or
+ * one without a rank where there is none. cost is without unit, or that of its argument.
+ */
+CREATE OR REPLACE FUNCTION advfair_recourse(model text, data text, target text, mutable text[] DEFAULT NULL,
+		constraints text[] DEFAULT NULL, derived jsonb DEFAULT NULL, cost jsonb DEFAULT NULL, k int DEFAULT 1,
+		budget float8 DEFAULT NULL, step jsonb DEFAULT NULL, clip jsonb DEFAULT NULL, queries int DEFAULT NULL,
+		seed bigint DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id bigint, rank int, cost float8, changes jsonb)
+	AS 'MODULE_PATHNAME', 'advfair_recourse' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+CREATE OR REPLACE FUNCTION advfair_recourse(model text, data text, target text, key anyelement,
+		mutable text[] DEFAULT NULL,
+		constraints text[] DEFAULT NULL, derived jsonb DEFAULT NULL, cost jsonb DEFAULT NULL, k int DEFAULT 1,
+		budget float8 DEFAULT NULL, step jsonb DEFAULT NULL, clip jsonb DEFAULT NULL, queries int DEFAULT NULL,
+		seed bigint DEFAULT NULL, id text DEFAULT NULL)
+	RETURNS TABLE (id anyelement, rank int, cost float8, changes jsonb)
+	AS 'MODULE_PATHNAME', 'advfair_recourse' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000 COST 1000000;
+COMMENT ON FUNCTION advfair_recourse(text, text, text, text[], text[], jsonb, jsonb, int, float8, jsonb, jsonb, int,
+	bigint, text)
+	IS 'the cheapest changes of each row, within constraints, that the model gives a class to';
+COMMENT ON FUNCTION advfair_recourse(text, text, text, anyelement, text[], text[], jsonb, jsonb, int, float8, jsonb,
+	jsonb, int, bigint, text)
+	IS 'the cheapest changes of each row, within constraints, that the model gives a class to; id has the type of key';
+
 CREATE OR REPLACE FUNCTION advfair_pgd(model text, data text, eps anycompatible, alpha float8 DEFAULT NULL,
 	steps int DEFAULT NULL, restarts int DEFAULT NULL,
 		norm text DEFAULT NULL, random_start boolean DEFAULT NULL, targeted text DEFAULT NULL,
@@ -720,7 +744,7 @@ COMMENT ON VIEW advfair_progress IS 'operations that run now; details of other r
 	'may read all statistics';
 COMMENT ON COLUMN advfair_progress.pid IS 'process of the session that waits for the operation';
 COMMENT ON COLUMN advfair_progress.task IS 'kind of task: train, adv_train, retrain, predict, pgd, fgsm, '
-	'attack_sql, least_eps, class_robustness, class_least_eps, certify, luf, audit, compare';
+	'attack_sql, recourse, least_eps, class_robustness, class_least_eps, certify, luf, audit, compare';
 COMMENT ON COLUMN advfair_progress.model IS 'name of the model';
 COMMENT ON COLUMN advfair_progress.phase IS 'reading rows, ordering rows, fitting the encoder, encoding rows, training '
 	'the source, crafting, computing, attacking, searching, certifying, resampling, or storing';

@@ -95,6 +95,10 @@ INSERT INTO contract VALUES
 	('advfair_attack_sql', 'data text, label text, predict text, classes text[], eps anycompatible, key anyelement, eps_unit text, mutable text[], constraints text[], derived jsonb, cost jsonb, budget double precision, '
 	 'step jsonb, clip jsonb, targeted text, queries integer, seed bigint, id text',
 	 'TABLE(id anyelement, label text, prediction text, adversarial text, success boolean, linf double precision, l2 double precision, cost double precision, queries bigint, changes jsonb)'),
+	('advfair_recourse', 'model text, data text, target text, mutable text[], constraints text[], derived jsonb, cost jsonb, k integer, budget double precision, '
+	 'step jsonb, clip jsonb, queries integer, seed bigint, id text', 'TABLE(id bigint, rank integer, cost double precision, changes jsonb)'),
+	('advfair_recourse', 'model text, data text, target text, key anyelement, mutable text[], constraints text[], derived jsonb, cost jsonb, k integer, budget double precision, '
+	 'step jsonb, clip jsonb, queries integer, seed bigint, id text', 'TABLE(id anyelement, rank integer, cost double precision, changes jsonb)'),
 	('advfair_pgd', 'model text, data text, eps anycompatible, alpha double precision, steps integer, restarts integer, norm text, random_start boolean, '
 	 'targeted text, craft_on text, mutable text[], feasible boolean, eps_unit text, clip_min double precision, clip_max double precision, '
 	 'early_stop boolean, seed bigint, workers integer, id text',
@@ -145,6 +149,7 @@ SELECT is_empty($$ SELECT proname, pronargs - pronargdefaults FROM pg_proc p JOI
 					 WHEN proname IN ('advfair_group_confidence', 'advfair_eou') THEN 4 -- attribute, class
 					 ELSE 2 + ('key' = ANY (proargnames))::int
 						+ (proname = 'advfair_attack' AND NOT proretset)::int -- label
+						+ (proname = 'advfair_recourse')::int -- target
 						+ (proname IN ('advfair_attack', 'advfair_pgd', 'advfair_fgsm', 'advfair_least_eps', 'advfair_class_robustness'))::int -- eps
 					 END $$, 'all but model, data, key and what else nobody can guess may be left out');
 SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod) ORDER BY attnum)::text FROM pg_attribute

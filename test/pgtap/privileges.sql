@@ -32,6 +32,7 @@ INSERT INTO attempt VALUES
 	('advfair_predict', $$ ml.advfair_predict('m', 'VALUES (1)') $$, '42704'),
 	('advfair_attack', $$ ml.advfair_attack('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_attack_sql', $$ ml.advfair_attack_sql('public.people', 'income', 'income', '{<=50K,>50K}', 1) $$, '42501'),
+	('advfair_recourse', $$ ml.advfair_recourse('m', 'VALUES (1)', 'x') $$, '42704'),
 	('advfair_pgd', $$ ml.advfair_pgd('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_fgsm', $$ ml.advfair_fgsm('m', 'VALUES (1)', 0.1) $$, '42704'),
 	('advfair_least_eps_values', $$ ml.advfair_least_eps_values('m', 'VALUES (1)', 0.1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) $$, '42704'),

@@ -18,10 +18,11 @@
 typedef struct AdvpgFrameSpec
 {
 	const char *data;
-	const char *label; /* a column that must be there; NULL: none is wanted */
-	const char *id;    /* the column that tells rows apart; NULL: the primary key, or row numbers */
-	bool id_required;  /* the column of that name must be there */
-	Oid id_type;       /* of results; ANYELEMENTOID: that of the column */
+	const char *label;   /* NULL: none is wanted */
+	bool label_required; /* the column of that name must be there */
+	const char *id;      /* the column that tells rows apart; NULL: the primary key, or row numbers */
+	bool id_required;
+	Oid id_type; /* of results; ANYELEMENTOID: that of the column */
 } AdvpgFrameSpec;
 
 typedef struct AdvpgFrame

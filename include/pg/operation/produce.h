@@ -22,6 +22,9 @@ extern void advpg_produce_certify(Oid schema, Jsonb *json, AdvpgOutput *output);
 /* produce_query.c */
 extern void advpg_produce_query(Oid schema, Jsonb *json, AdvpgOutput *output);
 
+/* produce_recourse.c */
+extern void advpg_produce_recourse(Oid schema, Jsonb *json, AdvpgOutput *output);
+
 /* produce_luf.c */
 extern void advpg_produce_luf(Oid schema, Jsonb *json, AdvpgOutput *output);
 

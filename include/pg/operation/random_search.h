@@ -22,14 +22,17 @@ typedef struct AdvpgSearch
 	const AdvpgSpace *space;
 	AdvpgCandidate *candidate;
 	AdvpgOracle *oracle;
-	const int *label; /* (n) classes of all rows */
-	int target;       /* a class; -1: any but the label */
-	int64 queries;    /* at most, for each row */
+	const bool *wanted; /* (n) rows to search for; NULL: all */
+	const int *label;   /* (n) classes of all rows; may be NULL where there is a target */
+	int target;         /* a class; -1: any but the label */
+	bool strict;         /* a tie with the target is no success */
+	int64 queries;      /* at most, for each row */
 	uint64 seed;
 
 	/* what came of it, for each row */
 	int *prediction;  /* of the row as it is */
 	int *adversarial; /* of x */
+	double *ahead;    /* how far the wrong classes, or the target, are ahead there */
 	uint8 *flags;
 	int64 *asked;
 	double *x; /* (n, space->n) the first success, or else the change that came nearest to it */

@@ -210,6 +210,19 @@ typedef struct AdvpgQueryTask
 	double seed;
 } AdvpgQueryTask;
 
+/* The cheapest changes that reach a class: kind recourse. */
+typedef struct AdvpgRecourseTask
+{
+	char *model;
+	char *data;
+	char *target; /* a class */
+	char *id;
+	AdvpgChangeSettings change;
+	double k; /* how many of them */
+	double queries;
+	double seed;
+} AdvpgRecourseTask;
+
 typedef struct AdvpgTaskKind AdvpgTaskKind;
 
 extern const AdvpgTaskKind advpg_attack_kind;
@@ -223,6 +236,7 @@ extern const AdvpgTaskKind advpg_certify_kind;
 extern const AdvpgTaskKind advpg_luf_kind;
 extern const AdvpgTaskKind advpg_retrain_kind;
 extern const AdvpgTaskKind advpg_query_kind;
+extern const AdvpgTaskKind advpg_recourse_kind;
 
 /*
  * Check a task of a kind (its "kind" may be left out) and fill in defaults; result is that kind's struct. Errors (22023) name

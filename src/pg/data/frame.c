@@ -204,7 +204,9 @@ advpg_frame_read(const AdvpgFrameSpec *spec)
 	for (int i = 0; i < frame->desc->natts; i++)
 		advpg_value_type_init(&frame->types[i], TupleDescAttr(frame->desc, i)->atttypid,
 							  TupleDescAttr(frame->desc, i)->attcollation);
-	frame->label = spec->label ? advpg_frame_column(frame, spec->label, "label") : 0;
+	if (spec->label)
+		frame->label = spec->label_required ? advpg_frame_column(frame, spec->label, "label")
+											: advpg_find_column(frame->desc, spec->label);
 	choose_id(&reading, spec);
 	reading.copied = MakeSingleTupleTableSlot(frame->desc, &TTSOpsVirtual);
 	advpg_progress_phase("reading rows", 0);

@@ -188,7 +188,7 @@ run(void *arg)
 	const AdvpgQueryTask *task = attack->task;
 	AdvpgSearch *search = &attack->search;
 	AdvpgSpaceSpec spec = {.change = &task->change, .eps = task->eps, .eps_unit = task->eps_unit};
-	AdvpgFrameSpec rows = {task->data, task->label, task->id, true, attack->output->id_type};
+	AdvpgFrameSpec rows = {task->data, task->label, true, task->id, true, attack->output->id_type};
 
 	attack->frame = advpg_frame_read(&rows);
 	attack->rules = advpg_rules_make(attack->frame, task->change.constraints, task->change.derived);

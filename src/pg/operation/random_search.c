@@ -30,7 +30,7 @@ typedef struct Place
 	int64 turn; /* 0: the row as it is, 1: the start, then moves from the best */
 	int try;
 	bool asked;  /* about y, in this round */
-	double best; /* how far the wrong classes are behind */
+	double best; /* how far the wrong classes, or the target, are behind */
 	double *x;   /* (n) the best change so far */
 	double *y;   /* (n) the candidate */
 } Place;
@@ -178,9 +178,11 @@ put(const AdvpgSearch *s, Place *p, bool fresh)
 }
 
 static bool
-is_reached(const AdvpgSearch *s, size_t row, int class)
+is_reached(const AdvpgSearch *s, size_t row, int class, double margin)
 {
-	return s->target < 0 ? class != s->label[row] : class == s->target;
+	if (s->target < 0)
+		return class != s->label[row];
+	return class == s->target && (!s->strict || margin < 0);
 }
 
 /* Look at the answer about a row; whether the row is through. */
@@ -190,7 +192,7 @@ judge(const AdvpgSearch *s, Place *p, size_t answer)
 	int class = advpg_oracle_class(s->oracle, answer);
 	double margin = s->target < 0 ? advpg_oracle_margin(s->oracle, answer, s->label[p->row])
 								  : -advpg_oracle_margin(s->oracle, answer, s->target);
-	bool reached = is_reached(s, p->row, class);
+	bool reached = is_reached(s, p->row, class, margin);
 
 	s->asked[p->row]++;
 	if (p->turn == 0)
@@ -201,7 +203,7 @@ judge(const AdvpgSearch *s, Place *p, size_t answer)
 		s->adversarial[p->row] = class;
 		p->best = margin;
 	}
-	if (p->turn == 0 && s->target >= 0 && s->label[p->row] == s->target)
+	if (p->turn == 0 && s->target >= 0 && s->label && s->label[p->row] == s->target)
 		s->flags[p->row] |= ADVPG_SEARCH_EXEMPT;
 	else if (reached)
 		s->flags[p->row] |= ADVPG_SEARCH_SUCCESS;
@@ -221,6 +223,8 @@ typedef struct Rounds
 static bool
 refill(const AdvpgSearch *s, Rounds *r, int i)
 {
+	while (r->next < s->space->frame->n && s->wanted && !s->wanted[r->next])
+		r->next++;
 	if (r->next < s->space->frame->n)
 	{
 		take_row(s, &r->places[i], r->next++);
@@ -237,6 +241,7 @@ finish(const AdvpgSearch *s, Rounds *r, int i)
 	Place p = r->places[i];
 
 	memcpy(s->x + p.row * (size_t) s->space->n, p.x, sizeof(double) * s->space->n);
+	s->ahead[p.row] = -p.best;
 	advpg_progress_update(++r->done, NAN);
 	r->places[i] = r->places[--r->n];
 	r->places[r->n] = p;
@@ -276,6 +281,7 @@ prepare(AdvpgSearch *s, Rounds *r)
 
 	s->prediction = palloc_extended(sizeof(int) * n, MCXT_ALLOC_HUGE);
 	s->adversarial = palloc_extended(sizeof(int) * n, MCXT_ALLOC_HUGE);
+	s->ahead = palloc_extended(sizeof(double) * n, MCXT_ALLOC_HUGE);
 	s->flags = palloc_extended(n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	s->asked = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	s->x = palloc_extended(width * n, MCXT_ALLOC_HUGE);

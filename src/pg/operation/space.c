@@ -23,106 +23,8 @@
 #include "pg/task/json.h"
 
 #define EXACT 9007199254740992.0 /* 2^53: up to there whole numbers and double agree */
-#define SHORT 1e-6               /* of a step, that a range may lack */
 
-/* ---- values of a row ---- */
-
-AdvpgRange
-advpg_move_range(const AdvpgMove *move, double x0)
-{
-	AdvpgRange range = {x0, x0, 0, 0};
-
-	if (isnan(x0) || move->kind == ADVPG_MOVE_CATEGORY)
-		return range;
-	range.low = fmax(x0 - move->reach, fmin(move->min, x0));
-	range.high = fmin(x0 + move->reach, fmax(move->max, x0));
-	if (move->step > 0)
-	{
-		range.down = floor((x0 - range.low) / move->step + SHORT);
-		range.up = floor((range.high - x0) / move->step + SHORT);
-	}
-	return range;
-}
-
-bool
-advpg_move_moves(const AdvpgMove *move, double x0)
-{
-	AdvpgRange range = advpg_move_range(move, x0);
-
-	if (isnan(x0))
-		return false;
-	if (move->kind == ADVPG_MOVE_CATEGORY)
-		return move->reach >= 1 - SHORT && move->n_categories > 1;
-	return move->step > 0 ? range.down + range.up > 0 : range.low < range.high;
-}
-
-double
-advpg_move_step(const AdvpgMove *move, double x0, double steps)
-{
-	double x = x0 + steps * move->step;
-
-	if (move->kind == ADVPG_MOVE_DECIMAL && steps != 0)
-		x = strtod(psprintf("%.*f", move->decimals, x), NULL);
-	return move->kind == ADVPG_MOVE_SINGLE ? (double) (float) x : x;
-}
-
-double
-advpg_move_settle(const AdvpgMove *move, double x0, double x)
-{
-	AdvpgRange range = advpg_move_range(move, x0);
-
-	if (move->kind == ADVPG_MOVE_CATEGORY)
-		return x;
-	if (move->step > 0)
-		return advpg_move_step(move, x0, fmin(fmax(nearbyint((x - x0) / move->step), -range.down), range.up));
-	x = fmin(fmax(x, range.low), range.high);
-	if (move->kind == ADVPG_MOVE_SINGLE)
-	{
-		float single = (float) x;
-
-		if (single > range.high)
-			single = nextafterf(single, -INFINITY);
-		if (single < range.low)
-			single = nextafterf(single, INFINITY);
-		x = single;
-	}
-	return x;
-}
-
-Datum
-advpg_move_datum(const AdvpgMove *move, double x)
-{
-	switch (move->kind)
-	{
-		case ADVPG_MOVE_WHOLE:
-			if (move->type->type == INT2OID)
-				return Int16GetDatum((int16) x);
-			return move->type->type == INT4OID ? Int32GetDatum((int32) x) : Int64GetDatum((int64) x);
-		case ADVPG_MOVE_DECIMAL:
-			return DirectFunctionCall3(numeric_in, CStringGetDatum(psprintf("%.*f", move->decimals, x)),
-									   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-		case ADVPG_MOVE_SINGLE:
-			return Float4GetDatum((float4) x);
-		case ADVPG_MOVE_DOUBLE:
-			return Float8GetDatum(x);
-		case ADVPG_MOVE_CATEGORY:
-			break;
-	}
-	return move->categories[(int) x];
-}
-
-static double
-difference(const AdvpgMove *move, double x0, double x)
-{
-	double by = fabs(x - x0);
-
-	if (isnan(x0))
-		return 0;
-	if (move->kind == ADVPG_MOVE_CATEGORY)
-		return x != x0;
-	/* the difference of two decimals is one, too */
-	return move->kind == ADVPG_MOVE_DECIMAL ? strtod(psprintf("%.*f", move->decimals, by), NULL) : by;
-}
+/* ---- what a change is ---- */
 
 double
 advpg_space_cost(const AdvpgSpace *space, size_t row, const double *x)
@@ -130,8 +32,8 @@ advpg_space_cost(const AdvpgSpace *space, size_t row, const double *x)
 	double cost = 0;
 
 	for (int j = 0; j < space->n; j++)
-		cost +=
-			space->moves[j].weight * difference(&space->moves[j], advpg_space_origin(space, row)[j], x[j]);
+		cost += space->moves[j].weight *
+				advpg_move_difference(&space->moves[j], advpg_space_origin(space, row)[j], x[j]);
 	return cost;
 }
 
@@ -139,7 +41,7 @@ advpg_space_cost(const AdvpgSpace *space, size_t row, const double *x)
 static double
 moved(const AdvpgSpace *space, size_t row, const double *x, int j)
 {
-	double by = difference(&space->moves[j], advpg_space_origin(space, row)[j], x[j]);
+	double by = advpg_move_difference(&space->moves[j], advpg_space_origin(space, row)[j], x[j]);
 
 	return by == 0 ? 0 : by / space->moves[j].unit;
 }
@@ -291,7 +193,7 @@ decimals_of(Numeric number)
 	const char *point =
 		strchr(DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number))), '.');
 
-	return point ? (int) strlen(point) - 1 : 0;
+	return point ? Min((int) strlen(point) - 1, ADVPG_MOVE_DECIMALS) : 0;
 }
 
 static double
@@ -464,7 +366,7 @@ set_step(AdvpgMove *move, const JsonbValue *value)
 		fail_setting("step", move, "be left out: it has no numbers");
 	if (!(step > 0 && isfinite(step)))
 		fail_setting("step", move, "be a number greater than 0");
-	if (move->step > 0 && fabs(step / move->step - nearbyint(step / move->step)) > SHORT)
+	if (move->step > 0 && fabs(step / move->step - nearbyint(step / move->step)) > ADVPG_MOVE_SHORT)
 		fail_setting("step", move,
 					 move->kind == ADVPG_MOVE_WHOLE
 						 ? "be a whole number, as its values are"
@@ -597,6 +499,9 @@ advpg_space_make(const AdvpgFrame *frame, const AdvpgRules *rules, const AdvpgSp
 	set_reach(space, spec);
 	set_each(space, spec->change->clip, "clip", set_clip);
 	set_each(space, spec->change->step, "step", set_step);
+	for (int j = 0; j < space->n; j++)
+		if (space->moves[j].kind != ADVPG_MOVE_CATEGORY && space->moves[j].step == 0)
+			space->moves[j].step = spec->fineness * space->moves[j].sd;
 	set_each(space, spec->change->cost, "cost", set_weight);
 	for (int j = 0; j < space->n; j++)
 		keep_in_type(&space->moves[j]);

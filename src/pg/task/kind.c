@@ -218,6 +218,19 @@ static const AdvParameter query_keys[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(AdvpgRecourseTask, member)
+static const AdvParameter recourse_keys[] = {
+	{"model", ADV_PARAMETER_TEXT, AT(model)},
+	{"data", ADV_PARAMETER_TEXT, AT(data)},
+	{"target", ADV_PARAMETER_TEXT, AT(target)},
+	{"id", ADV_PARAMETER_TEXT, AT(id)},
+	{"k", ADV_PARAMETER_INTEGER, AT(k), 1, 1000},
+	{"queries", ADV_PARAMETER_INTEGER, AT(queries), 1, ADV_MAX_STEPS},
+	{"seed", ADV_PARAMETER_INTEGER, AT(seed), -MAX_EXACT, MAX_EXACT},
+	{NULL},
+};
+#undef AT
+
 #define ATTACK_DEFAULTS                                                                                      \
 	{                                                                                                        \
 		.how = {NAN, NAN, NAN, -1, -1}, .norm = ADV_NORM_LINF, .eps_unit = ADVPG_EPS_INPUT, .clip_min = NAN, \
@@ -245,6 +258,7 @@ static const AdvpgRetrainTask retrain_defaults = {.audit = AUDIT_DEFAULTS};
 static const AdvpgQueryTask query_defaults = {
 	.eps_unit = ADVPG_EPS_INPUT, .change = {.budget = NAN}, .queries = 1000};
 static const AdvpgCertifyTask certify_defaults = {.attack = ATTACK_DEFAULTS};
+static const AdvpgRecourseTask recourse_defaults = {.change = {.budget = NAN}, .k = 1, .queries = NAN};
 static const AdvpgLufTask luf_defaults = {.leave_out = NAN};
 
 #define GROUP(keys, base)                                                                                    \
@@ -317,6 +331,11 @@ const AdvpgTaskKind advpg_query_kind = {
 	sizeof(AdvpgQueryTask),
 	&query_defaults,
 	{GROUP(query_keys, 0), GROUP(change_keys, offsetof(AdvpgQueryTask, change))}};
+const AdvpgTaskKind advpg_recourse_kind = {
+	"recourse",
+	sizeof(AdvpgRecourseTask),
+	&recourse_defaults,
+	{GROUP(recourse_keys, 0), GROUP(change_keys, offsetof(AdvpgRecourseTask, change))}};
 
 void
 advpg_kind_words(void)
