@@ -505,6 +505,73 @@ test_sandwich(void)
 		}
 }
 
+/* The nearest point of another class on a grid of two inputs, in the L-infinity norm; INFINITY: there is none. */
+static double
+nearest_on_grid(const Training *t, AdvWorkspace *ws, const float *x0, int class, double side, int points)
+{
+	double nearest = INFINITY;
+	const float *logits = ws->act[t->net.n_layers];
+
+	for (int i = 0; i < points; i++)
+		for (int j = 0; j < points; j++)
+		{
+			double u = side * (2.0 * i / (points - 1) - 1), v = side * (2.0 * j / (points - 1) - 1);
+
+			if (fmax(fabs(u), fabs(v)) >= nearest)
+				continue;
+			ws->act[0][0] = (float) (x0[0] + u);
+			ws->act[0][1] = (float) (x0[1] + v);
+			adv_forward(ws, 1);
+			if (adv_argmax(t->net.classes, logits) != class)
+				nearest = fmax(fabs(u), fabs(v));
+		}
+	return nearest;
+}
+
+/* Networks so small that all of a ball can be looked at. */
+static void
+test_exhaustive(void)
+{
+	static const char *const archs[] = {"dense 8, relu, dense 6, relu", "dense 5, tanh",
+										"dense 4, leaky_relu 0.3, dense 3, sigmoid"};
+	enum
+	{
+		POINTS = 201,
+		EACH = 6
+	};
+	const double side = 2;
+
+	for (int k = 0; k < 3; k++)
+	{
+		Training t;
+		Certifier c;
+		AdvCertify how = how_to("crown", ball_of(ADV_NORM_LINF), side);
+		AdvCertificate to[EACH];
+		int above = 0, seen = 0;
+		double share = 0;
+
+		training_make(&t, archs[k], (AdvShape){2, 1, 1}, 3, 200);
+		t.spec.epochs = 40;
+		t.spec.optimizer.learning_rate = 0.01;
+		training_run(&t, 1);
+		certify(&t, &how, EACH, 2, to);
+		make_certifier(&c, &t, how.ball, true);
+		for (size_t i = 0; i < EACH; i++)
+		{
+			double nearest = nearest_on_grid(&t, &c.ws, t.x + 2 * i, to[i].prediction, side, POINTS);
+
+			above += to[i].radius > nearest;
+			seen += isfinite(nearest);
+			share += isfinite(nearest) ? to[i].radius / nearest : 0;
+		}
+		okf(above == 0 && seen > 0, "%s: nothing of another class lies within the radius", archs[k]);
+		okf(share / seen > 0.5, "%s: radii are %.2f of the way to the nearest point of a grid", archs[k],
+			share / seen);
+		free_certifier(&c);
+		training_free(&t);
+	}
+}
+
 /* ---- teams, and what cannot be bounded ---- */
 
 static void
@@ -545,6 +612,7 @@ main(void)
 	test_one_unit();
 	test_bounds();
 	test_sandwich();
+	test_exhaustive();
 	test_teams();
 	test_check();
 	done_testing();
