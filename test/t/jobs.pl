@@ -53,6 +53,9 @@ my @same = (
 	[ 'luf', q{"model": "m", "data": "people", "leave_out": 3}, q{advfair_luf_rows('m', 'people', leave_out => 3)} ],
 	[ 'audit', q{"models": ["m", "o"], "data": "people", "protected": ["sex"], "eps": 0.1}, q{advfair_audit('{m,o}', 'people', eps => '{0.1}', protected => '{sex}')} ],
 	[ 'compare', q{"model_a": "m", "model_b": "o", "data": "people"}, q{advfair_compare('m', 'o', 'people')} ],
+	[ 'attack_sql', q{"data": "people", "label": "income", "predict": "CASE WHEN age > 40 THEN ''>50K'' ELSE ''<=50K'' END", "classes": ["<=50K", ">50K"], "eps": {"age": 5}},
+		q{advfair_attack_sql('people', 'income', 'CASE WHEN age > 40 THEN ''>50K'' ELSE ''<=50K'' END', '{<=50K,>50K}', '{"age": 5}')} ],
+	[ 'recourse', q{"model": "m", "data": "people", "target": ">50K", "mutable": ["hours"], "k": 2}, q{advfair_recourse('m', 'people', '>50K', mutable => '{hours}', k => 2)} ],
 	[ 'attack', q{"model": "m", "data": "named", "eps": 0.1, "steps": 2}, q{advfair_attack('m', 'named', 0.1, NULL::uuid, settings => '{"steps": 2}')} ],
 );
 my $n = 0;
@@ -72,7 +75,7 @@ for my $i (0 .. $#same)
 	is(row($node, $job{$i}, "result->>'table' || ' ' || (result->>'rows')"), "public.result_$i " . $node->safe_psql('postgres', "SELECT count(*) FROM result_$i"),
 		"$kind: and the job says so");
 }
-is($node->safe_psql('postgres', "SELECT pg_typeof(id) FROM result_8 LIMIT 1"), 'uuid', 'ids have the type they have in the data');
+is($node->safe_psql('postgres', "SELECT pg_typeof(id) FROM result_10 LIMIT 1"), 'uuid', 'ids have the type they have in the data');
 is($node->safe_psql('postgres', q{SELECT model = advfair_fit(task - 'model') FROM advfair_model WHERE name = 't'}), 't', 'a model is the one its task makes');
 is($node->safe_psql('postgres', q{SELECT model = advfair_fit(task - 'model') FROM advfair_model WHERE name = 'r'}), 't', 'a robust one, too');
 is(row($node, $retrain, "state || (result->>'promoted') || (result->>'version')"), 'succeededfalse2', 'a retraining says what it decided');

@@ -25,7 +25,8 @@ typedef struct AdvpgSearch
 	const bool *wanted; /* (n) rows to search for; NULL: all */
 	const int *label;   /* (n) classes of all rows; may be NULL where there is a target */
 	int target;         /* a class; -1: any but the label */
-	bool strict;         /* a tie with the target is no success */
+	bool strict;        /* a tie with the target is no success */
+	bool drawn;         /* changes are drawn even where all could be tried */
 	int64 queries;      /* at most, for each row */
 	uint64 seed;
 

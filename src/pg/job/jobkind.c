@@ -52,6 +52,8 @@ static const Kind kinds[] = {
 	{"class_least_eps", &advpg_class_least_eps_kind, advpg_produce_class_least_eps,
 	 "advfair_class_least_eps"},
 	{"certify", &advpg_certify_kind, advpg_produce_certify, "advfair_certify"},
+	{"attack_sql", &advpg_query_kind, advpg_produce_query, "advfair_attack_sql"},
+	{"recourse", &advpg_recourse_kind, advpg_produce_recourse, "advfair_recourse"},
 	{"luf", &advpg_luf_kind, advpg_produce_luf, "advfair_luf_rows"},
 	{"audit", &advpg_audit_kind, advpg_produce_audit, "advfair_audit"},
 	{"compare", &advpg_compare_kind, advpg_produce_compare, "advfair_compare"},

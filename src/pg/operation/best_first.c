@@ -55,6 +55,8 @@ count_options(const AdvpgMove *move, double x0)
 
 	if (move->kind == ADVPG_MOVE_CATEGORY)
 		return move->n_categories;
+	if (move->step == 0)
+		return INFINITY;
 	return fmin(1 + range.down + range.up, MAX_OPTIONS);
 }
 

@@ -13,6 +13,8 @@
 /* Of the digits of a number in double precision with ADVPG_MOVE_DECIMALS, and more. */
 #define DECIMAL_BYTES 400
 
+#define MOST_STEPS 1e15 /* that can be told apart */
+
 /* Digits of a number with so many decimals. */
 static void
 write_decimal(const AdvpgMove *move, double x, char *text)
@@ -41,8 +43,8 @@ advpg_move_range(const AdvpgMove *move, double x0)
 	range.high = fmin(x0 + move->reach, fmax(move->max, x0));
 	if (move->step > 0)
 	{
-		range.down = floor((x0 - range.low) / move->step + ADVPG_MOVE_SHORT);
-		range.up = floor((range.high - x0) / move->step + ADVPG_MOVE_SHORT);
+		range.down = fmin(floor((x0 - range.low) / move->step + ADVPG_MOVE_SHORT), MOST_STEPS);
+		range.up = fmin(floor((range.high - x0) / move->step + ADVPG_MOVE_SHORT), MOST_STEPS);
 	}
 	return range;
 }

@@ -6,6 +6,8 @@
  * margin has grown worse. Columns mostly go to an end of their range, where square has them too. One query in four, and any that had to be drawn
  * again because the row would not have been allowed, may also go to a value within or back to the row's own.
  *
+ * A row that has no more changes than queries needs no search: all are tried, the cheapest first.
+ *
  * Rows need different numbers of queries: some are worked on at a time, and one that is through gives its place to the next. A round asks about one
  * candidate of each.
  */
@@ -17,6 +19,7 @@
 #include "core/base/rng.h"
 #include "pg/base/advpg.h"
 #include "pg/base/progress.h"
+#include "pg/operation/best_first.h"
 
 #define PLACES  2048 /* rows that are worked on at a time */
 #define TRIES   20   /* draws for a query, until one is allowed */
@@ -29,10 +32,12 @@ typedef struct Place
 	size_t row;
 	int64 turn; /* 0: the row as it is, 1: the start, then moves from the best */
 	int try;
-	bool asked;  /* about y, in this round */
-	double best; /* how far the wrong classes, or the target, are behind */
-	double *x;   /* (n) the best change so far */
-	double *y;   /* (n) the candidate */
+	bool asked;          /* about y, in this round */
+	AdvpgBestFirst *all; /* of its changes; NULL: they are drawn */
+	bool ended;          /* there is none left */
+	double best;         /* how far the wrong classes, or the target, are behind */
+	double *x;           /* (n) the best change so far */
+	double *y;           /* (n) the candidate */
 } Place;
 
 /* ---- random numbers of a candidate: three for each column, and one ---- */
@@ -138,9 +143,9 @@ draw_candidate(const AdvpgSearch *s, Place *p)
 	return differs;
 }
 
-/* The next candidate of a row that is allowed; false when there is none for now. Moves on to the query it is for. */
+/* The next candidate of a row that is allowed, drawn; false when there is none for now. Moves on to the query it is for. */
 static bool
-next_candidate(const AdvpgSearch *s, Place *p)
+next_drawn(const AdvpgSearch *s, Place *p)
 {
 	for (int skipped = 0; skipped < SKIPPED && p->turn + 1 < s->queries; skipped++)
 	{
@@ -152,6 +157,24 @@ next_candidate(const AdvpgSearch *s, Place *p)
 				return true;
 		}
 	}
+	p->ended = p->turn + 1 >= s->queries;
+	return false;
+}
+
+/* The next one of all. */
+static bool
+next_of_all(const AdvpgSearch *s, Place *p)
+{
+	double cost;
+
+	p->turn++;
+	while (advpg_best_first_next(p->all, p->y, &cost))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (advpg_candidate_change(s->candidate, p->row, p->y))
+			return true;
+	}
+	p->ended = true;
 	return false;
 }
 
@@ -162,6 +185,8 @@ take_row(const AdvpgSearch *s, Place *p, size_t row)
 {
 	p->row = row;
 	p->turn = 0;
+	p->all = NULL;
+	p->ended = false;
 	memcpy(p->x, advpg_space_origin(s->space, row), sizeof(double) * s->space->n);
 	memcpy(p->y, p->x, sizeof(double) * s->space->n);
 	if (!advpg_candidate_original(s->candidate, row))
@@ -172,7 +197,7 @@ take_row(const AdvpgSearch *s, Place *p, size_t row)
 static void
 put(const AdvpgSearch *s, Place *p, bool fresh)
 {
-	p->asked = fresh || next_candidate(s, p);
+	p->asked = fresh || (p->all ? next_of_all(s, p) : next_drawn(s, p));
 	if (p->asked)
 		advpg_oracle_put(s->oracle, s->candidate->row, p->row);
 }
@@ -183,6 +208,26 @@ is_reached(const AdvpgSearch *s, size_t row, int class, double margin)
 	if (s->target < 0)
 		return class != s->label[row];
 	return class == s->target && (!s->strict || margin < 0);
+}
+
+/* Have all changes of a row tried, if there are few enough. */
+static void
+try_all(const AdvpgSearch *s, Place *p)
+{
+	p->all = advpg_best_first_begin(s->space, p->row);
+	if (advpg_best_first_count(p->all) <= (double) s->queries)
+		return;
+	advpg_best_first_end(p->all);
+	p->all = NULL;
+}
+
+/* Whether a candidate is to be the best from now on. A start is, however it does; of all changes the first one of those that do as well. */
+static bool
+is_better(const Place *p, double margin)
+{
+	if (p->turn == 0)
+		return true;
+	return p->all ? margin < p->best : p->turn == 1 || margin <= p->best;
 }
 
 /* Look at the answer about a row; whether the row is through. */
@@ -197,7 +242,7 @@ judge(const AdvpgSearch *s, Place *p, size_t answer)
 	s->asked[p->row]++;
 	if (p->turn == 0)
 		s->prediction[p->row] = class;
-	if (p->turn <= 1 || reached || margin <= p->best)
+	if (reached || is_better(p, margin))
 	{
 		memcpy(p->x, p->y, sizeof(double) * s->space->n);
 		s->adversarial[p->row] = class;
@@ -207,7 +252,11 @@ judge(const AdvpgSearch *s, Place *p, size_t answer)
 		s->flags[p->row] |= ADVPG_SEARCH_EXEMPT;
 	else if (reached)
 		s->flags[p->row] |= ADVPG_SEARCH_SUCCESS;
-	return reached || (p->turn == 0 && (s->flags[p->row] & (ADVPG_SEARCH_EXEMPT | ADVPG_SEARCH_BROKEN)) != 0);
+	if (reached || (p->turn == 0 && (s->flags[p->row] & (ADVPG_SEARCH_EXEMPT | ADVPG_SEARCH_BROKEN)) != 0))
+		return true;
+	if (p->turn == 0 && !s->drawn)
+		try_all(s, p);
+	return p->turn + 1 >= s->queries;
 }
 
 /* Rows that are worked on, and those that wait. */
@@ -242,6 +291,8 @@ finish(const AdvpgSearch *s, Rounds *r, int i)
 
 	memcpy(s->x + p.row * (size_t) s->space->n, p.x, sizeof(double) * s->space->n);
 	s->ahead[p.row] = -p.best;
+	if (p.all)
+		advpg_best_first_end(p.all);
 	advpg_progress_update(++r->done, NAN);
 	r->places[i] = r->places[--r->n];
 	r->places[r->n] = p;
@@ -258,7 +309,7 @@ judge_all(const AdvpgSearch *s, Rounds *r, bool *through)
 		Place *p = &r->places[i];
 
 		through[i] = p->asked ? judge(s, p, answer++) : false;
-		through[i] |= p->turn + 1 >= s->queries;
+		through[i] |= p->ended;
 	}
 	for (int i = r->n - 1; i >= 0; i--)
 		if (through[i])

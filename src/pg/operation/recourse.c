@@ -334,6 +334,7 @@ look_at_random(AdvpgRecourse *r, const bool *unsettled)
 						  .wanted = unsettled,
 						  .target = r->target,
 						  .strict = true,
+						  .drawn = true,
 						  .queries = SEARCHED,
 						  .seed = r->seed};
 

@@ -6,7 +6,6 @@
  */
 #include "pg/operation/space.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -448,16 +447,33 @@ set_reach(AdvpgSpace *space, const AdvpgSpaceSpec *spec)
 		set_each(space, eps, "eps", set_size);
 }
 
-/* What a type has room for. */
-static void
-keep_in_type(AdvpgMove *move)
+/* The greatest number that a column has room for. */
+static double
+most_of(const AdvpgFrame *frame, const AdvpgMove *move)
 {
-	double most = move->type->type == INT2OID   ? PG_INT16_MAX
-				  : move->type->type == INT4OID ? PG_INT32_MAX
-												: EXACT;
+	int32 typmod = TupleDescAttr(frame->desc, move->attribute - 1)->atttypmod - (int32) VARHDRSZ;
 
-	if (move->kind != ADVPG_MOVE_WHOLE)
-		most = move->kind == ADVPG_MOVE_SINGLE ? FLT_MAX : DBL_MAX;
+	switch (move->type->type)
+	{
+		case INT2OID:
+			return PG_INT16_MAX;
+		case INT4OID:
+			return PG_INT32_MAX;
+		case INT8OID:
+			return EXACT;
+		case NUMERICOID: /* (precision, scale): scale is a number of 11 bits with a sign */
+			if (typmod >= 0)
+				return pow(10, ((typmod >> 16) & 0xffff) - (((typmod & 0x7ff) ^ 1024) - 1024)) -
+					   pow(10, -move->decimals);
+	}
+	return ADV_MAX_EPS;
+}
+
+static void
+keep_in_type(const AdvpgFrame *frame, AdvpgMove *move)
+{
+	double most = most_of(frame, move);
+
 	move->min = fmax(move->min, -most);
 	move->max = fmin(move->max, most);
 }
@@ -504,6 +520,6 @@ advpg_space_make(const AdvpgFrame *frame, const AdvpgRules *rules, const AdvpgSp
 			space->moves[j].step = spec->fineness * space->moves[j].sd;
 	set_each(space, spec->change->cost, "cost", set_weight);
 	for (int j = 0; j < space->n; j++)
-		keep_in_type(&space->moves[j]);
+		keep_in_type(frame, &space->moves[j]);
 	return space;
 }
