@@ -2,6 +2,7 @@
  * test_certify.c
  *		Certificates: lines around activations, bounds that hold for the network as it runs, radii of linear networks, and that no attack lies below.
  */
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -231,6 +232,9 @@ static const struct
 	{"conv 8x3, batchnorm, relu, maxpool 3 stride 2, residual(conv 8x3, relu, conv 8x3), relu, globalpool",
 	 {3, 9, 8}},
 	{"residual(conv 6x3 stride 2, relu, residual(conv 6x3, tanh)), relu, dense 8, relu", {3, 8, 8}},
+	{"residual(dropout 0.5), dense 1, relu", {12, 1, 1}},
+	{"residual(batchnorm), conv 4x3, relu", {3, 8, 8}},
+	{"avgpool 2, conv 4x3, conv 4x3, relu", {3, 8, 8}},
 };
 #define NETWORKS (sizeof(networks) / sizeof(*networks))
 
@@ -451,6 +455,59 @@ test_one_unit(void)
 		}
 }
 
+/* What comes before an activation as one linear map of the input is bounded as well as if it were written as one: by whatever layers it is made. */
+static void
+test_linear_parts(void)
+{
+	/* h = relu(10 (3 a + 4 b) / 5 + 5), of which the classes are told by whether it is above 0.5 */
+	static const float once[] = {6, 8, 5, 1, -1, -0.5f, 0.5f}, twice[] = {3, 4, 5, 1, -1, -0.5f, 0.5f},
+					   parts[] = {1, 1, 1, -1, 0, 0, 7, -1, 5, 1, -1, -0.5f, 0.5f};
+	static const struct
+	{
+		const char *arch;
+		const float *params;
+	} nets[] = {{"dense 1, relu", once},
+				{"residual(dropout 0.5), dense 1, relu", twice},
+				{"dense 2, dense 1, relu", parts}};
+	static const float x[] = {0.8f, -0.6f};
+
+	for (int norm = 0; norm < 2; norm++)
+		for (int k = 0; k < 3; k++)
+		{
+			Training t;
+			AdvCertify how = how_to("crown", ball_of(norm), 100);
+			AdvCertificate to;
+			double radius = 4.5 / (norm ? 10 : 14);
+
+			make_by_hand(&t, nets[k].arch, 2, 2, nets[k].params, 1, x);
+			certify(&t, &how, 1, 1, &to);
+			okf(to.radius <= radius && to.radius > radius - 2e-4, "%s: %.5f of %.5f, %s", nets[k].arch,
+				to.radius, radius, norm ? "L2" : "L-infinity");
+			training_free(&t);
+		}
+}
+
+/* Where single precision overflows there is no class, however well the two would be apart in exact arithmetic. */
+static void
+test_overflow(void)
+{
+	static const float params[] = {1e38f, 0, 1e-38f, -1e-38f, 0, 0}, x = 1;
+
+	for (int m = 0; m < 2; m++)
+	{
+		Training t;
+		AdvCertify how = how_to(m ? "crown" : "ibp", ball_of(ADV_NORM_LINF), 10);
+		AdvCertificate to;
+
+		make_by_hand(&t, "dense 1, relu", 1, 2, params, 1, &x);
+		how.ball.low = 1;
+		certify(&t, &how, 1, 1, &to);
+		okf(to.radius > 2.4 && to.radius <= FLT_MAX / 1e38 - 1, "%s: up to where numbers end: %.5f",
+			m ? "linear bounds" : "intervals", to.radius);
+		training_free(&t);
+	}
+}
+
 /* No example that an attack finds is nearer than the radius, and the radius is not much smaller than needs be. */
 static void
 test_sandwich(void)
@@ -610,6 +667,8 @@ main(void)
 	test_lines();
 	test_linear();
 	test_one_unit();
+	test_linear_parts();
+	test_overflow();
 	test_bounds();
 	test_sandwich();
 	test_exhaustive();

@@ -22,6 +22,7 @@ typedef struct AdvBounds
 	bool crown; /* else intervals alone */
 	AdvStop stop;
 	double eps;
+	bool overflow; /* there may be inputs in the ball that single precision cannot hold all results of */
 	AdvMap map[ADV_MAX_LAYERS];         /* of layers that are maps */
 	AdvRelaxed relaxed[ADV_MAX_LAYERS]; /* of the others */
 	double *error[ADV_MAX_LAYERS];      /* (out) of what a layer gives */

@@ -5,6 +5,9 @@
 #ifndef ADV_MAP_H
 #define ADV_MAP_H
 
+#include <float.h>
+#include <math.h>
+
 #include "core/base/carve.h"
 #include "core/certify/dots.h"
 #include "core/layer/linear.h"
@@ -41,6 +44,15 @@ static inline double
 adv_map_error(const AdvMap *map, size_t f, double size)
 {
 	return map->rounding * (size + map->linear.fixed[f]) + map->linear.roundings * ADV_UNDERFLOW_LOSS;
+}
+
+/* Whether single precision can hold all that comes up in the course of a result of channel f: sums of windows, before a mean is taken of them, too. */
+static inline bool
+adv_map_fits(const AdvMap *map, size_t f, double size)
+{
+	double all = size + map->linear.fixed[f], weight = fabs(map->linear.weight[f]);
+
+	return all <= FLT_MAX && (map->linear.kind == ADV_LINEAR_FULL || weight == 0 || all / weight <= FLT_MAX);
 }
 
 /* to (out) = the numbers of from (in) in their new order. Of maps that do not weigh. */

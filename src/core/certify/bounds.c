@@ -133,6 +133,7 @@ begin(AdvBounds *b, const float *x, double eps)
 	size_t n = adv_shape_size(b->net->input);
 
 	b->eps = eps * WIDER;
+	b->overflow = false;
 	for (size_t i = 0; i < n; i++)
 	{
 		double unit = adv_ball_unit(b->ball, i), low, high;
@@ -191,6 +192,7 @@ weigh(AdvBounds *b, int i, int act)
 			b->error[i][first + c] = error;
 			b->low[i + 1][first + c] = middle - s->reach - error;
 			b->high[i + 1][first + c] = middle + s->reach + error;
+			b->overflow = b->overflow || !adv_map_fits(map, c, s->size);
 		}
 }
 
@@ -228,6 +230,7 @@ end_block(AdvBounds *b, int i)
 		double high = b->high[i][o] + (weighs ? b->high[i + 1][o] : b->high[peer][o]);
 		double rounding = 0x1p-24 * WIDER * fmax(fabs(low), fabs(high)) * WIDER;
 
+		b->overflow = b->overflow || !(low >= -FLT_MAX && high <= FLT_MAX);
 		b->error[i][o] = rounding + (weighs ? b->error[i][o] : 0);
 		b->low[i + 1][o] = low - rounding;
 		b->high[i + 1][o] = high + rounding;
@@ -330,7 +333,7 @@ descend(AdvBounds *b, int top, int bottom, int rows)
 	return d;
 }
 
-/* The least that a linear function of an activation, or of the input, can be. */
+/* The least that a linear function of an activation, or of the input, can be; -INFINITY where nobody knows. */
 static double
 least(const AdvBounds *b, int act, int row, const double *d)
 {
@@ -345,7 +348,8 @@ least(const AdvBounds *b, int act, int row, const double *d)
 
 		low = fmax(low, at_x.sum - SLACK * at_x.magnitude - reach);
 	}
-	return low + b->value[row] - SLACK * b->magnitude[row];
+	low += b->value[row] - SLACK * b->magnitude[row];
+	return isnan(low) ? -INFINITY : low;
 }
 
 /* Rows first .. first + count of the functions that are the 2 n bounds of an activation: n times itself, and n times its negative. */
@@ -405,28 +409,45 @@ tighten(AdvBounds *b, int act)
 
 /* ---- all of it ---- */
 
-/* Whether what enters layer i deserves a second look: it enters an activation, and has come through another. */
-static bool
-worth(const AdvBounds *b, int i, bool relaxed)
+/* Layer i's share of what makes intervals wider than they need be, which is nothing as long as there is not more than one: numbers that come from the same ones go their own ways. */
+static int
+widening(const AdvBounds *b, int i)
 {
-	return b->crown && relaxed && type_of(b, i)->relax &&
+	const AdvMap *map = &b->map[i];
+
+	if (!type_of(b, i)->map || type_of(b, i)->ends_block)
+		return 2;
+	if (!adv_map_weighs(map))
+		return 0;
+	if (map->linear.kind == ADV_LINEAR_FULL)
+		return 1;
+	/* the mean of an L2 ball is taken for that of the box around it */
+	return map->linear.h * map->linear.w == 1 ? 0 : b->ball->norm == ADV_NORM_L2 ? 2 : 1;
+}
+
+/* Whether what enters layer i deserves a second look: it enters an activation, and its intervals have been widened. */
+static bool
+worth(const AdvBounds *b, int i, int widened)
+{
+	return b->crown && widened > 1 && type_of(b, i)->relax &&
 		   2 * (double) adv_shape_size(b->net->layers[i].in) * work_below(b, i) <= MOST_WORK;
 }
 
 static AdvStatus
 bound_all(AdvBounds *b)
 {
-	bool relaxed = false, ellipsoid = b->ball->norm == ADV_NORM_L2;
+	bool ellipsoid = b->ball->norm == ADV_NORM_L2;
+	int widened = 0;
 
 	for (int i = 0; i < b->net->n_layers; i++)
 	{
-		if (worth(b, i, relaxed) && tighten(b, i) != ADV_OK)
+		if (worth(b, i, widened) && tighten(b, i) != ADV_OK)
 			return ADV_ABORTED;
 		if (b->stop.ask && adv_stops(&b->stop))
 			return ADV_ABORTED;
-		relaxed = relaxed || type_of(b, i)->relax;
+		widened += widening(b, i);
 		forward(b, i);
-		if (ellipsoid && type_of(b, i)->map)
+		if (ellipsoid && type_of(b, i)->map && !type_of(b, i)->ends_block)
 			ellipsoid =
 				adv_ellipsoid_follow(&b->ellipsoid, &b->map[i], b->error[i], b->low[i + 1], b->high[i + 1]);
 		else
@@ -435,13 +456,15 @@ bound_all(AdvBounds *b)
 	return ADV_OK;
 }
 
-/* The activation in front of the last weights: what comes before them is an interval for who has no lines. */
+/* The activation in front of the last weights, and of layers before it that leave each number to itself: what comes before them is an interval for who has no lines. */
 static int
 before_last(const AdvBounds *b)
 {
 	int i = b->net->n_layers - 1;
 
 	while (i > 0 && !(type_of(b, i)->map && adv_map_weighs(&b->map[i])))
+		i--;
+	while (i > 0 && widening(b, i - 1) == 0)
 		i--;
 	return i;
 }
@@ -508,6 +531,10 @@ adv_bounds_margin(AdvBounds *b, const float *x, double eps, int class, double *m
 	begin(b, x, eps);
 	if (bound_all(b) != ADV_OK)
 		return ADV_ABORTED;
+	*margin = -INFINITY;
+	*steepness = 0;
+	if (b->overflow)
+		return ADV_OK;
 	margins(b, class, before_last(b), margin, steepness);
 	if (!b->crown)
 		return ADV_OK;
