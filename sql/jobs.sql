@@ -41,12 +41,13 @@ COMMENT ON POLICY advfair_job_monitor ON advfair_job IS 'members of pg_monitor s
 COMMENT ON TABLE advfair_checkpoint IS 'what unfinished jobs have become so far; written and read by their processes '
 	'alone';
 COMMENT ON COLUMN advfair_checkpoint.job IS 'the job';
-COMMENT ON COLUMN advfair_checkpoint.name IS 'which of the job''s computations: training, attack on m@1, eps 0.1';
+COMMENT ON COLUMN advfair_checkpoint.name IS 'which of the job''s computations: training, attack on m@1, eps 0.1, '
+	'certificates of m@1';
 COMMENT ON COLUMN advfair_checkpoint.seen IS 'hash of the rows and models it depends on';
 COMMENT ON COLUMN advfair_checkpoint.taken_at IS 'when it was taken';
 COMMENT ON COLUMN advfair_checkpoint.version IS 'of the library that wrote it; no other one goes on from it';
 COMMENT ON COLUMN advfair_checkpoint.state IS 'weights, optimizer state and position of a training, or finished pieces '
-	'of an attack';
+	'of an attack or a certification';
 
 CREATE OR REPLACE FUNCTION advfair_job_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;

@@ -309,9 +309,10 @@ work(void *arg)
 	return NULL;
 }
 
-/* Certificates (n) of the first rows of a training. */
+/* Certificates (n) of the first rows of a training, but for pieces that are done; piece_done may be NULL. */
 static AdvStatus
-certify(const Training *t, const AdvCertify *how, size_t n, int members, AdvCertificate *to)
+certify_rest(const Training *t, const AdvCertify *how, size_t n, int members, AdvCertificate *to,
+			 atomic_uchar *piece_done)
 {
 	AdvTeamShared *shared = zeros(sizeof(AdvTeamShared));
 	Member member[MAX_TEAM];
@@ -320,7 +321,7 @@ certify(const Training *t, const AdvCertify *how, size_t n, int members, AdvCert
 	adv_team_init(shared);
 	for (int i = 0; i < members; i++)
 	{
-		member[i] = (Member){{&t->net, t->params, how, &t->data, t->key, n, to, NULL},
+		member[i] = (Member){{&t->net, t->params, how, &t->data, t->key, n, to, NULL, piece_done},
 							 {i, members, shared, NULL, NULL},
 							 ADV_OK,
 							 0};
@@ -334,6 +335,12 @@ certify(const Training *t, const AdvCertify *how, size_t n, int members, AdvCert
 	}
 	free(shared);
 	return status;
+}
+
+static AdvStatus
+certify(const Training *t, const AdvCertify *how, size_t n, int members, AdvCertificate *to)
+{
+	return certify_rest(t, how, n, members, to, NULL);
 }
 
 static AdvCertify
@@ -631,6 +638,43 @@ test_exhaustive(void)
 
 /* ---- teams, and what cannot be bounded ---- */
 
+/* What is there of some pieces, whole, is what a certification goes on from. */
+static void
+test_pieces(const Training *t, const AdvCertify *how, const AdvCertificate *whole)
+{
+	AdvCertificate rest[ROWS], mark = {7, 42, true};
+	atomic_uchar done[ROWS] = {0};
+	size_t n = 0, first, kept = 0, computed = 0, complete = 0;
+
+	memset(rest, 0, sizeof(rest));
+	for (size_t p = 0; p < adv_certify_pieces(ROWS - 1); p++)
+	{
+		size_t rows = adv_certify_piece(ROWS - 1, p, &first);
+
+		n += first == n ? rows : ROWS;
+		atomic_store(&done[p], p % 2);
+		for (size_t i = first; i < first + rows && p % 2; i++)
+			rest[i] = mark;
+	}
+	ok(n == ROWS - 1, "pieces are all rows, once");
+	certify_rest(t, how, ROWS - 1, 2, rest, done);
+	for (size_t p = 0; p < adv_certify_pieces(ROWS - 1); p++)
+	{
+		size_t rows = adv_certify_piece(ROWS - 1, p, &first);
+
+		complete += atomic_load(&done[p]) == 1;
+		for (size_t i = first; i < first + rows; i++)
+		{
+			kept += p % 2 && rest[i].prediction == mark.prediction && rest[i].radius == mark.radius;
+			computed +=
+				p % 2 == 0 && rest[i].prediction == whole[i].prediction && rest[i].radius == whole[i].radius;
+		}
+	}
+	ok(kept > 0 && computed > 0 && kept + computed == ROWS - 1,
+	   "pieces that are done stay, the others are as ever");
+	ok(complete == adv_certify_pieces(ROWS - 1), "and all are done then");
+}
+
 static void
 test_teams(void)
 {
@@ -644,6 +688,7 @@ test_teams(void)
 	certify(&t, &how, ROWS, 1, one);
 	certify(&t, &how, ROWS, 3, three);
 	ok(memcmp(one, three, sizeof(one)) == 0, "any team finds the same radii");
+	test_pieces(&t, &how, one);
 	t.params[0] = NAN;
 	certify(&t, &how, ROWS, 1, one);
 	ok(one[0].prediction == -1 && one[0].radius == 0, "what is not finite has no class and no radius");

@@ -23,7 +23,7 @@ SELECT pg_temp.fails('[]', '22023', 'a task must be a JSON object');
 SELECT pg_temp.fails('{}', '22023', 'task key "kind" is missing, or not a string');
 SELECT pg_temp.fails('{"kind": 1}', '22023', 'task key "kind" is missing, or not a string');
 SELECT pg_temp.fails('{"kind": "dance"}', '22023', 'task key "kind" is "dance", but must be one of: train, adv_train, retrain, attack, fgsm, least_eps, '
-	'class_robustness, class_least_eps, certify, luf, audit, compare');
+	'class_robustness, class_least_eps, certify, attack_sql, recourse, luf, audit, compare');
 SELECT pg_temp.fails('{"kind": "train", "data": "people", "label": "income"}', '22023', 'task key "model" is missing');
 SELECT pg_temp.fails('{"kind": "train", "model": "m", "data": "people", "label": "income", "epoch": 3}', '22023', 'unknown task key "epoch"');
 SELECT pg_temp.fails('{"kind": "train", "model": "m", "data": "people", "label": "income", "into": "t"}', '22023', 'unknown task key "into"');

@@ -87,6 +87,7 @@ my @tasks = (
 	[ 'adv_train, pgd', '{"kind": "adv_train", "method": "pgd", "model": "MODEL", "data": "crowd", "label": "income", "epochs": SIZE, "eps": 0.1}', 5 ],
 	[ 'adv_train, merged', '{"kind": "adv_train", "model": "MODEL", "data": "crowd", "label": "income", "epochs": SIZE, "eps": 0.1, "steps": 5}', 15 ],
 	[ 'least_eps', '{"kind": "least_eps", "model": "base", "data": "crowd", "eps_max": 3, "steps": SIZE, "into": "TABLE"}', 50 ],
+	[ 'certify', '{"kind": "certify", "model": "base", "data": "SELECT * FROM crowd WHERE person_id <= SIZE", "eps_max": 1, "into": "TABLE"}', 1200 ],
 	[ 'luf', '{"kind": "luf", "model": "small", "data": "people", "leave_out": SIZE, "into": "TABLE"}', 20 ],
 );
 my @ends = sort keys %end;
@@ -106,7 +107,7 @@ for my $t (0 .. $#tasks)
 	$task =~ s/SIZE/$size/;
 
 	# twice: each kind of task meets two ends, and each end more than one kind
-	for my $end (@ends[ $t, ($t + 2) % @ends ])
+	for my $end (@ends[ $t % @ends, ($t + 2) % @ends ])
 	{
 		my $job = submit($task);
 		ok(wait_for_state($job, $kind), "$name, $end: something is kept");
@@ -155,6 +156,27 @@ $node->append_conf('postgresql.conf', 'advfair.max_jobs = 1');
 $node->reload;
 $node->poll_query_until('postgres', "SELECT state NOT IN ('queued', 'running') FROM advfair_job WHERE job = $job");
 is(column($job, "state || ' ' || sqlstate"), 'failed 22P03', 'a checkpoint that was tampered with is refused');
+
+$job = submit('{"kind": "certify", "model": "base", "data": "SELECT * FROM crowd WHERE person_id <= 4000", "eps_max": 1, "into": "TABLE"}');
+ok(wait_for_state($job, 'certify'), 'certificates are under way');
+$node->stop('immediate');
+$node->append_conf('postgresql.conf', 'advfair.max_jobs = 0');
+$node->start;
+is($node->safe_psql('postgres', "SELECT name, octet_length(state) FROM advfair_checkpoint WHERE job = $job"), 'certificates of base@1|' . (500 + 4000 * 24), 'they are kept under a name, with which pieces are complete');
+$node->safe_psql('postgres', 'UPDATE advfair_checkpoint SET state = set_byte(set_byte(state, 0, 1), 500, 99)'); # the class of the first row
+$node->append_conf('postgresql.conf', 'advfair.max_jobs = 1');
+$node->reload;
+$node->poll_query_until('postgres', "SELECT state NOT IN ('queued', 'running') FROM advfair_job WHERE job = $job");
+is(column($job, "state || ' ' || sqlstate || ': ' || message"), 'failed 22P03: checkpoint has results that there cannot be: certificates of base@1', 'classes that there are not are refused');
+
+# an audit goes on from what is certified, and gives what the function gives
+$job = submit('{"kind": "audit", "models": ["base"], "data": "SELECT * FROM crowd WHERE person_id <= 2000", "eps": 0.05, "steps": 1, "certify": "crown", "into": "TABLE"}');
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM advfair_checkpoint WHERE job = $job AND name = 'certificates of base\@1'"), 'certificates of an audit are kept');
+$node->stop('immediate');
+$node->start;
+is($node->safe_psql('postgres', "SELECT advfair_wait($job, '5 min') || (SELECT attempt > 1 FROM advfair_job WHERE job = $job)"), 'succeededtrue', 'it is gone on with');
+is($node->safe_psql('postgres', "SELECT count(*) FROM (TABLE table_$count EXCEPT ALL SELECT * FROM advfair_audit('{base}', 'SELECT * FROM crowd WHERE person_id <= 2000', '{0.05}', steps => 1, certify => 'crown')) AS d"),
+	0, 'to the same scores');
 
 # what states are called: a run is found by its name, and those of one name by their number
 $job = submit('{"kind": "class_robustness", "model": "base", "data": "crowd", "eps": [0.1, 0.1, 0.2, 0.3, 0.4], "steps": 40, "into": "TABLE"}');

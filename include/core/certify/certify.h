@@ -89,7 +89,16 @@ typedef struct AdvCertifyRun
 	size_t n;                    /* the first n rows of data */
 	AdvCertificate *certificate; /* (n) */
 	atomic_ullong *done;         /* counts rows, for progress; NULL: nobody asks */
+	/*
+	 * shared, (adv_certify_pieces(n)) set when the certificates of a piece are complete; a piece whose flag is set before is left as it is. NULL:
+	 * nobody asks.
+	 */
+	atomic_uchar *piece_done;
 } AdvCertifyRun;
+
+/* How many pieces n rows are, and which rows piece number piece is: from *first on, as many as it returns. */
+extern size_t adv_certify_pieces(size_t n);
+extern size_t adv_certify_piece(size_t n, uint64_t piece, size_t *first);
 
 /*
  * Certify rows; run by every member, the same for any number of them. Pieces are taken as members are free: the caller rewinds the team's

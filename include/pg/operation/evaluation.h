@@ -59,6 +59,9 @@ typedef struct AdvpgEvaluationSpec
 /* The first half: read the model, look up the classes, read the rows. Needs a connection to SPI. */
 extern AdvpgEvaluation *advpg_evaluation_open(const AdvpgEvaluationSpec *spec);
 
+/* Announce what a checkpoint of any computation on these rows is worth nothing without: rows, read with want_order, and the model. */
+extern void advpg_evaluation_announce(const AdvpgEvaluation *e);
+
 /* The second: predictions of all rows, and probabilities if wanted. Again, when rows have changed. */
 extern void advpg_evaluation_predict(AdvpgEvaluation *e, const AdvpgEvaluationSpec *spec);
 

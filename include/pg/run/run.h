@@ -30,6 +30,7 @@ typedef struct AdvpgRunKind
 {
 	const char *name;
 	AdvStatus (*work)(shm_toc *toc, AdvTeam *team, AdvError *err);
+	const struct AdvpgPieces *pieces; /* piecewise.h; NULL: its rows are not computed piece by piece */
 } AdvpgRunKind;
 
 /* Does nothing: its workers only load BLAS, and say which. */

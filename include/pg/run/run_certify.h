@@ -17,13 +17,14 @@ typedef struct AdvpgCertification
 	const float *params;
 	const AdvpgRows *rows;
 	const AdvCertify *how;
+	const char *name; /* of its checkpoints */
 	int workers;
 	AdvCertificate *certificate; /* (n) out */
 } AdvpgCertification;
 
 extern const AdvpgRunKind advpg_run_certify_kind;
 
-/* Certify all rows. Results live in the current memory context. */
+/* Certify all rows. Results live in the current memory context. Needs a connection to SPI. */
 extern void advpg_run_certify(AdvpgCertification *certification);
 
 #endif

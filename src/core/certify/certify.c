@@ -60,10 +60,41 @@ certify_row(const AdvCertifyRun *run, AdvCertifying *c, size_t i, float *x)
 	return adv_certify_methods[run->how->method]->row(c, x, run->key[i], to);
 }
 
+size_t
+adv_certify_pieces(size_t n)
+{
+	return (n + PIECE - 1) / PIECE;
+}
+
+size_t
+adv_certify_piece(size_t n, uint64_t piece, size_t *first)
+{
+	*first = (size_t) piece * PIECE;
+	return n - *first < PIECE ? n - *first : PIECE;
+}
+
+static AdvStatus
+certify_piece(const AdvCertifyRun *run, AdvCertifying *c, uint64_t piece, float *x)
+{
+	size_t first, rows = adv_certify_piece(run->n, piece, &first);
+	bool there = run->piece_done && atomic_load(&run->piece_done[piece]);
+
+	for (size_t i = first; i < first + rows; i++)
+	{
+		if (!there && certify_row(run, c, i, x) != ADV_OK)
+			return ADV_ABORTED;
+		if (run->done)
+			atomic_fetch_add(run->done, 1);
+	}
+	if (run->piece_done)
+		atomic_store(&run->piece_done[piece], 1);
+	return ADV_OK;
+}
+
 AdvStatus
 adv_certify(const AdvCertifyRun *run, AdvTeam *team, void *private)
 {
-	uint64_t n_pieces = (run->n + PIECE - 1) / PIECE, piece;
+	uint64_t n_pieces = adv_certify_pieces(run->n), piece;
 	AdvWorkspace ws;
 	AdvCertifying c = {run->net, run->params, run->how, &ws, {adv_team_should_stop, team}, NULL};
 	Own own;
@@ -75,12 +106,7 @@ adv_certify(const AdvCertifyRun *run, AdvTeam *team, void *private)
 	if (adv_certify_methods[run->how->method]->begin)
 		adv_certify_methods[run->how->method]->begin(&c);
 	while ((piece = adv_team_take(team, n_pieces)) < n_pieces)
-		for (size_t i = (size_t) piece * PIECE; i < run->n && i < (size_t) (piece + 1) * PIECE; i++)
-		{
-			if (certify_row(run, &c, i, own.x) != ADV_OK)
-				return ADV_ABORTED;
-			if (run->done)
-				atomic_fetch_add(run->done, 1);
-		}
+		if (certify_piece(run, &c, piece, own.x) != ADV_OK)
+			return ADV_ABORTED;
 	return atomic_load(&team->shared->abort) ? ADV_ABORTED : ADV_OK;
 }

@@ -7,6 +7,7 @@
 #include "pg/base/advpg.h"
 #include "pg/base/operation.h"
 #include "pg/operation/attack.h"
+#include "pg/run/checkpoint.h"
 #include "pg/run/run_certify.h"
 
 AdvCertify
@@ -36,6 +37,7 @@ advpg_certify_rows(const AdvpgEvaluation *e, const AdvpgCertifyTask *task)
 							.params = e->model.params,
 							.rows = e->rows,
 							.how = &how,
+							.name = psprintf("certificates of %s", e->name),
 							.workers = task->workers};
 
 	advpg_run_certify(&c);
@@ -62,6 +64,7 @@ open_and_certify(void *arg)
 
 	call->certified = palloc0(sizeof(AdvpgCertified));
 	call->certified->e = advpg_evaluation_open(&call->spec);
+	advpg_evaluation_announce(call->certified->e);
 	call->certified->certificate = advpg_certify_rows(call->certified->e, call->task);
 	advpg_rows_release(call->certified->e->rows);
 }
@@ -79,6 +82,7 @@ advpg_certification(Oid schema, const AdvpgCertifyTask *task, Oid id_type)
 	call.spec.model = task->model;
 	call.spec.data = task->data;
 	call.spec.id = task->id;
+	call.spec.want_order = advpg_checkpointing(); /* for a digest */
 	call.spec.want_ids = OidIsValid(id_type);
 	call.spec.id_type = id_type;
 	advpg_operation("certify", task->model, open_and_certify, &call);

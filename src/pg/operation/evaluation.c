@@ -10,6 +10,7 @@
 #include "pg/data/reader.h"
 #include "pg/model/classes.h"
 #include "pg/data/charset.h"
+#include "pg/run/checkpoint.h"
 #include "pg/run/run_predict.h"
 #include "pg/base/operation.h"
 #include "pg/model/registry.h"
@@ -102,6 +103,18 @@ advpg_evaluation_open(const AdvpgEvaluationSpec *spec)
 		check_attribute(e, spec);
 	read_rows(e, spec, entry);
 	return e;
+}
+
+void
+advpg_evaluation_announce(const AdvpgEvaluation *e)
+{
+	char *digest;
+
+	if (!advpg_checkpointing())
+		return;
+	digest = advpg_rows_digest(e->rows);
+	advpg_checkpoint_saw(digest, strlen(digest));
+	advpg_checkpoint_saw(e->model.params, sizeof(float) * e->model.net.n_params);
 }
 
 /* A row without a class is right about none, and must not count as if it had one. */

@@ -236,21 +236,6 @@ advpg_any_broken(const AdvpgRobustness *robustness)
 	return censored < n;
 }
 
-/* What a checkpoint of an attack is worth nothing without. */
-static void
-announce(const AdvpgRobustness *robustness)
-{
-	const AdvModel *models[] = {&robustness->e->model, robustness->crafter};
-	char *digest;
-
-	if (!advpg_checkpointing())
-		return;
-	digest = advpg_rows_digest(robustness->e->rows);
-	advpg_checkpoint_saw(digest, strlen(digest));
-	for (int i = 0; i < lengthof(models); i++)
-		advpg_checkpoint_saw(models[i]->params, sizeof(float) * models[i]->net.n_params);
-}
-
 AdvpgRobustness *
 advpg_robustness_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
 {
@@ -258,7 +243,9 @@ advpg_robustness_open(const AdvpgEvaluationSpec *spec, const char *craft_on)
 
 	robustness->e = advpg_evaluation_open(spec);
 	open_crafter(robustness, spec->schema, craft_on);
-	announce(robustness);
+	advpg_evaluation_announce(robustness->e);
+	if (robustness->crafter != &robustness->e->model)
+		advpg_checkpoint_saw(robustness->crafter->params, sizeof(float) * robustness->crafter->net.n_params);
 	return robustness;
 }
 

@@ -2,19 +2,18 @@
  * run_attack.c
  *		An attack on rows as a run. See run_attack.h.
  *
- * A new result of the core's is a line in put_results and one in attach_results: its checkpoint and its way back follow from the manifest.
+ * A new result of the core's is a line in put_results and one in attach_results: its checkpoint (piecewise.c) and its way back follow from the manifest.
  */
 #include "pg/run/run_attack.h"
 
 #include <math.h>
 
 #include "storage/shmem.h"
-#include "utils/memutils.h"
 
 #include "pg/base/advpg.h"
 #include "pg/base/progress.h"
 #include "pg/run/attach.h"
-#include "pg/run/checkpoint.h"
+#include "pg/run/piecewise.h"
 
 /* ---- the leader ---- */
 
@@ -68,137 +67,26 @@ put_results(AdvpgRun *run, const AdvpgAttackSpec *spec, AdvpgAttacked *result)
 	result->gradients = advpg_run_result(run, "gradients", n, sizeof(uint32_t), ADVPG_KEPT);
 	result->method = advpg_run_result(run, "method", n, sizeof(int32_t), ADVPG_KEPT);
 	advpg_run_array(run, "state", NULL, 1, sizeof(AdvAttackState), 0);
-	advpg_run_array(run, "piece done", NULL, adv_attack_pieces(n), sizeof(atomic_uchar), 0);
-}
-
-/* ---- checkpoints of jobs: which pieces are complete, and the results that are kept, one after the other ---- */
-
-/* Rows of the attack: what is kept has an element for each. */
-static size_t
-rows_of(const AdvpgRun *run)
-{
-	return ((const AdvpgSharedSet *) advpg_run_place(run, ADVPG_DATA))->n_rows;
-}
-
-static size_t
-state_size(const AdvpgRun *run)
-{
-	size_t size = adv_attack_pieces(rows_of(run));
-	ListCell *cell;
-
-	foreach (cell, run->arrays)
-	{
-		const AdvpgArray *array = lfirst(cell);
-
-		if (array->flags & ADVPG_KEPT)
-			size += array->n * array->size;
-	}
-	return size;
-}
-
-/* Results of pieces that are not complete are no part of a state: one that is no further has the same bytes. */
-static void
-clear_unfinished(char *to, const AdvpgArray *array, const char *done)
-{
-	for (uint64 p = 0; p < adv_attack_pieces(array->n); p++)
-	{
-		size_t first, count = adv_attack_piece(array->n, p, &first);
-
-		if (!done[p])
-			memset(to + first * array->size, 0, count * array->size);
-	}
-}
-
-/* Flags are copied first: what is complete then stays so. */
-static bytea *
-take_state(AdvpgRun *run)
-{
-	uint64 pieces = adv_attack_pieces(rows_of(run));
-	size_t size = state_size(run);
-	atomic_uchar *done = advpg_run_place(run, "piece done");
-	bytea *state;
-	char *to;
-	ListCell *cell;
-
-	if (size > MaxAllocSize - VARHDRSZ)
-		return NULL; /* more than a value can hold: such a job starts again */
-	state = palloc(size + VARHDRSZ);
-	SET_VARSIZE(state, size + VARHDRSZ);
-	to = VARDATA(state);
-	for (uint64 p = 0; p < pieces; p++)
-		*to++ = atomic_load(&done[p]);
-	foreach (cell, run->arrays)
-	{
-		const AdvpgArray *array = lfirst(cell);
-
-		if (!(array->flags & ADVPG_KEPT))
-			continue;
-		memcpy(to, array->place, array->n * array->size);
-		clear_unfinished(to, array, VARDATA(state));
-		to += array->n * array->size;
-	}
-	return state;
+	advpg_piecewise_put(run, n);
 }
 
 /* Classes of complete pieces are such, or else (an output that is not finite) -1. */
 static bool
-check_state(const AdvpgRun *run, const char *done)
+check_results(const AdvpgRun *run, size_t first, size_t n)
 {
 	const int32_t *prediction = advpg_run_place(run, "prediction");
 	const int32_t *adversarial = advpg_run_place(run, "adversarial");
 	const uint8_t *flags = advpg_run_place(run, "flags");
 	const int32_t *method = advpg_run_place(run, "method");
 	int classes = ((const AdvNetwork *) advpg_run_place(run, "network"))->classes;
-	size_t n = rows_of(run);
 
-	for (uint64 p = 0; p < adv_attack_pieces(n); p++)
-	{
-		size_t first, count = adv_attack_piece(n, p, &first);
-
-		for (size_t i = first; i < first + count && done[p]; i++)
-			if (method[i] < 0 || method[i] >= adv_attack_count() ||
-				((prediction[i] < 0 || prediction[i] >= classes || adversarial[i] < 0 ||
-				  adversarial[i] >= classes) &&
-				 !(flags[i] & ADV_ATTACK_OVERFLOW)))
-				return false;
-	}
+	for (size_t i = first; i < first + n; i++)
+		if (method[i] < 0 || method[i] >= adv_attack_count() ||
+			((prediction[i] < 0 || prediction[i] >= classes || adversarial[i] < 0 ||
+			  adversarial[i] >= classes) &&
+			 !(flags[i] & ADV_ATTACK_OVERFLOW)))
+			return false;
 	return true;
-}
-
-/* Let the run begin with a state. Examples themselves are not kept, so an attack that returns them has none. */
-static void
-go_on(AdvpgRun *run, const AdvpgAttackSpec *spec)
-{
-	atomic_uchar *done = advpg_run_place(run, "piece done");
-	uint64 pieces = adv_attack_pieces(spec->rows->n);
-	bytea *state;
-	const char *from;
-	ListCell *cell;
-
-	if (spec->want_x || spec->scored || !advpg_checkpointing())
-		return;
-	run->take_state = take_state;
-	state = advpg_checkpoint_load(spec->name);
-	if (state == NULL)
-		return;
-	if (VARSIZE_ANY_EXHDR(state) != state_size(run))
-		ereport(ERROR, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				errmsg("checkpoint is that of another attack"));
-	from = VARDATA_ANY(state) + pieces;
-	foreach (cell, run->arrays)
-	{
-		const AdvpgArray *array = lfirst(cell);
-
-		if (!(array->flags & ADVPG_KEPT))
-			continue;
-		memcpy(array->place, from, array->n * array->size);
-		from += array->n * array->size;
-	}
-	if (!check_state(run, VARDATA_ANY(state)))
-		ereport(ERROR, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				errmsg("checkpoint has no such classes"));
-	for (uint64 p = 0; p < pieces; p++)
-		atomic_store(&done[p], VARDATA_ANY(state)[p] != 0);
 }
 
 /* ---- the run ---- */
@@ -226,7 +114,8 @@ advpg_run_attack(const AdvpgAttackSpec *spec)
 	put_task(&run, spec, result->x);
 	put_results(&run, spec, result);
 	advpg_run_create(&run, "the attack");
-	go_on(&run, spec);
+	if (!result->x) /* examples are not kept, so an attack that returns them has no state */
+		advpg_piecewise_resume(&run, spec->name);
 	advpg_progress_phase(spec->phase, n);
 	(void) advpg_run_workers(&run, Min(advpg_wanted_workers(spec->workers), adv_attack_pieces(n)), report,
 							 NULL);
@@ -266,7 +155,7 @@ attach_results(shm_toc *toc, AdvAttackRun *run)
 	run->result.gradients = advpg_attach(toc, "gradients");
 	run->result.method = advpg_attach(toc, "method");
 	run->state = advpg_attach(toc, "state");
-	run->piece_done = advpg_attach(toc, "piece done");
+	run->piece_done = advpg_attach(toc, ADVPG_PIECE_DONE);
 }
 
 /* Perturbed inputs as the core writes them. */
@@ -332,4 +221,6 @@ work(shm_toc *toc, AdvTeam *team, AdvError *err)
 	return status == ADV_OK && scored ? score(&run, toc, scored, team) : status;
 }
 
-const AdvpgRunKind advpg_run_attack_kind = {"attack", work};
+static const AdvpgPieces pieces = {adv_attack_pieces, adv_attack_piece, check_results};
+
+const AdvpgRunKind advpg_run_attack_kind = {"attack", work, &pieces};
