@@ -316,6 +316,10 @@ CREATE OR REPLACE FUNCTION advfair_report_charts(models jsonb, figures jsonb, br
 			'How much change it takes',
 			'Share of rows for which a change of so much suffices. Lines further left are classes that are easier to '
 				'attack.')
+		|| advfair_html_chart(CASE WHEN asked ? 'eps_max' AND asked ->> 'certify' <> 'smoothing'
+				THEN advfair_chart_rows('class_least_eps', figures) END, 'Found and proven',
+			'The smallest change that was found to make the model fail, and the largest that is proven not to ('
+			|| (asked ->> 'certify') || '), on the average of a class. What is true lies between the two.')
 		|| advfair_html_chart(CASE WHEN asked ? 'protected' THEN advfair_chart_rows('group_confidence', figures) END,
 			'Confidence by group',
 			'How much the model believes in a class, on the average of each group'

@@ -2,7 +2,7 @@
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION advfair;
-SELECT plan(103);
+SELECT plan(105);
 CREATE TABLE people AS SELECT * FROM advfair_make_census(400, 0);
 ALTER TABLE people ADD PRIMARY KEY (person_id);
 CREATE TABLE test AS SELECT * FROM advfair_make_census(300, 1);
@@ -109,6 +109,9 @@ SELECT ok(bool_and((p ->> 'value')::float8 <= (f ->> 'value')::float8), 'and no 
 SELECT ok(html ~ 'Whatever is done to inputs by up to 0.001, 0.005, it is proven to stay right about [0-9.]+, [0-9.]+ %\.', 'a page says so in words') FROM certified;
 SELECT ok(html LIKE '%Dashed: how often it is proven to stay right, whoever attacks (crown).%' AND html LIKE '%certify =&gt; &#39;crown&#39;%', 'and by what, and how to repeat it') FROM certified;
 
+SELECT ok(html NOT LIKE '%<h3>Found and proven</h3>%' AND advfair_report('{m@1}', 'test', eps_max => 0.05, steps => 1, certify => 'ibp', replicates => 10) LIKE '%<h3>Found and proven</h3>%proven not to (ibp)%', 'with eps_max it has both sides of the least eps') FROM certified;
+SELECT ok(page LIKE '%Dashed: how often it is right when noise is added%' AND page NOT LIKE '%<h3>Found and proven</h3>%', 'what is smoothed is another classifier, and said to be')
+	FROM advfair_report('{m@1}', 'test', eps => '{0.1}', eps_max => 0.5, norm => 'l2', steps => 1, certify => 'smoothing', certify_settings => '{"n": 200}', replicates => 10) AS page;
 SELECT unalike(html, '%true class is%', 'nothing is said of a class that is not given') FROM certified;
 
 -- rights
