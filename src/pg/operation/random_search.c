@@ -36,6 +36,8 @@ typedef struct Place
 	AdvpgBestFirst *all; /* of its changes; NULL: they are drawn */
 	bool ended;          /* there is none left */
 	double best;         /* how far the wrong classes, or the target, are behind */
+	bool *moves;         /* (n) which columns can change, */
+	int moving;          /* and how many they are */
 	double *x;           /* (n) the best change so far */
 	double *y;           /* (n) the candidate */
 } Place;
@@ -96,28 +98,18 @@ draw_number(const AdvpgSearch *s, const Place *p, int j, bool mixed)
 	return advpg_move_settle(move, x0, x);
 }
 
-static int
-count_moving(const AdvpgSearch *s, const Place *p)
-{
-	int n = 0;
-
-	for (int j = 0; j < s->space->n; j++)
-		n += advpg_move_moves(&s->space->moves[j], origin_of(s, p)[j]);
-	return n;
-}
-
 /*
  * How many of the columns a candidate changes: all at the start, then a share of them. One that has to be drawn again may change any number: few keep
  * within a budget, and rules may want several to change together.
  */
 static int
-wanted_of(const AdvpgSearch *s, const Place *p, int moving)
+wanted_of(const AdvpgSearch *s, const Place *p)
 {
 	double share = p->turn <= 1 ? 1 : adv_square_share(ADV_SQUARE_SHARE, p->turn - 2);
 
 	if (p->try > 0)
-		return 1 + (int) (draw(s, p, HOW_MANY, 0) * moving);
-	return Max((int) lround(share * moving), 1);
+		return 1 + (int) (draw(s, p, HOW_MANY, 0) * p->moving);
+	return Max((int) lround(share * p->moving), 1);
 }
 
 /* Draw a candidate from the best change; whether it differs from that. */
@@ -125,7 +117,7 @@ static bool
 draw_candidate(const AdvpgSearch *s, Place *p)
 {
 	bool mixed = p->try > 0 || p->turn % MIXED == MIXED - 1;
-	int left = count_moving(s, p), wanted = wanted_of(s, p, left);
+	int left = p->moving, wanted = wanted_of(s, p);
 	bool differs = false;
 
 	memcpy(p->y, p->x, sizeof(double) * s->space->n);
@@ -133,7 +125,7 @@ draw_candidate(const AdvpgSearch *s, Place *p)
 	{
 		const AdvpgMove *move = &s->space->moves[j];
 
-		if (!advpg_move_moves(move, origin_of(s, p)[j]) || draw(s, p, WHETHER, j) * left-- >= wanted)
+		if (!p->moves[j] || draw(s, p, WHETHER, j) * left-- >= wanted)
 			continue;
 		wanted--;
 		p->y[j] =
@@ -189,6 +181,9 @@ take_row(const AdvpgSearch *s, Place *p, size_t row)
 	p->ended = false;
 	memcpy(p->x, advpg_space_origin(s->space, row), sizeof(double) * s->space->n);
 	memcpy(p->y, p->x, sizeof(double) * s->space->n);
+	p->moving = 0;
+	for (int j = 0; j < s->space->n; j++)
+		p->moving += p->moves[j] = advpg_move_moves(&s->space->moves[j], p->x[j]);
 	if (!advpg_candidate_original(s->candidate, row))
 		s->flags[row] |= ADVPG_SEARCH_BROKEN;
 }
@@ -339,6 +334,7 @@ prepare(AdvpgSearch *s, Rounds *r)
 	*r = (Rounds){palloc0(sizeof(Place) * PLACES), 0, 0, 0};
 	for (int i = 0; i < PLACES; i++)
 	{
+		r->places[i].moves = palloc(s->space->n);
 		r->places[i].x = palloc(width);
 		r->places[i].y = palloc(width);
 	}
