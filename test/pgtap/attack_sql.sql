@@ -105,6 +105,12 @@ SELECT ok(bool_and(success) AND array_agg(changes ORDER BY id) = '{"{\"column1\"
 SELECT is(count(*), 0::bigint, 'no rows, no result') FROM advfair_attack_sql('SELECT * FROM things WHERE false', 'y', 'proba(a - b)', '{no,yes}', 2);
 SELECT is(count(*), 2::bigint, 'classes that are numbers, in any spelling') FROM advfair_attack_sql('VALUES (1, 1.0), (0, 0.0)', 'column2', 'column1', '{0,1}', 1) WHERE success;
 
+-- dates move by days
+CREATE TABLE days AS SELECT i AS day_id, date '2019-12-20' + i AS d, CASE WHEN i > 12 THEN 'new' ELSE 'old' END AS y FROM generate_series(1, 24) i;
+SELECT is_empty($$ SELECT id FROM advfair_attack_sql('days', 'y', 'CASE WHEN d >= ''2020-01-02'' THEN ''new'' ELSE ''old'' END', '{old,new}', 3, id => 'day_id') r JOIN days t ON day_id = id
+	WHERE success IS DISTINCT FROM (d BETWEEN '2019-12-30' AND '2020-01-04') OR success AND (changes ->> 'd')::date IS DISTINCT FROM CASE y WHEN 'old' THEN date '2020-01-02' ELSE '2020-01-01' END $$, 'dates move by days, no further than they must');
+SELECT throws_ok($$ SELECT * FROM advfair_attack_sql('SELECT day_id, CASE day_id WHEN 3 THEN ''infinity'' ELSE d END AS d, y FROM days', 'y', 'CASE WHEN d > ''2020-01-01'' THEN ''new'' ELSE ''old'' END', '{old,new}', 3, id => 'day_id') $$, '22000', 'row with day_id 3: column "d" is not finite');
+
 -- advfair's own model, asked row by row, is broken as often as by its own attack
 SELECT is(version, 1, 'trained') FROM advfair_train('m', 'SELECT thing_id, a, b, c, d, e, f, h, k, y FROM things', 'y', id => 'thing_id', encoding => 'ordinal', epochs => 30);
 SELECT ok(abs(s - q) < 0.05 AND s > 0.1, format('success rates at %s: %s by queries on the network, %s by SQL', eps, round(q, 3), round(s, 3)))

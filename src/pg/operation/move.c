@@ -104,7 +104,7 @@ advpg_move_datum(const AdvpgMove *move, double x)
 		case ADVPG_MOVE_WHOLE:
 			if (move->type->type == INT2OID)
 				return Int16GetDatum((int16) x);
-			return move->type->type == INT4OID ? Int32GetDatum((int32) x) : Int64GetDatum((int64) x);
+			return move->type->type == INT8OID ? Int64GetDatum((int64) x) : Int32GetDatum((int32) x);
 		case ADVPG_MOVE_DECIMAL:
 			write_decimal(move, x, text);
 			return DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),

@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -21,6 +22,8 @@
 #include "pg/data/reader.h"
 #include "pg/task/json.h"
 
+#define MOST_DAYS                                                                                            \
+	2400000 /* before and after 2000: the calendar begins a little earlier, and ends much later */
 #define EXACT 9007199254740992.0 /* 2^53: up to there whole numbers and double agree */
 
 /* ---- what a change is ---- */
@@ -81,6 +84,7 @@ kind_of(Oid type, Oid collation)
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
+		case DATEOID:
 			return ADVPG_MOVE_WHOLE;
 		case NUMERICOID:
 			return ADVPG_MOVE_DECIMAL;
@@ -121,11 +125,13 @@ add_move(AdvpgSpace *space, const AdvpgRules *rules, int attribute, bool wanted)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("column \"%s\" cannot change: it is %s", NameStr(att->attname), held));
 	if (wanted && kind < 0)
-		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-				errmsg("column \"%s\" of type %s cannot change", NameStr(att->attname),
-					   format_type_be(att->atttypid)),
-				errhint("Numbers, booleans, texts and enums can. Cast it in a query, and write what a domain "
-						"demands as a constraint."));
+		ereport(
+			ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+			errmsg("column \"%s\" of type %s cannot change", NameStr(att->attname),
+				   format_type_be(att->atttypid)),
+			errhint(
+				"Numbers, dates, booleans, texts and enums can. Cast it in a query, and write what a domain "
+				"demands as a constraint."));
 	if (!held && kind >= 0)
 		space->moves[space->n++] = (AdvpgMove){.attribute = attribute,
 											   .name = pstrdup(NameStr(att->attname)),
@@ -206,6 +212,10 @@ number_of(const AdvpgFrame *frame, size_t row, AdvpgMove *move, Datum value)
 			return DatumGetInt16(value);
 		case INT4OID:
 			return DatumGetInt32(value);
+		case DATEOID:
+			if (DATE_NOT_FINITE(DatumGetDateADT(value)))
+				fail_number(frame, row, move, "is not finite");
+			return DatumGetDateADT(value);
 		case INT8OID:
 			number = (double) DatumGetInt64(value);
 			if (DatumGetInt64(value) > (int64) EXACT || DatumGetInt64(value) < -(int64) EXACT)
@@ -459,6 +469,8 @@ most_of(const AdvpgFrame *frame, const AdvpgMove *move)
 			return PG_INT16_MAX;
 		case INT4OID:
 			return PG_INT32_MAX;
+		case DATEOID:
+			return MOST_DAYS;
 		case INT8OID:
 			return EXACT;
 		case NUMERICOID: /* (precision, scale): scale is a number of 11 bits with a sign */
