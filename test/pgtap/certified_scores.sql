@@ -64,6 +64,12 @@ SELECT is((SELECT value FROM advfair_audit('{linear}', 'SELECT * FROM people JOI
 SELECT is((SELECT value FROM advfair_audit('{m}', 'people', eps_max => 0.5, certify => 'smoothing', norm => 'l2', certify_settings => '{"n": 2}', steps => 1, replicates => 1) WHERE metric = 'cru_cert'), NULL, 'nor where nothing is proven');
 SELECT is((SELECT value FROM advfair_audit('{m}', 'SELECT * FROM people WHERE income = ''>50K''', '{0.1}', certify => 'crown', steps => 1, replicates => 1) WHERE metric = 'cru_cert'), NULL, 'nor where one class has rows');
 
+SELECT is(c.value, a.value, 'with eps 0 alone it is the accuracy') FROM (SELECT * FROM advfair_audit('{m}', 'people', '{0}', certify => 'ibp', steps => 1, replicates => 1)) AS c, advfair_audit('{m}', 'people', replicates => 1) AS a
+	WHERE c.metric = 'certified_accuracy' AND a.metric = 'accuracy';
+SELECT ok(a > 0 AND b IS NULL AND difference IS NULL AND ci_low IS NULL, 'a gap that is not known of one of two models is no difference')
+	FROM advfair_compare('m', 'linear', 'SELECT * FROM people JOIN (SELECT id FROM advfair_predict(''linear'', ''people'') WHERE label = prediction AND confidence > 0.51) AS sure ON id = person_id', '{1e-9}', certify => 'crown', steps => 1, replicates => 10, id => 'person_id')
+	WHERE metric = 'cru_cert';
+
 ---- comparisons, conditions, jobs ----
 
 SELECT is_empty($$ SELECT * FROM advfair_compare('m', 'linear', 'people', '{0,0.05,0.2}', '{sex,known_race}', eps_max => 0.5, seed => 3, steps => 2, replicates => 50, certify => 'crown') AS c

@@ -354,7 +354,7 @@ judge_radii(const Auditing *a, const AdvpgEvaluation *e, const double *radius, d
 	ADVPG_EACH (i, a->o.n)
 	{
 		proven += radius[i] > 0;
-		capped += radius[i] >= eps_max;
+		capped += radius[i] > 0 && radius[i] >= eps_max;
 	}
 	if (proven == 0)
 		ereport(NOTICE, errmsg("model \"%s\": nothing is proven of any of %zu rows", e->name, a->o.n));
