@@ -41,9 +41,8 @@ extern void adv_window_sums(int filters, const double *weight, size_t step, cons
 /* c (m, n) = a (m, k) b (k, n). */
 extern void adv_double_product(size_t m, size_t n, size_t k, const double *a, const double *b, double *c);
 
-/* to (over a window) += sum over filters of factor (filters) times weight, and where the factor is 0, nothing. */
-extern void adv_window_spread(int filters, const double *weight, size_t step, const AdvRuns *runs,
-							  const double *factor, double *to);
+/* to (n) += x (n). */
+extern void adv_double_add(size_t n, const double *x, double *to);
 
 /* Line by line: sum of x y, and of |x| z; magnitude: of |x y|. All of n numbers. */
 typedef struct AdvLineSums

@@ -20,6 +20,7 @@ typedef struct AdvMap
 	double *
 		gain; /* (out.c, in.c) what roundings are relative to, where a kernel says so; NULL: the magnitudes of weights */
 	double rounding; /* of a result, relative to that and what is fixed */
+	double *patches; /* (out.w, weights of a filter) scratch, likewise */
 	double *most;    /* (in.c) scratch */
 } AdvMap;
 

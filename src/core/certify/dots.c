@@ -96,25 +96,6 @@ ADV_DISPATCH(extern, adv_window_sums,
 			  AdvSums *sums),
 			 (filters, weight, step, runs, in, sums))
 
-ADV_LOOP void
-adv_window_spread_loop(int filters, const double *weight, size_t step, const AdvRuns *runs,
-					   const double *factor, double *restrict to)
-{
-	for (int f = 0; f < filters; f++, weight += step)
-		for (int r = 0; factor[f] != 0 && r < runs->count; r++)
-		{
-			const double *w = weight + runs->weight + (size_t) r * runs->weight_step;
-			double *restrict at = to + runs->input + (size_t) r * runs->input_step;
-
-			for (size_t i = 0; i < runs->length; i++)
-				at[i] += factor[f] * w[i];
-		}
-}
-ADV_DISPATCH(extern, adv_window_spread,
-			 (int filters, const double *weight, size_t step, const AdvRuns *runs, const double *factor,
-			  double *to),
-			 (filters, weight, step, runs, factor, to))
-
 /* ---- products ---- */
 
 #define ROWS    4
@@ -176,6 +157,14 @@ adv_double_product_loop(size_t m, size_t n, size_t k, const double *a, const dou
 }
 ADV_DISPATCH(extern, adv_double_product,
 			 (size_t m, size_t n, size_t k, const double *a, const double *b, double *c), (m, n, k, a, b, c))
+
+ADV_LOOP void
+adv_double_add_loop(size_t n, const double *x, double *restrict to)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] += x[i];
+}
+ADV_DISPATCH(extern, adv_double_add, (size_t n, const double *x, double *to), (n, x, to))
 
 /* ---- lines ---- */
 

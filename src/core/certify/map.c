@@ -27,6 +27,12 @@ window(const AdvMap *map)
 	return map->linear.h * map->linear.w;
 }
 
+static size_t
+filter_size(const AdvMap *map)
+{
+	return (size_t) window(map) * (size_t) map->layer->in.c;
+}
+
 /* What roundings of a convolution on this kernel are relative to, channel by channel. */
 static void
 measure(AdvMap *map, const AdvKernel *kernel, const float *weight)
@@ -57,6 +63,8 @@ adv_map_carve(AdvMap *map, const AdvNetwork *net, int i, const float *params, Ad
 	map->linear.bias = adv_carve(carver, f, sizeof(double));
 	map->linear.fixed = adv_carve(carver, f, sizeof(double));
 	map->most = adv_carve(carver, c, sizeof(double));
+	if (map->linear.kind == ADV_LINEAR_FULL)
+		map->patches = adv_carve(carver, (size_t) l->out.w * filter_size(map), sizeof(double));
 	if (kernel && kernel->gain)
 		map->gain = adv_carve(carver, c * f, sizeof(double));
 	if (!carver->base)
@@ -87,12 +95,6 @@ runs_of(const AdvMap *map, int y, int x)
 					 (size_t) in.w * c,
 					 ((size_t) y0 * (size_t) m->w + (size_t) x0) * c,
 					 (size_t) m->w * c};
-}
-
-static size_t
-filter_size(const AdvMap *map)
-{
-	return (size_t) window(map) * (size_t) map->layer->in.c;
 }
 
 /* Sums of one result of each channel. */
@@ -193,22 +195,41 @@ channel_back(const AdvMap *map, const AdvRuns *runs, const double *d_out, double
 			d_in[runs->input + (size_t) r * runs->input_step + i] += map->linear.weight[i % c] * d_out[i % c];
 }
 
+/* Of one line of windows: one product gives what each of them gives to its inputs, and where windows overlap these add up. */
+static void
+line_back(const AdvMap *map, int y, const double *d_out, double *d_in)
+{
+	AdvShape out = map->layer->out;
+	size_t size = filter_size(map);
+
+	adv_double_product((size_t) out.w, size, (size_t) out.c, d_out, map->linear.weight, map->patches);
+	for (int x = 0; x < out.w; x++)
+	{
+		AdvRuns runs = runs_of(map, y, x);
+		const double *patch = map->patches + (size_t) x * size + runs.weight;
+
+		for (int r = 0; r < runs.count; r++)
+			adv_double_add(runs.length, patch + (size_t) r * runs.weight_step,
+						   d_in + runs.input + (size_t) r * runs.input_step);
+	}
+}
+
 static void
 windows_back(const AdvMap *map, const double *d_out, double *d_in)
 {
 	AdvShape out = map->layer->out;
 
 	memset(d_in, 0, sizeof(double) * adv_shape_size(map->layer->in));
-	for (int y = 0; y < out.h; y++)
-		for (int x = 0; x < out.w; x++, d_out += out.c)
-		{
-			AdvRuns runs = runs_of(map, y, x);
+	for (int y = 0; y < out.h; y++, d_out += (size_t) out.w * (size_t) out.c)
+		if (map->linear.kind == ADV_LINEAR_FULL)
+			line_back(map, y, d_out, d_in);
+		else
+			for (int x = 0; x < out.w; x++)
+			{
+				AdvRuns runs = runs_of(map, y, x);
 
-			if (map->linear.kind == ADV_LINEAR_BY_CHANNEL)
-				channel_back(map, &runs, d_out, d_in);
-			else
-				adv_window_spread(out.c, map->linear.weight, filter_size(map), &runs, d_out, d_in);
-		}
+				channel_back(map, &runs, d_out + (size_t) x * (size_t) out.c, d_in);
+			}
 }
 
 /* Whether it is one product of matrices. */
