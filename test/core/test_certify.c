@@ -13,6 +13,7 @@
 #include "core/base/rng.h"
 #include "core/certify/bounds.h"
 #include "core/certify/certify.h"
+#include "core/kernel/cpu.h"
 #include "core/layer/pool.h"
 #include "core/network/loss.h"
 #include "passes.h"
@@ -284,6 +285,35 @@ test_bounds(void)
 			okf(found[1] == 0, "%s: linear bounds hold, %s", networks[k].arch, norm ? "L2" : "L-infinity");
 			training_free(&t);
 		}
+}
+
+/* With what was measured of Winograd's algorithm bounds are narrow, and hold all the same. */
+static void
+test_measured(void)
+{
+	Training t;
+	Certifier proven, measured;
+	double wide, narrow, steepness;
+	int found = 0;
+
+	(void) adv_cpu_use(ADV_ISA_AVX512); /* tiles have another way */
+	training_make(&t, "conv 20x3, relu, conv 20x3, relu, globalpool", (AdvShape){16, 16, 16}, 3, 2);
+	stir(&t);
+	make_certifier(&proven, &t, ball_of(ADV_NORM_LINF), false);
+	make_certifier(&measured, &t, ball_of(ADV_NORM_LINF), false);
+	ok(adv_bounds_are_wide(&t.net), "a network of two such convolutions runs by Winograd's algorithm");
+	adv_bounds_take_measured(measured.bounds);
+	adv_bounds_margin(proven.bounds, t.x, 0, 0, &wide, &steepness);
+	adv_bounds_margin(measured.bounds, t.x, 0, 0, &narrow, &steepness);
+	okf(narrow > wide + 1e-3, "what is measured of it is %.1e narrower", narrow - wide);
+	for (size_t row = 0; row < 2; row++)
+		for (double eps = 0; eps < 0.1; eps = eps == 0 ? 1e-6 : 35 * eps)
+			found += violations(&measured, &t, t.x + row * adv_shape_size(t.net.input), eps);
+	ok(found == 0, "and holds");
+	free_certifier(&proven);
+	free_certifier(&measured);
+	training_free(&t);
+	(void) adv_cpu_use(ADV_ISA_AMX);
 }
 
 /* ---- radii ---- */
@@ -715,6 +745,7 @@ main(void)
 	test_linear_parts();
 	test_overflow();
 	test_bounds();
+	test_measured();
 	test_sandwich();
 	test_exhaustive();
 	test_teams();

@@ -84,7 +84,15 @@ SELECT throws_ok($$SELECT advfair_submit('{"kind": "certify", "model": "m", "dat
 
 SELECT is((SELECT avg(radius) FROM advfair_certify('m', 'people', eps_max => '{"age": 3}')), (SELECT avg(radius) FROM advfair_certify('m', 'people', eps_max => '{"age": 3}'::jsonb)), 'eps by column as a literal');
 
+-- convolutions by Winograd's algorithm
+CREATE TABLE pictures AS SELECT i, CASE WHEN i % 2 = 0 THEN 'dark' ELSE 'light' END AS kind, decode(string_agg(lpad(to_hex((i % 2) * 100 + (i * 7 + k * 13) % 90), 2, '0'), ''), 'hex') AS picture
+	FROM generate_series(1, 60) AS i, generate_series(1, 64) AS k GROUP BY i;
+SELECT is(version, 1, 'a network of convolutions') FROM advfair_train('shades', 'SELECT kind, picture FROM pictures', 'kind', input_shape => '{1,8,8}', arch => 'conv 16x3, relu, conv 16x3, relu, globalpool', epochs => 20, batch_size => 10, learning_rate => 0.01);
+SELECT ok(avg(m.radius) > 0 AND avg(m.radius) >= avg(p.radius), 'what is measured proves more') FROM advfair_certify('shades', 'SELECT * FROM pictures', 'crown', settings => '{"rounding": "measured"}', id => 'i') AS m
+	JOIN advfair_certify('shades', 'SELECT * FROM pictures', 'crown', id => 'i') AS p USING (id);
+
 -- what is refused
+SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 1, settings => '{"rounding": "none"}')$$, '%"settings.rounding" is "none", but must be one of: proven, measured%', 'rounding of another kind');
 SELECT throws_like($$SELECT advfair_certify('m', 'people', 'deeppoly', eps_max => 1)$$, '%"method" is "deeppoly", but must be one of: crown, ibp, smoothing%', 'a method there is not');
 SELECT throws_like($$SELECT advfair_certify('m', 'people')$$, '%"eps_max" is missing%', 'no eps_max');
 SELECT throws_like($$SELECT advfair_certify('m', 'people', eps_max => 0)$$, '%"eps_max" is 0%', 'eps_max 0');

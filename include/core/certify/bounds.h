@@ -49,6 +49,13 @@ extern void adv_bounds_init(AdvBounds *b, const AdvNetwork *net, const float *pa
 							bool crown, void *memory);
 
 /*
+ * Whether convolutions of such a network run, in this process, on a kernel whose worst rounding is far beyond that of sums (Winograd's algorithm); and take for it that of
+ * sums in any order instead, which is more than was ever measured of it, but not proven.
+ */
+extern bool adv_bounds_are_wide(const AdvNetwork *net);
+extern void adv_bounds_take_measured(AdvBounds *b);
+
+/*
  * The least that logit of one class is above each other, for any input of the ball of eps around x (inputs) within its clip range; not above 0,
  * or NaN, where nothing is known. *steepness is how fast that falls with eps, about; 0: unknown. ADV_ABORTED when told to stop.
  */

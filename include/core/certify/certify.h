@@ -63,6 +63,9 @@ typedef struct AdvCertifyMethod
 	/* Whether it can certify such a network in such a norm (ADV_INVALID). */
 	AdvStatus (*check)(const AdvNetwork *net, const AdvCertify *how, AdvError *err);
 
+	/* Whether what is proven of such a network suffers from a kernel's worst rounding, and could do without; NULL: no */
+	bool (*is_wide)(const AdvNetwork *net, const AdvCertify *how);
+
 	size_t (*memory)(const AdvNetwork *net); /* bytes */
 	void (*begin)(AdvCertifying *c);         /* NULL: nothing */
 

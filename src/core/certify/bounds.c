@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/network/packed.h"
+
 #define SLACK                                                                                                \
 	0x1p-30 /* of the magnitude of a sum's terms: more than double precision loses of any sum here */
 #define WIDER (1 + 0x1p-40)
@@ -44,6 +46,26 @@ adv_bounds_check(const AdvNetwork *net, AdvError *err)
 		return ADV_INVALID;
 	}
 	return ADV_OK;
+}
+
+bool
+adv_bounds_are_wide(const AdvNetwork *net)
+{
+	for (int i = 0; i < net->n_layers; i++)
+	{
+		const AdvKernel *kernel = adv_layer_kernel(net, i, false);
+
+		if (kernel && kernel->gain)
+			return true;
+	}
+	return false;
+}
+
+void
+adv_bounds_take_measured(AdvBounds *b)
+{
+	for (int i = 0; i < b->net->n_layers; i++)
+		b->map[i].gain = NULL;
 }
 
 /* ---- memory ---- */

@@ -11,10 +11,34 @@
 
 #define TOL 1e-4
 
+typedef enum Rounding
+{
+	PROVEN,
+	MEASURED
+} Rounding;
+
+typedef struct Settings
+{
+	int rounding; /* what convolutions by Winograd's algorithm may be off by */
+} Settings;
+
 static void
 set(AdvCertifySettings *settings)
 {
 	settings->tol = TOL;
+	((Settings *) settings->own)->rounding = PROVEN;
+}
+
+static bool
+is_measured(const AdvCertify *how)
+{
+	return ((const Settings *) how->settings.own)->rounding == MEASURED;
+}
+
+static bool
+is_wide(const AdvNetwork *net, const AdvCertify *how)
+{
+	return !is_measured(how) && adv_bounds_are_wide(net);
 }
 
 static AdvStatus
@@ -50,6 +74,8 @@ begin(AdvCertifying *c, bool crown)
 	adv_bounds_init(b, c->net, c->params, &c->how->ball, crown,
 					(char *) c->memory + adv_round_up(sizeof(AdvBounds), ADV_ALIGN));
 	b->stop = c->stop;
+	if (is_measured(c->how))
+		adv_bounds_take_measured(b);
 }
 
 static void
@@ -88,8 +114,12 @@ certify_row(AdvCertifying *c, const float *x, uint64_t key, AdvCertificate *cert
 	return adv_radius(margin, &row, c->how->eps_max, c->how->settings.tol, &certificate->radius);
 }
 
+static const AdvWord roundings[] = {{"proven", PROVEN}, {"measured", MEASURED}, {NULL, 0}};
+
 static const AdvParameter parameters[] = {
 	{"tol", ADV_PARAMETER_NUMBER, offsetof(AdvCertifySettings, tol), 0, 1e30, .open = true},
+	{"rounding", ADV_PARAMETER_WORD, offsetof(AdvCertifySettings, own) + offsetof(Settings, rounding),
+	 .words = roundings},
 	{NULL},
 };
 
@@ -99,6 +129,7 @@ const AdvCertifyMethod adv_certify_crown = {
 	.parameters = parameters,
 	.set = set,
 	.check = check,
+	.is_wide = is_wide,
 	.memory = memory_of_crown,
 	.begin = begin_crown,
 	.row = certify_row,
@@ -110,6 +141,7 @@ const AdvCertifyMethod adv_certify_ibp = {
 	.parameters = parameters,
 	.set = set,
 	.check = check,
+	.is_wide = is_wide,
 	.memory = memory_of_ibp,
 	.begin = begin_ibp,
 	.row = certify_row,

@@ -29,6 +29,28 @@ advpg_certification_resolve(const AdvpgCertifyTask *task, const AdvModel *model)
 	return how;
 }
 
+/* Where nothing is proven even of the rows themselves, the reason may be none of the network's. */
+static void
+check_wide(const AdvpgEvaluation *e, const AdvCertify *how, const AdvCertificate *certificate)
+{
+	const AdvCertifyMethod *method = adv_certify_methods[how->method];
+	size_t n = e->rows->n, none = 0;
+
+	if (!method->is_wide || !method->is_wide(&e->model.net, how))
+		return;
+	ADVPG_EACH (i, n)
+		none += certificate[i].radius == 0;
+	if (2 * none > n)
+		ereport(WARNING, errmsg("nothing is proven of %zu of %zu rows, not even with eps 0", none, n),
+				errdetail("Convolutions run by Winograd's algorithm, and what rounding may do to it at worst "
+						  "is more than what "
+						  "tells these rows' classes apart. What it does do is a small part of that."),
+				errhint("settings => '{\"rounding\": \"measured\"}' takes what sums of products may be off "
+						"by, which is more than was "
+						"ever measured of it. That holds for convolutions computed directly, and is no proof "
+						"for these."));
+}
+
 AdvCertificate *
 advpg_certify_rows(const AdvpgEvaluation *e, const AdvpgCertifyTask *task)
 {
@@ -46,6 +68,7 @@ advpg_certify_rows(const AdvpgEvaluation *e, const AdvpgCertifyTask *task)
 			ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					errmsg("%s: the output of the network is not finite", advpg_rows_name(e->rows, i)),
 					errhint("The row is far outside of what the model can have been trained on."));
+	check_wide(e, &how, c.certificate);
 	return c.certificate;
 }
 
