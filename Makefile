@@ -150,7 +150,7 @@ check-valgrind: $(VALGRIND_TESTS)
 
 # All but those whose work takes minutes in an emulator: trainings, attacks, and networks on s390x, which has to emulate vectors as well.
 CROSS              = aarch64 s390x
-CROSS_SLOW         = attack blas certify checkpoint clip ibp luf methods robust schedule train
+CROSS_SLOW         = attack blas bounds certify checkpoint clip ibp luf methods robust schedule train
 CROSS_SLOW_s390x   = network
 cross_tests        = $(patsubst %,build/$(1)/%,$(filter-out $(patsubst %,test_%,$(CROSS_SLOW) $(CROSS_SLOW_$(1))),$(notdir $(CORE_TESTS))))
 

@@ -19,13 +19,18 @@ typedef struct AdvMap
 	AdvLinear linear;
 	double *
 		gain; /* (out.c, in.c) what roundings are relative to, where a kernel says so; NULL: the magnitudes of weights */
-	double rounding; /* of a result, relative to that and what is fixed */
-	double *patches; /* (out.w, weights of a filter) scratch, likewise */
-	double *most;    /* (in.c) scratch */
+	double rounding;     /* of a result, relative to that and what is fixed */
+	int more;            /* roundings of the kernel's own */
+	double *patches;     /* (out.w, weights of a filter) scratch */
+	double *most;        /* (in.c) scratch */
+	const AdvStop *stop; /* its owner's: when told to stop, results are left as they are. NULL: nobody */
 } AdvMap;
 
 /* Describe layer i in memory of the carver's, as far as there is any: without, only memory is counted. params is not kept. */
 extern void adv_map_carve(AdvMap *map, const AdvNetwork *net, int i, const float *params, AdvCarver *carver);
+
+/* Take for its rounding that of sums of all its terms in any order, whatever the kernel's own is. */
+extern void adv_map_as_sums(AdvMap *map);
 
 /* Whether it is of weights: else it only moves numbers. */
 static inline bool

@@ -102,7 +102,7 @@ typedef struct AdvKernel
 	/*
 	 * What rounding may do to a result, for those who bound it: off it is by at most (roundings of single precision + loss) times the sum over channels of
 	 * gain times the largest input. gain: of a filter's weights of a channel, where it is not the sum of their magnitudes; NULL: it is.
-	 * more: roundings beyond one for each term. loss: what each product loses beside, relative.
+	 * more: roundings beyond one for each term: weight, or with a gain channel. loss: what each product loses beside, relative.
 	 */
 	double (*gain)(const float *weight, AdvWeightView view);
 	int more;

@@ -17,7 +17,7 @@
 	0x1p-30 /* of the magnitude of a sum's terms: more than double precision loses of any sum here */
 #define WIDER (1 + 0x1p-40)
 
-/* Multiply-adds for one row beyond which a layer keeps its intervals. */
+/* Multiply-adds for one row and layer that going back may take. */
 #define MOST_WORK 3e8
 
 static const AdvLayerType *
@@ -30,6 +30,19 @@ static size_t
 out_size(const AdvBounds *b, int i)
 {
 	return adv_shape_size(b->net->layers[i].out);
+}
+
+/* Of an activation: 0 is the input. */
+static size_t
+size_of(const AdvBounds *b, int act)
+{
+	return act == 0 ? adv_shape_size(b->net->input) : out_size(b, act - 1);
+}
+
+static bool
+stops(const AdvBounds *b)
+{
+	return b->stop.ask && adv_stops(&b->stop);
 }
 
 AdvStatus
@@ -65,7 +78,7 @@ void
 adv_bounds_take_measured(AdvBounds *b)
 {
 	for (int i = 0; i < b->net->n_layers; i++)
-		b->map[i].gain = NULL;
+		adv_map_as_sums(&b->map[i]);
 }
 
 /* ---- memory ---- */
@@ -86,6 +99,7 @@ carve_layer(AdvBounds *b, int i, const float *params, AdvCarver *carver)
 	if (type_of(b, i)->map)
 	{
 		adv_map_carve(&b->map[i], b->net, i, params, carver);
+		b->map[i].stop = &b->stop;
 		return;
 	}
 	for (int side = 0; side < 2 && b->crown; side++)
@@ -325,7 +339,7 @@ descend(AdvBounds *b, int top, int bottom, int rows)
 	double *d = b->rows[0], *next = b->rows[1];
 	int depth = 0, waiting[ADV_MAX_DEPTH];
 
-	for (int i = top - 1; i >= bottom; i--)
+	for (int i = top - 1; i >= bottom && !stops(b); i--)
 	{
 		const AdvLayer *l = &b->net->layers[i];
 		size_t in = (size_t) rows * adv_shape_size(l->in);
@@ -359,7 +373,7 @@ descend(AdvBounds *b, int top, int bottom, int rows)
 static double
 least(const AdvBounds *b, int act, int row, const double *d)
 {
-	size_t n = act == 0 ? adv_shape_size(b->net->input) : out_size(b, act - 1);
+	size_t n = size_of(b, act);
 	AdvLineSums sums = adv_least(n, d, b->low[act], b->high[act]);
 	double low = sums.sum - SLACK * sums.magnitude;
 
@@ -389,36 +403,76 @@ unit_rows(AdvBounds *b, size_t n, size_t first, int count)
 	}
 }
 
-/* Work for one row of going back from an activation. */
-static double
-work_below(const AdvBounds *b, int act)
+/*
+ * Layer i's share of what makes intervals wider than they need be, which is nothing as long as there is not more than one: numbers that come from
+ * the same ones go their own ways. An L2 ball is taken for the box around it by all but its first weights.
+ */
+static int
+widening(const AdvBounds *b, int i, bool of_l2)
 {
-	double work = 0;
+	const AdvMap *map = &b->map[i];
 
-	for (int i = 0; i < act; i++)
-		work += type_of(b, i)->map ? adv_map_work(&b->map[i]) : (double) out_size(b, i);
-	return work;
+	if (!type_of(b, i)->map)
+		return of_l2;
+	if (type_of(b, i)->ends_block)
+		return 2;
+	if (!adv_map_weighs(map))
+		return 0;
+	if (map->linear.kind == ADV_LINEAR_FULL)
+		return 1;
+	return map->linear.h * map->linear.w == 1 ? 0 : of_l2 ? 2 : 1;
 }
 
-/* Bound activation act as linear functions of the input, and keep what is tighter. */
-static AdvStatus
-tighten(AdvBounds *b, int act)
+/* Work for one row of going back through layer i. */
+static double
+work_of(const AdvBounds *b, int i)
 {
-	size_t n = out_size(b, act - 1);
+	return type_of(b, i)->map ? adv_map_work(&b->map[i]) : (double) out_size(b, i);
+}
+
+/*
+ * How far activation act goes back as linear functions: to the input, if that is not too much work, else to the first activation that can be reached, outside of
+ * blocks. act itself: there is nothing to gain.
+ */
+static int
+bottom_of(const AdvBounds *b, int act)
+{
+	double work = 0, most = MOST_WORK / (2 * (double) out_size(b, act - 1));
+	int bottom = act, depth = 0, waiting[ADV_MAX_DEPTH], widened = 0;
+
+	for (int i = act - 1; i >= 0 && (work += work_of(b, i)) <= most; i--)
+	{
+		if (type_of(b, i)->ends_block)
+			waiting[depth++] = b->net->layers[i].peer;
+		else if (depth > 0 && waiting[depth - 1] == i)
+			depth--;
+		if (depth == 0)
+			bottom = i;
+	}
+	for (int i = bottom; i < act; i++)
+		widened += widening(b, i, bottom == 0 && b->ball->norm == ADV_NORM_L2);
+	return widened > 1 ? bottom : act;
+}
+
+/* Bound activation act as linear functions of what is at the bottom, and keep what is tighter. */
+static AdvStatus
+tighten(AdvBounds *b, int act, int bottom)
+{
+	size_t n = out_size(b, act - 1), n_bottom = size_of(b, bottom);
 
 	for (size_t first = 0; first < 2 * n; first += ADV_BOUND_ROWS)
 	{
 		int count = 2 * n - first < ADV_BOUND_ROWS ? (int) (2 * n - first) : ADV_BOUND_ROWS;
 		const double *d;
 
-		if (b->stop.ask && adv_stops(&b->stop))
-			return ADV_ABORTED;
 		unit_rows(b, n, first, count);
-		d = descend(b, act, 0, count);
+		d = descend(b, act, bottom, count);
+		if (stops(b))
+			return ADV_ABORTED;
 		for (int r = 0; r < count; r++)
 		{
 			size_t at = first + (size_t) r;
-			double low = least(b, 0, r, d + (size_t) r * adv_shape_size(b->net->input));
+			double low = least(b, bottom, r, d + (size_t) r * n_bottom);
 
 			if (at < n)
 				b->low[act][at] = fmax(b->low[act][at], low);
@@ -431,44 +485,20 @@ tighten(AdvBounds *b, int act)
 
 /* ---- all of it ---- */
 
-/* Layer i's share of what makes intervals wider than they need be, which is nothing as long as there is not more than one: numbers that come from the same ones go their own ways. */
-static int
-widening(const AdvBounds *b, int i)
-{
-	const AdvMap *map = &b->map[i];
-
-	if (!type_of(b, i)->map || type_of(b, i)->ends_block)
-		return 2;
-	if (!adv_map_weighs(map))
-		return 0;
-	if (map->linear.kind == ADV_LINEAR_FULL)
-		return 1;
-	/* the mean of an L2 ball is taken for that of the box around it */
-	return map->linear.h * map->linear.w == 1 ? 0 : b->ball->norm == ADV_NORM_L2 ? 2 : 1;
-}
-
-/* Whether what enters layer i deserves a second look: it enters an activation, and its intervals have been widened. */
-static bool
-worth(const AdvBounds *b, int i, int widened)
-{
-	return b->crown && widened > 1 && type_of(b, i)->relax &&
-		   2 * (double) adv_shape_size(b->net->layers[i].in) * work_below(b, i) <= MOST_WORK;
-}
-
 static AdvStatus
 bound_all(AdvBounds *b)
 {
 	bool ellipsoid = b->ball->norm == ADV_NORM_L2;
-	int widened = 0;
 
 	for (int i = 0; i < b->net->n_layers; i++)
 	{
-		if (worth(b, i, widened) && tighten(b, i) != ADV_OK)
+		int bottom = b->crown && i > 0 && type_of(b, i)->relax ? bottom_of(b, i) : i;
+
+		if (bottom < i && tighten(b, i, bottom) != ADV_OK)
 			return ADV_ABORTED;
-		if (b->stop.ask && adv_stops(&b->stop))
-			return ADV_ABORTED;
-		widened += widening(b, i);
 		forward(b, i);
+		if (stops(b))
+			return ADV_ABORTED;
 		if (ellipsoid && type_of(b, i)->map && !type_of(b, i)->ends_block)
 			ellipsoid =
 				adv_ellipsoid_follow(&b->ellipsoid, &b->map[i], b->error[i], b->low[i + 1], b->high[i + 1]);
@@ -486,7 +516,7 @@ before_last(const AdvBounds *b)
 
 	while (i > 0 && !(type_of(b, i)->map && adv_map_weighs(&b->map[i])))
 		i--;
-	while (i > 0 && widening(b, i - 1) == 0)
+	while (i > 0 && type_of(b, i - 1)->map && widening(b, i - 1, false) == 0)
 		i--;
 	return i;
 }
@@ -519,11 +549,11 @@ fall(const AdvBounds *b, const double *d)
 }
 
 /* Margins from activation bottom on; each is the better of what it is and what it was. */
-static void
+static AdvStatus
 margins(AdvBounds *b, int class, int bottom, double *margin, double *steepness)
 {
 	int others = b->net->classes - 1;
-	size_t n = bottom == 0 ? adv_shape_size(b->net->input) : out_size(b, bottom - 1);
+	size_t n = size_of(b, bottom);
 
 	*margin = INFINITY;
 	for (int first = 0; first < others; first += ADV_BOUND_ROWS)
@@ -533,6 +563,8 @@ margins(AdvBounds *b, int class, int bottom, double *margin, double *steepness)
 
 		margin_rows(b, class, first, count);
 		d = descend(b, b->net->n_layers, bottom, count);
+		if (stops(b))
+			return ADV_ABORTED;
 		for (int r = 0; r < count; r++)
 		{
 			double low = least(b, bottom, r, d + (size_t) r * n);
@@ -543,6 +575,7 @@ margins(AdvBounds *b, int class, int bottom, double *margin, double *steepness)
 			*steepness = bottom == 0 ? fall(b, d + (size_t) r * n) : 0;
 		}
 	}
+	return ADV_OK;
 }
 
 AdvStatus
@@ -557,10 +590,12 @@ adv_bounds_margin(AdvBounds *b, const float *x, double eps, int class, double *m
 	*steepness = 0;
 	if (b->overflow)
 		return ADV_OK;
-	margins(b, class, before_last(b), margin, steepness);
+	if (margins(b, class, before_last(b), margin, steepness) != ADV_OK)
+		return ADV_ABORTED;
 	if (!b->crown)
 		return ADV_OK;
-	margins(b, class, 0, &by_lines, steepness);
+	if (margins(b, class, 0, &by_lines, steepness) != ADV_OK)
+		return ADV_ABORTED;
 	*margin = fmax(*margin, by_lines);
 	return ADV_OK;
 }

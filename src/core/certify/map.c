@@ -10,7 +10,16 @@
 
 #include "core/network/packed.h"
 
+#define MOST_AT_ONCE                                                                                         \
+	4096 /* inputs of a window: of more, a few results take long enough to ask whether to stop */
+
 #define UNIT 0x1p-24 /* of single precision: what rounding to the nearest may lose, relative */
+
+static bool
+stops(const AdvMap *map)
+{
+	return map->stop && map->stop->ask && adv_stops(map->stop);
+}
 
 /* n roundings one after the other; none of it known where they are as many as a float has places. */
 static double
@@ -47,6 +56,13 @@ measure(AdvMap *map, const AdvKernel *kernel, const float *weight)
 				kernel->gain(weight + f * view.f + c * view.c, view);
 }
 
+/* Roundings of a result but for those of the kernel's own. What has a gain sums channels alone: it has one term for a whole window. */
+static int
+terms(const AdvMap *map)
+{
+	return map->linear.roundings - (map->gain ? (window(map) - 1) * map->layer->in.c : 0);
+}
+
 void
 adv_map_carve(AdvMap *map, const AdvNetwork *net, int i, const float *params, AdvCarver *carver)
 {
@@ -70,10 +86,19 @@ adv_map_carve(AdvMap *map, const AdvNetwork *net, int i, const float *params, Ad
 	if (!carver->base)
 		return;
 	adv_layer_type(l)->map(l, params, &map->linear);
-	map->rounding =
-		roundings(map->linear.roundings + (kernel ? kernel->more : 0)) + (kernel ? kernel->loss : 0);
+	map->more = kernel ? kernel->more : 0;
+	map->rounding = roundings(terms(map) + map->more) + (kernel ? kernel->loss : 0);
 	if (map->gain)
 		measure(map, kernel, params + l->weight);
+}
+
+void
+adv_map_as_sums(AdvMap *map)
+{
+	if (!map->gain)
+		return;
+	map->gain = NULL;
+	map->rounding = roundings(terms(map) + map->more);
 }
 
 /* ---- windows ---- */
@@ -116,6 +141,18 @@ channel_sums(const AdvMap *map, const AdvRuns *runs, const AdvSpans *in, AdvSums
 		}
 }
 
+/* The same of all channels, some filters at a time. */
+static void
+full_sums(const AdvMap *map, const AdvRuns *runs, const AdvSpans *in, AdvSums *sums)
+{
+	int filters = map->layer->out.c, some = filter_size(map) > MOST_AT_ONCE ? 2 : filters;
+
+	for (int f = 0; f < filters && !(f > 0 && stops(map)); f += some)
+		adv_window_sums(filters - f < some ? filters - f : some,
+						map->linear.weight + (size_t) f * filter_size(map), filter_size(map), runs, in,
+						sums + f);
+}
+
 /* Sizes by the largest input of each channel, where that is what a kernel's roundings are relative to. */
 static void
 sizes_by_gain(const AdvMap *map, const double *size, AdvSums *sums)
@@ -142,7 +179,7 @@ adv_map_sums(const AdvMap *map, const AdvSpans *in, AdvSums *sums)
 {
 	AdvShape out = map->layer->out;
 
-	for (int y = 0; y < out.h; y++)
+	for (int y = 0; y < out.h && !stops(map); y++)
 		for (int x = 0; x < out.w; x++)
 		{
 			AdvRuns runs = runs_of(map, y, x);
@@ -151,7 +188,7 @@ adv_map_sums(const AdvMap *map, const AdvSpans *in, AdvSums *sums)
 			if (map->linear.kind == ADV_LINEAR_BY_CHANNEL)
 				channel_sums(map, &runs, in, to);
 			else
-				adv_window_sums(out.c, map->linear.weight, filter_size(map), &runs, in, to);
+				full_sums(map, &runs, in, to);
 		}
 	if (map->gain)
 		sizes_by_gain(map, in->size, sums);
@@ -220,7 +257,7 @@ windows_back(const AdvMap *map, const double *d_out, double *d_in)
 	AdvShape out = map->layer->out;
 
 	memset(d_in, 0, sizeof(double) * adv_shape_size(map->layer->in));
-	for (int y = 0; y < out.h; y++, d_out += (size_t) out.w * (size_t) out.c)
+	for (int y = 0; y < out.h && !stops(map); y++, d_out += (size_t) out.w * (size_t) out.c)
 		if (map->linear.kind == ADV_LINEAR_FULL)
 			line_back(map, y, d_out, d_in);
 		else
@@ -248,7 +285,11 @@ adv_map_back(const AdvMap *map, size_t rows, const double *d_out, double *d_in)
 
 	if (is_product(map))
 	{
-		adv_double_product(rows, in, out, d_out, map->linear.weight, d_in);
+		size_t some = in > MOST_AT_ONCE ? 4 : rows;
+
+		for (size_t r = 0; r < rows && !(r > 0 && stops(map)); r += some)
+			adv_double_product(rows - r < some ? rows - r : some, in, out, d_out + r * out,
+							   map->linear.weight, d_in + r * in);
 		return;
 	}
 	for (size_t r = 0; r < rows; r++, d_out += out, d_in += in)
