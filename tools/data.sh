@@ -73,6 +73,9 @@ make_cifar10() {
     sha256sum train.bin test.bin >SHA256SUMS
 }
 
+# What is there is replaced: it must not be where it comes from.
+[ ! "$source" -ef "$top/data" ] || die "ADVFAIR_DATA is $source, where the data sets are to be put: name another directory, or none"
+
 [ $# -gt 0 ] || set -- adult cifar10
 for name in "$@"; do
     case $name in adult|cifar10) ;; *) die "tools/data.sh: unknown data set \"$name\"; known are adult, cifar10" ;; esac
